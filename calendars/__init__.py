@@ -1,0 +1,1 @@
+"""What a calendar program sees; pure values and bytes."""

@@ -1,0 +1,1 @@
+"""How mail is written, kept, delivered and heard back; knows nothing of meetings."""

@@ -1,0 +1,1 @@
+"""Terminbuch: plans an alliance's sessions, asks partners, keeps calendars right, reminds."""

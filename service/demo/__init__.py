@@ -1,0 +1,1 @@
+"""The alliance's data, and the demo that plays the whole chain."""

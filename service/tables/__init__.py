@@ -1,0 +1,1 @@
+"""One module per noun: its columns, and the SQL text of its hot statements."""

@@ -1,0 +1,111 @@
+"""Links that last are derived from the server's key; nothing that opens them is stored.
+
+A lasting token is a public handle (128 bit, in the row) and an HMAC-SHA-256 over key, purpose,
+handle and epoch, cut to 128 bit. Every letter about the same thing carries the same link; raising
+the epoch in the row renews it; a stolen database opens nothing. One-time tokens are random and
+kept as hash.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+_HANDLE_BYTES = 16
+_MAC_BYTES = 16
+# 32 bytes in base32 without padding.
+_TOKEN_LENGTH = 52
+
+
+class Purpose(StrEnum):
+    """What a token opens; inside the MAC, so that no token opens anything else."""
+
+    ANSWER = "answer"
+    PERSONAL_PAGE = "personal-page"
+    FEED = "feed"
+    UNSUBSCRIBE = "unsubscribe"
+    ORGANISER = "organiser"
+    BOUNCE = "bounce"
+    FORM = "form"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One secret with its public id; the id is inside the MAC too."""
+
+    key_id: str
+    secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The current key first, then those that stay valid while rotating."""
+
+    keys: Sequence[Key]
+
+    @property
+    def current(self) -> Key:
+        """The key that new links are made with."""
+        return self.keys[0]
+
+
+def _mac(key: Key, purpose: Purpose, handle: bytes, epoch: int) -> bytes:
+    message = b"\x00".join(
+        (key.key_id.encode(), purpose.value.encode(), handle, str(epoch).encode())
+    )
+    return hmac.digest(key.secret, message, hashlib.sha256)[:_MAC_BYTES]
+
+
+def derive(keys: Keys, purpose: Purpose, handle: UUID, epoch: int) -> str:
+    """Write the lasting token of a row: 52 signs of lower-case base32."""
+    raw = handle.bytes + _mac(keys.current, purpose, handle.bytes, epoch)
+    return base64.b32encode(raw).rstrip(b"=").decode().lower()
+
+
+def read_handle(token: str) -> UUID | None:
+    """Read the public handle of a token, or None if it is no token at all."""
+    if len(token) != _TOKEN_LENGTH or not token.isascii():
+        return None
+    try:
+        raw = base64.b32decode(token.upper() + "====")
+    except ValueError:
+        return None
+    if base64.b32encode(raw).rstrip(b"=").decode().lower() != token.lower():
+        # Base32 leaves spare bits in the last sign; one token has one spelling.
+        return None
+    return UUID(bytes=raw[:_HANDLE_BYTES])
+
+
+def matches(keys: Keys, token: str, purpose: Purpose, handle: UUID, epoch: int) -> bool:
+    """Tell in constant time whether the token was derived for this row, purpose and epoch."""
+    given = token.lower().encode("ascii", "replace")
+    found = False
+    for key in keys.keys:
+        raw = handle.bytes + _mac(key, purpose, handle.bytes, epoch)
+        expected = base64.b32encode(raw).rstrip(b"=").lower()
+        found |= hmac.compare_digest(given, expected)
+    return found
+
+
+def was_derived(keys: Keys, token: str, purpose: Purpose, handle: UUID, epochs: range) -> bool:
+    """Tell whether the token belongs to an earlier epoch of the row: renewed, not unknown."""
+    return any(matches(keys, token, purpose, handle, epoch) for epoch in epochs)
+
+
+def draw_secret() -> str:
+    """Draw a one-time secret of 256 bit for a link or a session cookie."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_secret(secret: str) -> bytes:
+    """Hash a one-time secret for keeping; it has entropy enough for a plain hash."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def hash_code(keys: Keys, code: str, context: str) -> bytes:
+    """Hash a short code that people type; keyed, because it could be guessed from a plain hash."""
+    return hmac.digest(keys.current.secret, f"code\x00{context}\x00{code}".encode(), hashlib.sha256)

@@ -1,0 +1,1 @@
+"""HTTP: one module per noun; a handler makes one call to one use case."""
