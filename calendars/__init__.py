@@ -1,1 +1,1 @@
-"""What a calendar program sees; pure values and bytes."""
+"""What a calendar program sees: values in, bytes out. No database, no HTTP, no clock."""
