@@ -1,0 +1,214 @@
+"""Open PostgreSQL, embedded or external, and hand out units of work with limits."""
+
+import asyncio
+import contextvars
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Literal, TypeVar
+
+import asyncpg
+import structlog
+
+from service import migrations
+from service.engine import (
+    ENGINE,
+    DatabaseBusyError,
+    DatabaseError,
+    InheritedWorkError,
+    NestedWorkError,
+    NoDatabaseError,
+    UnitOfWork,
+    acquire,
+    prepare_connection,
+)
+
+__all__ = [
+    "Database",
+    "DatabaseBusyError",
+    "DatabaseError",
+    "InheritedWorkError",
+    "NestedWorkError",
+    "NoDatabaseError",
+    "UnitOfWork",
+    "active",
+    "in_fresh_context",
+]
+
+# Piccolo's tables find their engine through this name.
+os.environ.setdefault("PICCOLO_CONF", "service.piccolo_conf")
+
+Isolation = Literal["read_committed", "repeatable_read", "serializable"]
+Result = TypeVar("Result")
+
+# A page that waits longer is lost to its reader anyway; a stuck lock must not fill the pool.
+SESSION_LIMITS = {
+    "application_name": "terminbuch",
+    "timezone": "UTC",
+    "statement_timeout": "5s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "15s",
+}
+CLOSE_SECONDS = 10.0
+RELEASE_SECONDS = 5.0
+
+_log = structlog.get_logger(__name__)
+_opened: list["Database"] = []
+
+
+def active() -> "Database":
+    """Return the database that was opened last in this process, or raise `NoDatabaseError`."""
+    if not _opened:
+        raise NoDatabaseError
+    return _opened[-1]
+
+
+async def in_fresh_context(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """Run the work in a task of its own that inherits no unit of work, and return its result."""
+    return await asyncio.create_task(work(), context=contextvars.Context())
+
+
+class Database:
+    """A pool of connections to one PostgreSQL; several may be open, the last one is active."""
+
+    def __init__(self, dsn: str, *, pool_size: int = 10) -> None:
+        self.dsn = dsn
+        self._pool_size = pool_size
+        self._pool: asyncpg.Pool | None = None
+
+    @property
+    def pool(self) -> asyncpg.Pool:
+        """Return the open pool, or raise `NoDatabaseError`."""
+        if self._pool is None:
+            raise NoDatabaseError
+        return self._pool
+
+    async def open(self) -> None:
+        """Connect and become the active database of this process."""
+        self._pool = await asyncpg.create_pool(
+            self.dsn,
+            min_size=1,
+            max_size=self._pool_size,
+            init=prepare_connection,
+            reset=_keep_session,
+            server_settings=SESSION_LIMITS,
+            timeout=10,
+        )
+        _opened.append(self)
+        ENGINE.pool = self._pool
+
+    async def close(self) -> None:
+        """Give connections ten seconds to come back, then cut them."""
+        if self._pool is None:
+            return
+        pool, self._pool = self._pool, None
+        _opened.remove(self)
+        ENGINE.pool = _opened[-1].pool if _opened else None
+        try:
+            await asyncio.wait_for(pool.close(), CLOSE_SECONDS)
+        except TimeoutError:
+            pool.terminate()
+
+    async def __aenter__(self) -> "Database":
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def unit_of_work(
+        self, *, isolation: Isolation | None = None, statement_seconds: float | None = None
+    ) -> AsyncIterator[UnitOfWork]:
+        """Open one transaction: commit at the end, roll back on any exception or cancellation.
+
+        Queries of this task join it. Nested use raises `NestedWorkError`, an empty pool
+        `DatabaseBusyError` after three seconds.
+        """
+        if ENGINE.current_unit() is not None:
+            raise NestedWorkError
+        async with self._borrowed(transactional=True) as unit:
+            transaction = unit.connection.transaction(isolation=isolation)
+            await transaction.start()
+            try:
+                if statement_seconds is not None:
+                    await _set_statement_timeout(unit.connection, statement_seconds)
+                yield unit
+            except BaseException:
+                await _roll_back(unit.connection, transaction)
+                raise
+            await transaction.commit()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[asyncpg.Connection]:
+        """Lend a connection for plain reads; inside a unit of work it is the unit's own."""
+        unit = ENGINE.current_unit()
+        if unit is not None:
+            yield unit.connection
+            return
+        async with self._borrowed(transactional=False) as unit:
+            yield unit.connection
+
+    async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
+        """Return all rows of one statement."""
+        async with self.reading() as connection:
+            return await connection.fetch(sql, *args)  # type: ignore[no-any-return]
+
+    async def fetchrow(self, sql: str, *args: object) -> asyncpg.Record | None:
+        """Return the first row of one statement, None when there is none."""
+        async with self.reading() as connection:
+            return await connection.fetchrow(sql, *args)
+
+    async def fetchval(self, sql: str, *args: object) -> Any:
+        """Return the first value of the first row, None when there is none."""
+        async with self.reading() as connection:
+            return await connection.fetchval(sql, *args)
+
+    async def migrate(self, apps: Sequence[migrations.Source] | None = None) -> list[str]:
+        """Run pending migrations in one transaction and name them; a second caller waits."""
+        async with self.unit_of_work() as unit:
+            return await migrations.run_pending(unit.connection, apps)
+
+    async def pending_migrations(self) -> list[str]:
+        """Name the migrations that this database still lacks."""
+        async with self.reading() as connection:
+            return await migrations.pending(connection)
+
+    @asynccontextmanager
+    async def _borrowed(self, *, transactional: bool) -> AsyncIterator[UnitOfWork]:
+        """Whatever happens inside, the slot goes back to the pool and the task forgets the unit."""
+        pool = self.pool
+        unit = UnitOfWork(await acquire(pool), transactional=transactional)
+        current: contextvars.ContextVar[Any] = ENGINE.current_transaction
+        token = current.set(unit)
+        try:
+            yield unit
+        finally:
+            unit.finished = True
+            current.reset(token)
+            await _give_back(pool, unit.connection)
+
+
+async def _keep_session(connection: asyncpg.Connection) -> None:
+    """Skip the round trip of RESET ALL: settings are only ever changed by SET LOCAL."""
+
+
+async def _set_statement_timeout(connection: asyncpg.Connection, seconds: float) -> None:
+    await connection.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
+
+
+async def _roll_back(connection: asyncpg.Connection, transaction: Any) -> None:
+    """Roll back, and cut the connection when even that fails; the first error stays the cause."""
+    try:
+        await transaction.rollback()
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        _log.warning("database.rollback_failed", exc_info=True)
+        connection.terminate()
+
+
+async def _give_back(pool: asyncpg.Pool, connection: asyncpg.Connection) -> None:
+    try:
+        await pool.release(connection, timeout=RELEASE_SECONDS)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        # The pool has already replaced the connection; the caller's own result or error counts.
+        _log.warning("database.release_failed", exc_info=True)

@@ -1,0 +1,365 @@
+"""Settings of one process: frozen, read once from a mapping, refused together when odd."""
+
+# ruff: noqa: RUF009 - `_setting` returns dataclass fields; the linter knows only `field` by name.
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self, cast
+from urllib.parse import urlsplit
+
+from email_validator import EmailNotValidError, validate_email
+
+from service.tokens import Key, Keys
+
+PREFIX = "TERMINBUCH_"
+# Fixed on purpose: a server that needs longer is not slow but gone.
+SMTP_CONNECT_SECONDS = 30
+SMTP_COMMAND_SECONDS = 60
+SMTP_FINAL_REPLY_SECONDS = 600
+
+SmtpMode = Literal["tls", "starttls", "plain"]
+Role = Literal["all", "web", "worker"]
+Locale = Literal["de", "en"]
+
+_STANDARD_PORT = {"tls": 465, "starttls": 587, "plain": 25}
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_DEBUG_SWITCHES = ("LITESTAR_DEBUG", "LITESTAR_PDB")
+
+
+class SettingsError(Exception):
+    """Settings that cannot work together; `problems` has one sentence each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problems))
+
+
+class _Odd(ValueError):  # noqa: N818 - never leaves this module
+    """What is odd about one value, as the end of a sentence that begins with its name."""
+
+
+def _text(value: str) -> str:
+    if any(ord(sign) < 32 or ord(sign) == 127 for sign in value):  # noqa: PLR2004 - ASCII controls
+        raise _Odd("contains a control character")
+    return value
+
+
+def _path(value: str) -> Path:
+    return Path(_text(value))
+
+
+def _number(least: int, most: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
+            raise _Odd(f"must be a whole number from {least} to {most}")
+        return int(value)
+
+    return parse
+
+
+def _choice(*words: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in words:
+            raise _Odd(f"must be one of {', '.join(words)}")
+        return value
+
+    return parse
+
+
+def _host(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", value):
+        raise _Odd("must be a host name or an IP address, without a port and without a path")
+    return value
+
+
+def _domain(value: str) -> str:
+    if not re.fullmatch(r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*", value):
+        raise _Odd("must be a domain name such as example.org")
+    return value.lower()
+
+
+def _address(value: str) -> str:
+    try:
+        return validate_email(
+            value, check_deliverability=False, test_environment=True, allow_display_name=False
+        ).normalized
+    except EmailNotValidError:
+        raise _Odd("must be one mail address such as termine@example.org") from None
+
+
+def _public_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise _Odd("must begin with https:// and name a host")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment or "@" in parts.netloc:
+        raise _Odd("must be a bare address without path, query and user name")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise _Odd(
+            "must begin with https://, because the office pages need https: browsers keep their "
+            "cookies on https and on localhost only"
+        )
+    return value.rstrip("/")
+
+
+def _database_url(value: str) -> str:
+    if not value.startswith(("postgresql://", "postgres://")):
+        raise _Odd("must begin with postgresql://, because PostgreSQL is the only database")
+    return value
+
+
+def _token_key(value: str) -> str:
+    _read_keys(value)
+    return value
+
+
+def _read_keys(value: str) -> Keys:
+    keys = []
+    for part in value.split(","):
+        match = re.fullmatch(r"([A-Za-z0-9]{1,16}):((?:[0-9a-fA-F]{2}){32,64})", part.strip())
+        if not match:
+            raise _Odd("must be id:key with a key of at least 64 hexadecimal digits")
+        keys.append(Key(match[1], bytes.fromhex(match[2])))
+    if len({key.key_id for key in keys}) != len(keys):
+        raise _Odd("uses one key id twice")
+    return Keys(tuple(keys))
+
+
+def _setting(
+    parse: Callable[[str], Any],
+    default: str,
+    description: str,
+    *,
+    secret: bool = False,
+    shown: str | None = None,
+) -> Any:
+    """Declare a setting; an empty default means None, `shown` tells the table what that does."""
+    return field(
+        repr=not secret,
+        metadata={
+            "parse": parse,
+            "default": default,
+            "description": description,
+            "secret": secret,
+            "shown": default if shown is None else shown,
+        },
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the operator decides; everything has a default that works on one machine."""
+
+    database_url: str | None = _setting(
+        _database_url,
+        "",
+        "Address of a PostgreSQL 15 or newer, such as postgresql://user:password@host/name.",
+        secret=True,
+        shown="the embedded PostgreSQL 18",
+    )
+    data_dir: Path = _setting(
+        _path, "./var", "Folder of the embedded database and of the token key, kept at mode 0700."
+    )
+    public_url: str = _setting(
+        _public_url, "http://localhost:8000", "Address under which people reach the pages."
+    )
+    host: str = _setting(_host, "127.0.0.1", "Address to listen on.")
+    port: int = _setting(_number(1, 65535), "8000", "Port to listen on.")
+    role: Role = _setting(
+        _choice("all", "web", "worker"), "all", "What this process does: all, web or worker."
+    )
+    token_key: str | None = _setting(
+        _token_key,
+        "",
+        "Key of all lasting links as id:hex; several with commas, the first one makes new links.",
+        secret=True,
+        shown="made once in token.key",
+    )
+    smtp_host: str | None = _setting(
+        _host, "", "Mail server that takes our letters.", shown="no letter leaves"
+    )
+    smtp_port: int = _setting(
+        _number(1, 65535), "", "Port of the mail server.", shown="465, 587 or 25 by mode"
+    )
+    smtp_mode: SmtpMode = _setting(
+        _choice("tls", "starttls", "plain"),
+        "starttls",
+        "How the connection is protected: tls, starttls or plain (this machine only).",
+    )
+    smtp_user: str | None = _setting(_text, "", "User name at the mail server.", shown="none")
+    smtp_password: str | None = _setting(
+        _text, "", "Password at the mail server.", secret=True, shown="none"
+    )
+    smtp_connections: int = _setting(
+        _number(1, 50), "2", "Connections to the mail server at the same time."
+    )
+    pace_per_domain: int = _setting(
+        _number(1, 10_000), "60", "Letters a minute to the addresses of one domain at most."
+    )
+    mail_from: str = _setting(
+        _address, "termine@localhost", "Sender address of all letters, and where answers go."
+    )
+    mail_from_name: str = _setting(_text, "Geschäftsstelle", "Sender name of all letters.")
+    mail_domain: str = _setting(
+        _domain, "", "Domain of message ids.", shown="the domain of the sender address"
+    )
+    bounce_address: str = _setting(
+        _address, "", "Where delivery reports go.", shown="the sender address"
+    )
+    default_locale: Locale = _setting(
+        _choice("de", "en"), "de", "Language where nothing else is known: de or en."
+    )
+    pool_size: int = _setting(_number(2, 200), "10", "Database connections of one process at most.")
+    feed_cache_mb: int = _setting(
+        _number(1, 4096), "64", "Memory for finished calendar feeds, in megabytes."
+    )
+    log_level: str = _setting(
+        _choice("debug", "info", "warning", "error"),
+        "info",
+        "Least level that is logged: debug, info, warning or error.",
+    )
+    log_format: str = _setting(
+        _choice("json", "text"), "json", "json for machines, text for people at a terminal."
+    )
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Self:
+        """Read all settings, or raise `SettingsError` with every problem that was found."""
+        problems = list(_foreign_problems(environ))
+        values: dict[str, Any] = {}
+        for each in fields(cls):
+            try:
+                values[each.name] = _read_one(each, environ)
+            except _Odd as odd:
+                problems.append(f"{_variable(each)} {odd}.")
+        if not problems:
+            problems += _contradictions(values)
+        if problems:
+            raise SettingsError(problems)
+        return cls(**_completed(values))
+
+    @classmethod
+    def table(cls) -> Iterator[tuple[str, str, str]]:
+        """Yield the name, the default and the description of every setting."""
+        for each in fields(cls):
+            name = _variable(each)
+            if each.metadata["secret"]:
+                name = f"{name}, {name}_FILE"
+            yield name, each.metadata["shown"], each.metadata["description"]
+
+    @cached_property
+    def token_keys(self) -> Keys:
+        """The keys of lasting links; without a setting one is made once under the data folder."""
+        if self.token_key is not None:
+            return _read_keys(self.token_key)
+        try:
+            return _read_keys(_kept_key(self.data_dir))
+        except (_Odd, OSError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                [f"The key in {self.data_dir / 'token.key'} cannot be read: {error}."]
+            ) from error
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the pages are reached on this machine only."""
+        return urlsplit(self.public_url).scheme == "http"
+
+
+def settings_table_markdown() -> str:
+    """Return the table of settings as the README shows it."""
+    rows = [
+        f"| {', '.join(f'`{part}`' for part in name.split(', '))} | {default} | {description} |"
+        for name, default, description in Settings.table()
+    ]
+    return "\n".join(["| Setting | Default | What it does |", "|---|---|---|", *rows])
+
+
+def _variable(each: "Field[Any]") -> str:
+    return PREFIX + each.name.upper()
+
+
+def _read_one(each: "Field[Any]", environ: Mapping[str, str]) -> Any:
+    value = _given(each, environ)
+    if value == "":
+        value = each.metadata["default"]
+    return each.metadata["parse"](value) if value else None
+
+
+def _given(each: "Field[Any]", environ: Mapping[str, str]) -> str:
+    name = _variable(each)
+    value = environ.get(name, "").strip()
+    file = environ.get(f"{name}_FILE", "").strip()
+    if not each.metadata["secret"] or not file:
+        return value
+    if value:
+        raise _Odd(f"and {name}_FILE are both set; keep one")
+    try:
+        text = Path(file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise _Odd(f"cannot be read, because {name}_FILE names no readable text file") from None
+    if not text:
+        raise _Odd(f"cannot be read, because the file that {name}_FILE names is empty")
+    return text
+
+
+def _foreign_problems(environ: Mapping[str, str]) -> Iterator[str]:
+    known = {_variable(each) for each in fields(Settings)}
+    known |= {f"{_variable(each)}_FILE" for each in fields(Settings) if each.metadata["secret"]}
+    for name in sorted(environ):
+        if name in _DEBUG_SWITCHES:
+            yield f"{name} must not be set, because it shows the inside of the program to visitors."
+        # Names in other parts of the program (tests, unit files) carry a second prefix.
+        elif name.startswith(PREFIX) and name not in known and not _is_for_tests(name):
+            yield f"{name} is not a setting of this program."
+
+
+def _is_for_tests(name: str) -> bool:
+    return name.startswith(f"{PREFIX}TESTS_")
+
+
+def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
+    if values["smtp_mode"] == "plain":
+        if values["smtp_host"] not in {None, *_LOOPBACK}:
+            yield f"{PREFIX}SMTP_MODE may be plain only when {PREFIX}SMTP_HOST is this machine."
+        if values["smtp_user"] or values["smtp_password"]:
+            yield (
+                f"{PREFIX}SMTP_USER and {PREFIX}SMTP_PASSWORD must not be set in plain mode, "
+                "because they would travel unprotected."
+            )
+    elif bool(values["smtp_user"]) != bool(values["smtp_password"]):
+        yield f"{PREFIX}SMTP_USER and {PREFIX}SMTP_PASSWORD belong together; one is missing."
+    if values["smtp_host"] and values["mail_from"].endswith("@localhost"):
+        yield f"{PREFIX}MAIL_FROM must be set when {PREFIX}SMTP_HOST is."
+    if values["database_url"] and not values["token_key"]:
+        yield (
+            f"{PREFIX}TOKEN_KEY must be set when {PREFIX}DATABASE_URL is, because all processes "
+            "at one database must make the same links."
+        )
+
+
+def _completed(values: dict[str, Any]) -> dict[str, Any]:
+    values["smtp_port"] = values["smtp_port"] or _STANDARD_PORT[values["smtp_mode"]]
+    values["mail_domain"] = values["mail_domain"] or cast("str", values["mail_from"]).split("@")[1]
+    values["bounce_address"] = values["bounce_address"] or values["mail_from"]
+    return values
+
+
+def _kept_key(data_dir: Path) -> str:
+    """Return the text of the key file, made once; two processes at the same time make one."""
+    path = data_dir / "token.key"
+    if not path.exists():
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = data_dir / f"token.key.{os.getpid()}"
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123
+            file.write(f"k1:{secrets.token_hex(32)}\n")
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text("ascii").strip()

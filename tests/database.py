@@ -1,0 +1,133 @@
+"""A real PostgreSQL for the tests: one server, one migrated template, one clone a worker."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import asyncpg
+
+from service import embedded
+from service.database import Database
+
+_PREFIX = "terminbuch-tests-"
+_TEMPLATE = "template_of_tests"
+
+_FOREIGN_KEYS = """
+SELECT child.relname AS child, parent.relname AS parent
+FROM pg_constraint
+JOIN pg_class child ON child.oid = conrelid
+JOIN pg_class parent ON parent.oid = confrelid
+WHERE contype = 'f' AND conrelid <> confrelid AND child.relnamespace = 'public'::regnamespace
+"""
+_TABLES = """
+SELECT relname FROM pg_class
+WHERE relkind IN ('r', 'p') AND NOT relispartition
+  AND relnamespace = 'public'::regnamespace AND relname <> 'migration'
+ORDER BY relname
+"""
+
+
+def make_folder() -> Path:
+    """Make this run's folder, where the server's own system user reaches it."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+    folder.chmod(0o755)
+    return folder
+
+
+def remove_leftovers() -> None:
+    """Stop the servers of runs that were killed, and remove their folders."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        owner = folder.name.removeprefix(_PREFIX).split("-")[0]
+        if folder.stat().st_uid == os.geteuid() and not _is_alive(int(owner)):
+            remove_folder(folder)
+
+
+def remove_folder(folder: Path) -> None:
+    """Stop the server if it still runs, and remove everything."""
+    data = folder / "data"
+    if (data / "postgres").exists():
+        embedded.Server.under(data).stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def cloned(folder: Path, name: str) -> AsyncIterator[str]:
+    """Yield the address of a fresh copy of the migrated template; drop it afterwards."""
+    async with embedded.running(folder / "data", fsync=False) as dsn:
+        with _alone(folder / "template.lock"):
+            await _make_template(dsn)
+            await _execute(dsn, f'CREATE DATABASE "{name}" TEMPLATE {_TEMPLATE}')
+        try:
+            yield in_database(dsn, name)
+        finally:
+            await _execute(dsn, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def in_database(dsn: str, name: str) -> str:
+    """Return the same address with another database."""
+    return dsn.replace("/terminbuch?", f"/{name}?")
+
+
+async def compose_cleaning(dsn: str) -> str:
+    """Return one message of DELETEs, children before the rows that they refer to."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        tables = [row["relname"] for row in await connection.fetch(_TABLES)]
+        links = [(row["child"], row["parent"]) for row in await connection.fetch(_FOREIGN_KEYS)]
+    finally:
+        await connection.close()
+    return ";".join(f'DELETE FROM "{table}"' for table in _children_first(tables, links))
+
+
+def _children_first(tables: list[str], links: list[tuple[str, str]]) -> list[str]:
+    ordered: list[str] = []
+    left = list(tables)
+    while left:
+        free = [t for t in left if not any(p == t and c in left for c, p in links)]
+        # In a ring any order is as good: its constraints must be deferrable anyway.
+        ordered += free or left
+        left = [t for t in left if t not in ordered]
+    return ordered
+
+
+async def _make_template(dsn: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        known = "SELECT count(*) FROM pg_database WHERE datname = $1"
+        if await connection.fetchval(known, _TEMPLATE):
+            return
+        await connection.execute(f"CREATE DATABASE {_TEMPLATE}_unfinished")
+        async with Database(in_database(dsn, f"{_TEMPLATE}_unfinished"), pool_size=2) as database:
+            await database.migrate()
+        await connection.execute(f"ALTER DATABASE {_TEMPLATE}_unfinished RENAME TO {_TEMPLATE}")
+    finally:
+        await connection.close()
+
+
+async def _execute(dsn: str, sql: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
