@@ -334,17 +334,9 @@ def _user_beside_root(data_dir: Path) -> tuple[int, int]:
     try:
         entry = pwd.getpwnam(SYSTEM_USER)
     except KeyError:
+        command = "useradd --system --no-create-home --shell /usr/sbin/nologin"
         subprocess.run(  # noqa: S603 - constants only
-            [
-                "useradd",
-                "--system",
-                "--no-create-home",
-                "--shell",
-                "/usr/sbin/nologin",
-                SYSTEM_USER,
-            ],  # noqa: S607
-            check=True,
-            capture_output=True,
+            [*command.split(), SYSTEM_USER], check=True, capture_output=True
         )
         entry = pwd.getpwnam(SYSTEM_USER)
     return entry.pw_uid, entry.pw_gid

@@ -1,0 +1,84 @@
+# Needs Python 3.11 or newer and make; everything else comes into .venv.
+#
+#   make setup      prepare .venv (every other target does it too, when needed)
+#   make demo       the running product with the alliance's data
+#   make test       the tests of every day, under five minutes
+#   make test-all   all tests, the long ones too
+#   make lint       style, types, direction of imports
+#   make bench      the figures of the README
+#   make dev        the web part, started anew on every change
+#
+# PYTHON=... chooses another Python, VENV=... another folder (then with UV_PROJECT_ENVIRONMENT of its own).
+
+PYTHON ?=
+VENV ?= .venv
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.synced
+JOBS ?= 2
+
+.PHONY: setup demo test test-all lint bench dev soak vendor clean
+
+setup: $(STAMP)
+
+# A Python counts only when it runs: version managers leave stubs that fail.
+$(STAMP): pyproject.toml uv.lock
+	@set -eu; \
+	python='$(PYTHON)'; \
+	if [ -z "$$python" ]; then \
+	  for each in python3.14 python3.13 python3.12 python3.11; do \
+	    if "$$each" -c '' >/dev/null 2>&1; then python=$$each; break; fi; \
+	  done; \
+	fi; \
+	if [ -z "$$python" ]; then \
+	  echo "No Python from 3.11 to 3.14 runs here. On Debian: apt install python3 python3-venv." >&2; \
+	  echo "Or name one: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3" >&2; exit 1; \
+	fi; \
+	if ! "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2])' 2>/dev/null; then \
+	  echo "$$python does not run or is older than Python 3.11." >&2; exit 1; \
+	fi; \
+	if ! "$(BIN)/python" -m pip --version >/dev/null 2>&1; then \
+	  if ! "$$python" -c 'import venv, ensurepip' >/dev/null 2>&1; then \
+	    name=$$("$$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+	    echo "The module venv of $$python is missing. On Debian: apt install $$name" >&2; exit 1; \
+	  fi; \
+	  rm -rf "$(VENV)"; \
+	  "$$python" -m venv "$(VENV)"; \
+	fi; \
+	if ! "$(BIN)/uv" --version >/dev/null 2>&1; then \
+	  "$(BIN)/python" -m pip install --quiet --disable-pip-version-check 'uv>=0.9'; \
+	fi; \
+	UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT="$(VENV)" \
+	  "$(BIN)/uv" sync --quiet --locked --python "$(BIN)/python"; \
+	touch "$(STAMP)"
+
+demo: setup
+	@$(BIN)/terminbuch demo
+
+test: setup
+	$(BIN)/pytest -q -n $(JOBS) --dist loadgroup
+
+test-all: setup
+	$(BIN)/pytest -q -n $(JOBS) --dist loadgroup -m ""
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python -m tests.benchmarks
+
+dev: setup
+	$(BIN)/granian --interface asgi --reload --reload-paths service --port 8000 service.asgi:app
+
+# Runs the product for hours under load and faults, and watches memory and connections.
+soak: setup
+	$(BIN)/pytest -q -m long tests/faults
+
+# Fetches the pinned design system, htmx and the font anew, and checks their sums.
+vendor: setup
+	$(BIN)/python -m tests.vendoring
+
+clean:
+	rm -rf $(VENV) .venv-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist test-results
