@@ -1,0 +1,165 @@
+"""Back up the database into one file, and restore it without mailing anybody twice.
+
+The file is a tar of a manifest and a `pg_dump -Fc`. The token key is not in it; the manifest holds
+a fingerprint, so that a restore with another key is refused before all links die.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import io
+import json
+import os
+import tarfile
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from service import app, clock, embedded
+from service.database import Database
+from service.settings import Settings
+
+MANIFEST = "manifest.json"
+DUMP = "database.dump"
+
+# After a restore nobody knows what left since the backup: nothing goes out by itself. The office
+# sees these rows and sends again what is still needed.
+_QUARANTINE = """
+UPDATE outbox SET state = 'held', reason = 'restored', lease_owner = NULL, lease_until = NULL
+WHERE state IN ('queued', 'sending', 'uncertain');
+UPDATE notice SET state = 'withdrawn', finished_at = now() WHERE state = 'pending';
+UPDATE reminder_slot SET state = 'missed', reason = 'restored'
+WHERE state = 'planned' AND due_at <= now();
+UPDATE staff_session SET revoked_at = now() WHERE revoked_at IS NULL;
+UPDATE one_time_token SET used_at = now() WHERE used_at IS NULL;
+"""
+
+
+class RestoreRefusedError(Exception):
+    """A restore that would destroy data or break all links."""
+
+
+def fingerprint(settings: Settings) -> str:
+    """Name the current token key without telling anything about it."""
+    digest = hmac.digest(settings.token_keys.current.secret, b"backup", hashlib.sha256)
+    return f"{settings.token_keys.current.key_id}:{digest.hex()[:16]}"
+
+
+def connection_environment(dsn: str) -> dict[str, str]:
+    """Spell a database address as libpq's variables: a password never stands in a process list."""
+    parts = urlsplit(dsn)
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    given = {
+        "PGHOST": query.get("host") or parts.hostname or "",
+        "PGPORT": query.get("port") or str(parts.port or ""),
+        "PGUSER": unquote(parts.username or "") or query.get("user", ""),
+        "PGPASSWORD": unquote(parts.password or ""),
+        "PGDATABASE": unquote(parts.path.lstrip("/")) or query.get("dbname", ""),
+        "PGSSLMODE": query.get("sslmode", ""),
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+async def _run_tool(name: str, dsn: str, *arguments: str) -> None:
+    environment: Mapping[str, str] = {**os.environ, **connection_environment(dsn)}
+    process = await asyncio.create_subprocess_exec(
+        str(embedded.tool(name)), *arguments, env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await process.communicate()
+    if process.returncode != 0:
+        raise RestoreRefusedError(f"{name} failed: {errors.decode(errors='replace').strip()}")
+
+
+async def backup(settings: Settings, file: Path, say: Callable[[str], object]) -> int:
+    """Write the backup; an existing file is never overwritten."""
+    if _is_taken(file):
+        say(f"{file} exists already; name a new file.")
+        return 1
+    async with app.open_database(settings, migrate=False) as database:
+        with tempfile.TemporaryDirectory() as folder:
+            dump = Path(folder) / DUMP
+            await _run_tool("pg_dump", database.dsn, "-Fc", "--no-owner", "--file", str(dump))
+            size = await asyncio.to_thread(_pack, file, dump, settings)
+    say(f"Wrote {file} ({size} bytes). Keep the token key elsewhere, and safe.")
+    return 0
+
+
+def _is_taken(file: Path) -> bool:
+    return file.exists()
+
+
+def _pack(file: Path, dump: Path, settings: Settings) -> int:
+    manifest = {
+        "made_at": clock.now().isoformat(timespec="seconds"),
+        "token_key": fingerprint(settings),
+        "dump_sha256": hashlib.sha256(dump.read_bytes()).hexdigest(),
+    }
+    body = json.dumps(manifest, indent=1).encode()
+    part = file.with_name(file.name + ".part")
+    with tarfile.open(part, "w") as archive:
+        info = tarfile.TarInfo(MANIFEST)
+        info.size = len(body)
+        archive.addfile(info, io.BytesIO(body))
+        archive.add(dump, DUMP)
+    part.chmod(0o600)
+    part.rename(file)
+    return file.stat().st_size
+
+
+def _unpack(file: Path, folder: Path, settings: Settings) -> Path:
+    with tarfile.open(file) as archive:
+        archive.extract(MANIFEST, folder, filter="data")
+        archive.extract(DUMP, folder, filter="data")
+    manifest = json.loads((folder / MANIFEST).read_text())
+    if manifest["token_key"] != fingerprint(settings):
+        raise RestoreRefusedError(
+            "The backup was made with another token key; with this one every link in every letter "
+            "would be dead. Set TERMINBUCH_TOKEN_KEY_FILE to the key of that installation."
+        )
+    dump = folder / DUMP
+    if hashlib.sha256(dump.read_bytes()).hexdigest() != manifest["dump_sha256"]:
+        raise RestoreRefusedError("The backup is damaged: its checksum differs.")
+    return dump
+
+
+async def restore(settings: Settings, file: Path, say: Callable[[str], object]) -> int:
+    """Load a backup into an empty database, hold what may have left, and migrate."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            dump = await asyncio.to_thread(_unpack, file, Path(folder), settings)
+            async with app.open_database(settings, migrate=False) as database:
+                await _refuse_data(database)
+                await _load(database, dump)
+                held = await database.fetchval("SELECT count(*) FROM outbox WHERE state = 'held'")
+    except (RestoreRefusedError, tarfile.TarError, KeyError, ValueError) as error:
+        say(f"Nothing was restored. {error}")
+        return 1
+    say(f"Restored. {held} letters are held; the office decides which of them leave.")
+    return 0
+
+
+async def _refuse_data(database: Database) -> None:
+    if await database.fetchval("SELECT to_regclass('public.meeting') IS NOT NULL") and (
+        await database.fetchval(
+            "SELECT EXISTS (SELECT FROM meeting) OR EXISTS (SELECT FROM person)"
+        )
+    ):
+        raise RestoreRefusedError("The database holds data already; restore into an empty one.")
+
+
+async def _load(database: Database, dump: Path) -> None:
+    async with database.unit_of_work() as unit:
+        await unit.connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    await _run_tool(
+        "pg_restore",
+        database.dsn,
+        "--no-owner",
+        "--single-transaction",
+        "--exit-on-error",
+        f"--dbname={connection_environment(database.dsn)['PGDATABASE']}",
+        str(dump),
+    )
+    await database.migrate()
+    async with database.unit_of_work() as unit:
+        await unit.connection.execute(_QUARANTINE)

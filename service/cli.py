@@ -1,0 +1,163 @@
+"""The command `terminbuch`: serve, migrate, check, demo, import, account, backup, restore."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import click
+
+from service.logs import configure_logs
+from service.settings import Settings, SettingsError
+
+
+def read_settings() -> Settings:
+    """Read the environment; odd values end the command with one sentence each."""
+    try:
+        settings = Settings.read(os.environ)
+    except SettingsError as error:
+        for problem in error.problems:
+            click.echo(f"terminbuch: {problem}", err=True)
+        sys.exit(2)
+    configure_logs(settings.log_level, settings.log_format)
+    return settings
+
+
+def run(work: Callable[[], Coroutine[Any, Any, int | None]]) -> None:
+    """Run an async command and leave with its exit code."""
+    try:
+        code = asyncio.run(work())
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code or 0)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="terminbuch")
+def main() -> None:
+    """Plan sessions, ask partners, keep calendars right and remind by mail.
+
+    Settings come from the environment (TERMINBUCH_..., see the README). Without a database
+    setting an embedded PostgreSQL runs under ./var.
+    """
+
+
+@main.command()
+@click.option("--role", type=click.Choice(["all", "web", "worker"]), help="Default: the setting.")
+def serve(role: str | None) -> None:
+    """Serve the pages and feeds, and run the worker."""
+    from service import serving  # noqa: PLC0415 - the server is loaded by the command that needs it
+
+    settings = read_settings()
+    run(lambda: serving.run(settings, role or settings.role))
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database's tables to this version."""
+    from service import app  # noqa: PLC0415
+
+    settings = read_settings()
+
+    async def work() -> None:
+        async with app.open_database(settings, migrate=False) as database:
+            done = await database.migrate()
+        for name in done:
+            click.echo(f"migrated: {name}")
+        click.echo("The database is at this version.")
+
+    run(work)
+
+
+@main.command()
+def check() -> None:
+    """Look at settings, database, mail server and public address, and say what is wrong."""
+    from service import checking  # noqa: PLC0415
+
+    settings = read_settings()
+    run(lambda: checking.run(settings, click.echo))
+
+
+@main.command()
+@click.option("--check", "only_check", is_flag=True, help="Play the whole chain, then stop.")
+@click.option("--port", default=8000, show_default=True, help="First port to try.")
+def demo(*, only_check: bool, port: int) -> None:
+    """Run the product on the alliance's data, with a mail catcher, on this machine only."""
+    from service.demo import checking, running  # noqa: PLC0415
+
+    configure_logs("warning", "text")
+    if only_check:
+        run(lambda: checking.run(port, click.echo))
+    else:
+        run(lambda: running.run(port, click.echo))
+
+
+@main.group("import")
+def import_() -> None:
+    """Take in lists of members, partners or meetings; shows what would change, changes nothing."""
+
+
+def _import_command(kind: str, what: str) -> None:
+    @import_.command(kind, help=f"{what} Changes nothing without --apply.")
+    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.option("--apply", "applies", is_flag=True, help="Do what the dry run shows.")
+    @click.option("--end-missing", is_flag=True, help="End what the file no longer names.")
+    def command(file: Path, *, applies: bool, end_missing: bool) -> None:
+        from service import importing_command  # noqa: PLC0415
+
+        settings = read_settings()
+        run(
+            lambda: importing_command.run(
+                settings, kind, file, applies=applies, end_missing=end_missing
+            )
+        )
+
+
+_import_command("members", "People with partner, address and groups, as CSV.")
+_import_command("partners", "Partner organisations, as CSV.")
+_import_command("meetings", "Groups and meetings, as JSON.")
+
+
+@main.group()
+def account() -> None:
+    """Give people of the office access."""
+
+
+@account.command("add")
+@click.argument("email")
+@click.option("--name", required=True, help="Name as it is shown to others.")
+@click.option(
+    "--role",
+    type=click.Choice(["coordinator", "lead", "reader", "admin"]),
+    default="coordinator",
+    show_default=True,
+)
+@click.option("--group", "groups", multiple=True, help="Short address of a lead's group.")
+def account_add(email: str, name: str, role: str, groups: tuple[str, ...]) -> None:
+    """Create an account and print a sign-in link that works once within 15 minutes."""
+    from service import accounts_command  # noqa: PLC0415
+
+    settings = read_settings()
+    run(lambda: accounts_command.add(settings, email, name, role, groups, click.echo))
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(file: Path) -> None:
+    """Write the whole database into one file (the token key is not in it)."""
+    from service import backing_up  # noqa: PLC0415
+
+    settings = read_settings()
+    run(lambda: backing_up.backup(settings, file, click.echo))
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def restore(file: Path) -> None:
+    """Load a backup into an empty database; letters that may have left since are held."""
+    from service import backing_up  # noqa: PLC0415
+
+    settings = read_settings()
+    run(lambda: backing_up.restore(settings, file, click.echo))

@@ -1,0 +1,121 @@
+"""Which use case runs how often; the scheduler only wakes, the truth is rows.
+
+Every tick is idempotent and safe on any number of replicas: its effects are guarded by row claims
+and unique keys. A restart loses nothing, because nothing is kept here.
+"""
+
+import asyncio
+import contextvars
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from service.database import Database
+
+# A step of the wall clock beyond this re-arms all ticks; APScheduler would wait it out otherwise.
+CLOCK_STEP_SECONDS = 5.0
+DRAIN_SECONDS = 30.0
+
+_log = structlog.get_logger(__name__)
+
+_STARTED = """
+INSERT INTO job_health (job, last_start_at) VALUES ($1, $2)
+ON CONFLICT (job) DO UPDATE SET last_start_at = excluded.last_start_at
+"""
+_FINISHED = "UPDATE job_health SET last_ok_at = $2 WHERE job = $1"
+_FAILED = "UPDATE job_health SET last_error_at = $2, last_error = $3 WHERE job = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One use case and its interval; `work` takes the time of the run."""
+
+    name: str
+    every_seconds: float
+    work: Callable[[datetime], Awaitable[object]]
+
+
+class Ticks:
+    """Runs ticks until stopped; a failing tick is logged, counted and tried again next time."""
+
+    def __init__(
+        self, database: Database, ticks: Sequence[Tick], clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._ticks = ticks
+        self._clock = clock
+        self._running: set[asyncio.Task[None]] = set()
+        self._guard: asyncio.Task[None] | None = None
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC,
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+
+    def start(self) -> None:
+        """Run every tick once now, then at its interval."""
+        now = datetime.now(UTC)
+        for tick in self._ticks:
+            self._scheduler.add_job(
+                self._wake,
+                "interval",
+                args=[tick],
+                id=tick.name,
+                seconds=tick.every_seconds,
+                next_run_time=now,
+            )
+        self._scheduler.start()
+        self._guard = asyncio.create_task(self._watch_clock(), context=contextvars.Context())
+
+    async def stop(self) -> None:
+        """Let running ticks finish, then stop; a scheduler's own waiting would cancel them."""
+        self._scheduler.pause()
+        if self._guard is not None:
+            self._guard.cancel()
+        if self._running:
+            await asyncio.wait(self._running, timeout=DRAIN_SECONDS)
+        self._scheduler.shutdown(wait=False)
+
+    async def run_all_once(self) -> None:
+        """Run every tick one time, in order; for the demo's check and the tests."""
+        for tick in self._ticks:
+            await self._run(tick)
+
+    async def _wake(self, tick: Tick) -> None:
+        # A task of its own with an empty context: no run inherits another's transaction.
+        task = asyncio.create_task(self._run(tick), context=contextvars.Context())
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        await asyncio.wait({task})
+
+    async def _run(self, tick: Tick) -> None:
+        await self._note(_STARTED, tick, self._clock())
+        try:
+            await tick.work(self._clock())
+        except Exception as error:  # noqa: BLE001 - whatever it was, the next run must come
+            _log.exception("tick.failed", tick=tick.name)
+            await self._note(_FAILED, tick, self._clock(), type(error).__name__)
+        else:
+            await self._note(_FINISHED, tick, self._clock())
+
+    async def _note(self, sql: str, tick: Tick, *values: object) -> None:
+        try:
+            async with self._database.reading() as connection:
+                await connection.execute(sql, tick.name, *values)
+        except Exception:  # noqa: BLE001 - the database may be away; the next run notes again
+            _log.exception("tick.not_noted", tick=tick.name)
+
+    async def _watch_clock(self) -> None:
+        """Re-arm all ticks when the wall clock steps; monotonic time never does."""
+        offset = time.time() - time.monotonic()
+        while True:
+            await asyncio.sleep(CLOCK_STEP_SECONDS)
+            fresh = time.time() - time.monotonic()
+            if abs(fresh - offset) > CLOCK_STEP_SECONDS:
+                _log.warning("clock.stepped", seconds=round(fresh - offset, 1))
+                for tick in self._ticks:
+                    self._scheduler.modify_job(tick.name, next_run_time=datetime.now(UTC))
+            offset = fresh

@@ -1,0 +1,81 @@
+"""Run the HTTP server, the worker, or both in this process, and stop them gracefully."""
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from service import app
+from service.services import Services
+from service.settings import Settings
+from service.web.application import create_app
+
+# Headers of a request must be there within this time, or the connection is given up.
+HEADER_SECONDS = 10
+# What is under way may finish; then the process ends whatever is left.
+DRAIN_SECONDS = 30
+
+_log = structlog.get_logger(__name__)
+
+
+def http_server(application: Any, host: str, port: int) -> Server:
+    """Build the server of one ASGI application; it logs no paths."""
+    return Server(
+        application,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        websockets=False,
+        log_enabled=False,
+        log_access=False,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000),
+        backlog=1024,
+    )
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping
+
+
+async def serve_until(stopping: asyncio.Event, application: Any, host: str, port: int) -> None:
+    """Serve until the event is set; refuse to go on when the server cannot start."""
+    server = http_server(application, host, port)
+    serving = asyncio.create_task(server.serve())
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        waiting.cancel()
+        serving.result()
+        return
+    server.stop()
+    await asyncio.wait({serving}, timeout=DRAIN_SECONDS)
+
+
+async def run(settings: Settings, role: str) -> None:
+    """Run the role (`all`, `web` or `worker`) until a signal asks to stop."""
+    stopping = stop_on_signals()
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(app.open_services(settings))
+        if role != "web":
+            await stack.enter_async_context(app.working(services))
+        _log.info("started", role=role, public_url=settings.public_url)
+        await _serve_role(stopping, services, role)
+        _log.info("stopping", role=role)
+
+
+async def _serve_role(stopping: asyncio.Event, services: Services, role: str) -> None:
+    if role == "worker":
+        await stopping.wait()
+        return
+    settings = services.settings
+    await serve_until(stopping, create_app(services), settings.host, settings.port)
