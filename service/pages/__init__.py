@@ -1,0 +1,1 @@
+"""Pages: templates, their texts in two languages, and how they are rendered."""
