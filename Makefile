@@ -8,7 +8,7 @@
 #   make bench      the figures of the README
 #   make dev        the web part, started anew on every change
 #
-# PYTHON=... chooses another Python, VENV=... another folder (then with UV_PROJECT_ENVIRONMENT of its own).
+# PYTHON=... chooses another Python, VENV=... another folder for it.
 
 PYTHON ?=
 VENV ?= .venv
@@ -36,10 +36,14 @@ $(STAMP): pyproject.toml uv.lock
 	if ! "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2])' 2>/dev/null; then \
 	  echo "$$python does not run or is older than Python 3.11." >&2; exit 1; \
 	fi; \
-	if ! "$(BIN)/python" -m pip --version >/dev/null 2>&1; then \
+	version='import sys; print("%d.%d" % sys.version_info[:2])'; \
+	have=$$("$(BIN)/python" -c "$$version" 2>/dev/null || true); \
+	want=$$("$$python" -c "$$version"); \
+	if [ -z '$(PYTHON)' ]; then case "$$have" in 3.1[1-9]) want=$$have;; esac; fi; \
+	if [ "$$have" != "$$want" ] || ! "$(BIN)/python" -m pip --version >/dev/null 2>&1; then \
 	  if ! "$$python" -c 'import venv, ensurepip' >/dev/null 2>&1; then \
-	    name=$$("$$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
-	    echo "The module venv of $$python is missing. On Debian: apt install $$name" >&2; exit 1; \
+	    echo "The module venv of $$python is missing. On Debian: apt install python$$want-venv" >&2; \
+	    exit 1; \
 	  fi; \
 	  rm -rf "$(VENV)"; \
 	  "$$python" -m venv "$(VENV)"; \
@@ -78,7 +82,7 @@ soak: setup
 
 # Fetches the pinned design system, htmx and the font anew, and checks their sums.
 vendor: setup
-	$(BIN)/python -m tests.vendoring
+	$(BIN)/python deploy/vendor.py
 
 clean:
 	rm -rf $(VENV) .venv-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist test-results

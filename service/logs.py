@@ -25,7 +25,7 @@ _QUIET = ("aiosmtplib", "apscheduler", "asyncio", "granian", "litestar", "mail.l
 Event = MutableMapping[str, Any]
 
 
-def configure(level: str = "info", form: str = "json", stream: TextIO | None = None) -> None:
+def configure_logs(level: str = "info", form: str = "json", stream: TextIO | None = None) -> None:
     """Send structlog and the standard library's logging to one stream in one form."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -23,7 +23,7 @@ def _restored_logging() -> Iterator[None]:
 
 def _written(form: str, **values: object) -> str:
     stream = io.StringIO()
-    logs.configure("info", form, stream)
+    logs.configure_logs("info", form, stream)
     structlog.get_logger("tried").info("letter.sent", **values)
     return stream.getvalue()
 
@@ -67,7 +67,7 @@ def test_a_control_character_never_reaches_the_stream(form: str, sign: str) -> N
 
 def test_an_exception_is_kept_and_its_message_forges_no_line_in_text() -> None:
     stream = io.StringIO()
-    logs.configure("info", "text", stream)
+    logs.configure_logs("info", "text", stream)
 
     try:
         raise ValueError("one\n2026-01-01T00:00:00Z info    forged")  # noqa: TRY301
@@ -81,7 +81,7 @@ def test_an_exception_is_kept_and_its_message_forges_no_line_in_text() -> None:
 
 def test_the_standard_librarys_logging_takes_the_same_way() -> None:
     stream = io.StringIO()
-    logs.configure("info", "json", stream)
+    logs.configure_logs("info", "json", stream)
 
     logging.getLogger("library").warning("kept %s of %s", 1, f"two {TOKEN}")
 
@@ -90,7 +90,7 @@ def test_the_standard_librarys_logging_takes_the_same_way() -> None:
 
 def test_a_library_that_logs_paths_is_quiet_below_warning() -> None:
     stream = io.StringIO()
-    logs.configure("debug", "json", stream)
+    logs.configure_logs("debug", "json", stream)
 
     logging.getLogger("granian").info("GET /a/x")
 
