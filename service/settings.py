@@ -28,6 +28,8 @@ Locale = Literal["de", "en"]
 
 _STANDARD_PORT = {"tls": 465, "starttls": 587, "plain": 25}
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+# Without a mail server no letter leaves; previews still need a sender.
+_NO_SENDER = "termine@localhost"
 _DEBUG_SWITCHES = ("LITESTAR_DEBUG", "LITESTAR_PDB")
 
 
@@ -201,7 +203,10 @@ class Settings:
         _number(1, 10_000), "60", "Letters a minute to the addresses of one domain at most."
     )
     mail_from: str = _setting(
-        _address, "termine@localhost", "Sender address of all letters, and where answers go."
+        _address,
+        "",
+        "Sender address of all letters, and where answers go; needed with a mail server.",
+        shown="termine@localhost",
     )
     mail_from_name: str = _setting(_text, "Geschäftsstelle", "Sender name of all letters.")
     mail_domain: str = _setting(
@@ -332,7 +337,7 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
             )
     elif bool(values["smtp_user"]) != bool(values["smtp_password"]):
         yield f"{PREFIX}SMTP_USER and {PREFIX}SMTP_PASSWORD belong together; one is missing."
-    if values["smtp_host"] and values["mail_from"].endswith("@localhost"):
+    if values["smtp_host"] and not values["mail_from"]:
         yield f"{PREFIX}MAIL_FROM must be set when {PREFIX}SMTP_HOST is."
     if values["database_url"] and not values["token_key"]:
         yield (
@@ -342,6 +347,7 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _completed(values: dict[str, Any]) -> dict[str, Any]:
+    values["mail_from"] = values["mail_from"] or _NO_SENDER
     values["smtp_port"] = values["smtp_port"] or _STANDARD_PORT[values["smtp_mode"]]
     values["mail_domain"] = values["mail_domain"] or cast("str", values["mail_from"]).split("@")[1]
     values["bounce_address"] = values["bounce_address"] or values["mail_from"]
