@@ -199,9 +199,11 @@ async def _set_statement_timeout(connection: asyncpg.Connection, seconds: float)
 
 async def _roll_back(connection: asyncpg.Connection, transaction: Any) -> None:
     """Roll back, and cut the connection when even that fails; the first error stays the cause."""
+    if connection.is_closed():
+        return
     try:
         await transaction.rollback()
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except Exception:  # noqa: BLE001 - whatever the driver raises, the caller's error counts
         _log.warning("database.rollback_failed", exc_info=True)
         connection.terminate()
 
@@ -209,6 +211,6 @@ async def _roll_back(connection: asyncpg.Connection, transaction: Any) -> None:
 async def _give_back(pool: asyncpg.Pool, connection: asyncpg.Connection) -> None:
     try:
         await pool.release(connection, timeout=RELEASE_SECONDS)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        # The pool has already replaced the connection; the caller's own result or error counts.
+    except Exception:  # noqa: BLE001 - the caller's own result or error counts
+        # The pool has already replaced the connection.
         _log.warning("database.release_failed", exc_info=True)
