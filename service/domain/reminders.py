@@ -1,0 +1,222 @@
+"""When reminders fall due, and how long people have to answer: pure arithmetic on days."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+
+from service.domain import instants, working_days
+from service.domain.changes import MeetingFacts
+from service.domain.working_days import IsHoliday
+
+WEEK_DAYS = 7
+DAY_HOUR = time(9, 0)
+QUIET_FROM = time(20, 0)
+QUIET_TO = time(7, 0)
+EVENING_BEFORE = time(18, 0)
+# Later is kinder than earlier, as long as half a day is left before the start.
+ROOM_BEFORE_START = timedelta(hours=12)
+NOT_AFTER_BEFORE_START = timedelta(minutes=30)
+FEWEST_ANSWER_DAYS = 3
+LATE_DEADLINE = time(12, 0)
+_SUNDAY = 6
+
+
+class Kind(StrEnum):
+    """A reminder of a meeting, or a nudge for an answer."""
+
+    REMINDER = "reminder"
+    NUDGE = "nudge"
+
+
+class Anchor(StrEnum):
+    """What a rule counts from."""
+
+    START = "start"
+    ANSWER_BY = "answer_by"
+    END = "end"
+
+
+class Audience(StrEnum):
+    """Who a rule is for; answers that no longer hold count as none."""
+
+    ACCEPTED = "accepted"
+    UNDECIDED = "undecided"
+    NO_ANSWER = "no_answer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule: days before at a local time, or minutes before; exactly one of the two.
+
+    Days below a week count working days, whole weeks are calendar weeks; negative minutes and days
+    are not used. `min_days_invited` keeps a rule from those who were invited only just before.
+    """
+
+    kind: Kind
+    audience: tuple[Audience, ...]
+    anchor: Anchor = Anchor.START
+    days_before: int | None = None
+    at_local_time: time | None = None
+    minutes_before: int | None = None
+    only_online: bool = False
+    min_days_invited: int = 0
+
+    def __post_init__(self) -> None:
+        by_days = self.days_before is not None
+        if by_days is (self.minutes_before is not None) or by_days is (self.at_local_time is None):
+            raise ValueError("a rule counts days at a local time, or minutes")
+
+
+COMING = (Audience.ACCEPTED, Audience.UNDECIDED)
+
+# What every group starts with; the office changes them per group and session.
+DEFAULT_RULES: tuple[Rule, ...] = (
+    Rule(
+        kind=Kind.NUDGE,
+        audience=(Audience.NO_ANSWER,),
+        anchor=Anchor.ANSWER_BY,
+        days_before=7,
+        at_local_time=DAY_HOUR,
+        min_days_invited=2,
+    ),
+    Rule(
+        kind=Kind.NUDGE,
+        audience=(Audience.NO_ANSWER,),
+        anchor=Anchor.ANSWER_BY,
+        days_before=2,
+        at_local_time=DAY_HOUR,
+        min_days_invited=2,
+    ),
+    Rule(
+        kind=Kind.REMINDER,
+        audience=COMING,
+        days_before=7,
+        at_local_time=DAY_HOUR,
+        min_days_invited=10,
+    ),
+    Rule(kind=Kind.REMINDER, audience=COMING, days_before=1, at_local_time=DAY_HOUR),
+)
+
+
+def due_at(rule: Rule, meeting: MeetingFacts, is_holiday: IsHoliday) -> datetime | None:
+    """Return when the rule falls due for the meeting, None when it has no such anchor.
+
+    Minutes are real time before the anchor, at any hour. Days are the office's working days at the
+    meeting's local time, moved out of the quiet hours.
+    """
+    anchor = _anchor_local(rule.anchor, meeting)
+    if anchor is None:
+        return None
+    if rule.minutes_before is not None:
+        return instants.later(instants.to_utc(anchor, meeting.zone), minutes=-rule.minutes_before)
+    if rule.days_before is None or rule.at_local_time is None:
+        raise ValueError("a rule counts days at a local time, or minutes")
+    day = days_before(anchor.date(), rule.days_before, is_holiday)
+    due = instants.to_utc(datetime.combine(day, rule.at_local_time), meeting.zone)
+    return out_of_quiet_hours(due, meeting, is_holiday)
+
+
+def not_after(rule: Rule, meeting: MeetingFacts) -> datetime | None:
+    """Return when the rule's letter is of no use any more: nudges at the deadline."""
+    start = meeting.starts_at
+    if rule.anchor is Anchor.ANSWER_BY:
+        return meeting.answer_by_at
+    if start is None:
+        return None
+    if rule.minutes_before is not None:
+        # Half an hour before the start a short-notice rule may only just have fallen due.
+        return start
+    return start - NOT_AFTER_BEFORE_START
+
+
+def days_before(day: date, days: int, is_holiday: IsHoliday) -> date:
+    """Count back: below a week in working days, whole weeks in calendar weeks to a working day."""
+    weeks, rest = divmod(days, WEEK_DAYS)
+    if weeks == 0:
+        return working_days.before(day, rest, is_holiday)
+    if rest == 0:
+        return working_days.weeks_before(day, weeks, is_holiday)
+    return working_days.at_or_before(day - timedelta(days=days), is_holiday)
+
+
+def out_of_quiet_hours(due: datetime, meeting: MeetingFacts, is_holiday: IsHoliday) -> datetime:
+    """Move an instant out of the night, Sundays and holidays.
+
+    Later while twelve hours are left before the start, else 18:00 of the working day before.
+    """
+    if not is_quiet(due, meeting.zone, is_holiday):
+        return due
+    later = _next_loud(due, meeting.zone, is_holiday)
+    start = meeting.starts_at
+    if start is None or later + ROOM_BEFORE_START <= start:
+        return later
+    return _evening_before(due, meeting.zone, is_holiday)
+
+
+def is_quiet(instant: datetime, zone: str, is_holiday: IsHoliday) -> bool:
+    """Tell whether people want no reminder now: 20:00 to 07:00, Sundays, public holidays."""
+    local = instants.to_local(instant, zone)
+    at_night = local.time() >= QUIET_FROM or local.time() < QUIET_TO
+    return at_night or local.weekday() == _SUNDAY or is_holiday(local.date())
+
+
+def group_deadline(
+    starts_local: datetime, working_days_before: int, at: time, is_holiday: IsHoliday
+) -> datetime:
+    """Return the deadline, wall time, that a group's rule gives for a start."""
+    day = working_days.before(starts_local.date(), working_days_before, is_holiday)
+    return datetime.combine(day, at)
+
+
+def deadline_after_move(
+    rule_local: datetime | None,
+    starts_local: datetime,
+    zone: str,
+    now: datetime,
+    is_holiday: IsHoliday,
+) -> datetime | None:
+    """Return the new deadline, wall time, after a move, None when no time is left for one.
+
+    The group's rule, but at least three working days from now; else the day before at 12:00.
+    `rule_local` is what the group's rule gives, None when it has none.
+    """
+    today = instants.to_local(now, zone)
+    earliest = working_days.after(today.date(), FEWEST_ANSWER_DAYS, is_holiday)
+    if rule_local is not None and rule_local.date() >= earliest:
+        return rule_local
+    day_before = datetime.combine(starts_local.date() - timedelta(days=1), LATE_DEADLINE)
+    return day_before if day_before > today else None
+
+
+def invitation_at(
+    starts_local: datetime, zone: str, weeks_before: int, is_holiday: IsHoliday
+) -> datetime:
+    """Return when a group's rule sends invitations: weeks before, a working day, 09:00."""
+    day = working_days.weeks_before(starts_local.date(), weeks_before, is_holiday)
+    return instants.to_utc(datetime.combine(day, DAY_HOUR), zone)
+
+
+def _anchor_local(anchor: Anchor, meeting: MeetingFacts) -> datetime | None:
+    anchors = {
+        Anchor.START: meeting.starts_local,
+        Anchor.ANSWER_BY: meeting.answer_by_local,
+        Anchor.END: meeting.ends_local,
+    }
+    return anchors[anchor]
+
+
+def _next_loud(due: datetime, zone: str, is_holiday: IsHoliday) -> datetime:
+    local = instants.to_local(due, zone)
+    day = local.date() if local.time() < QUIET_FROM else local.date() + timedelta(days=1)
+    while day.weekday() == _SUNDAY or is_holiday(day):
+        day += timedelta(days=1)
+    at = QUIET_TO if not QUIET_TO <= local.time() < QUIET_FROM else local.time()
+    return instants.to_utc(datetime.combine(day, at), zone)
+
+
+def _evening_before(due: datetime, zone: str, is_holiday: IsHoliday) -> datetime:
+    """Return the last 18:00 of a working day that is not after the due time."""
+    local = instants.to_local(due, zone)
+    day = local.date() if local.time() >= EVENING_BEFORE else local.date() - timedelta(days=1)
+    day = working_days.at_or_before(day, is_holiday)
+    return instants.to_utc(datetime.combine(day, EVENING_BEFORE), zone)
