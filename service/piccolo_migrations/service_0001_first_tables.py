@@ -208,6 +208,7 @@ CREATE TABLE meeting (
     outward_url text NOT NULL DEFAULT '',
     cancel_reason text NOT NULL DEFAULT '',
     number_kept boolean NOT NULL DEFAULT true,
+    cancelled_from text CHECK (cancelled_from IN ('tentative', 'confirmed', 'postponed')),
     previous_starts_local timestamp,
     previous_ends_local timestamp,
     revision integer NOT NULL DEFAULT 1,
