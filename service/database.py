@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal, TypeVar
 
 import asyncpg
@@ -199,13 +199,14 @@ async def _set_statement_timeout(connection: asyncpg.Connection, seconds: float)
 
 async def _roll_back(connection: asyncpg.Connection, transaction: Any) -> None:
     """Roll back, and cut the connection when even that fails; the first error stays the cause."""
-    if connection.is_closed():
-        return
     try:
-        await transaction.rollback()
+        if not connection.is_closed():
+            await transaction.rollback()
     except Exception:  # noqa: BLE001 - whatever the driver raises, the caller's error counts
         _log.warning("database.rollback_failed", exc_info=True)
-        connection.terminate()
+        # The pool may have taken a dead connection back already.
+        with suppress(asyncpg.InterfaceError):
+            connection.terminate()
 
 
 async def _give_back(pool: asyncpg.Pool, connection: asyncpg.Connection) -> None:
