@@ -9,7 +9,8 @@ from markupsafe import Markup, escape
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
-Precision = Literal["day", "week", "month"]
+# The values of `service.domain.words.Precision`; "day" shows no time even where one is stored.
+Precision = Literal["time", "day", "week", "month"]
 
 _BABEL = {"de": "de_DE", "en": "en_GB"}
 _LONG = {"de": "EEEE, d. MMMM y", "en": "EEEE, d MMMM y"}
@@ -26,7 +27,7 @@ def format_when(
     ends: datetime | date | None,
     locale: str,
     *,
-    precision: Precision = "day",
+    precision: Precision = "time",
     zone: ZoneInfo = BERLIN,
     zone_note: bool | None = None,
 ) -> str:
@@ -39,22 +40,21 @@ def format_when(
         return format_month(_day(starts, zone), locale)
     if precision == "week":
         return _WEEK[locale].format(format_long_date(_day(starts, zone), locale))
-    if not isinstance(starts, datetime):
-        return _whole_days(starts, _day(ends, zone) if ends else starts, locale)
+    if precision == "day" or not isinstance(starts, datetime):
+        first = _day(starts, zone)
+        return _whole_days(first, _day(ends, zone) if ends else first, locale)
     note = _ZONE_NOTE[locale] if (locale == "en" if zone_note is None else zone_note) else ""
     return _hours(starts.astimezone(zone), _moment(ends, zone), locale) + note
 
 
 def format_short_when(
-    starts: datetime | date, locale: str, *, precision: Precision = "day", zone: ZoneInfo = BERLIN
+    starts: datetime | date, locale: str, *, precision: Precision = "time", zone: ZoneInfo = BERLIN
 ) -> str:
     """Say the beginning in the short form for tables and subjects: "Do 3.12.2026, 10:00 Uhr"."""
-    if precision != "day" or not isinstance(starts, datetime):
-        return (
-            format_short_date(starts, locale, zone=zone)
-            if precision == "day"
-            else format_when(starts, None, locale, precision=precision, zone=zone)
-        )
+    if precision in {"week", "month"}:
+        return format_when(starts, None, locale, precision=precision, zone=zone)
+    if precision == "day" or not isinstance(starts, datetime):
+        return format_short_date(starts, locale, zone=zone)
     day = format_short_date(starts, locale, zone=zone)
     return f"{day}, {format_clock(starts, locale, zone=zone)}{_CLOCK[locale]}"
 
@@ -88,16 +88,16 @@ def format_clock(at: datetime | time, locale: str, *, zone: ZoneInfo = BERLIN) -
 
 
 def machine_form(
-    starts: datetime | date, *, precision: Precision = "day", zone: ZoneInfo = BERLIN
+    starts: datetime | date, *, precision: Precision = "time", zone: ZoneInfo = BERLIN
 ) -> str:
     """Return the value of a `datetime` attribute (HTML, section 4.5.14)."""
     if precision == "month":
         return f"{_day(starts, zone):%Y-%m}"
     if precision == "week":
         return f"{_day(starts, zone):%G-W%V}"
-    if isinstance(starts, datetime):
+    if precision == "time" and isinstance(starts, datetime):
         return starts.astimezone(zone).isoformat(timespec="minutes")
-    return starts.isoformat()
+    return _day(starts, zone).isoformat()
 
 
 def time_element(text: str, machine: str) -> Markup:

@@ -11,6 +11,7 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from service.pages import dates
+from service.pages.assets import static_urls
 from service.pages.catalogue import DEFAULT_LOCALE, LOCALES, texts
 
 # What the native controls take as a value; anything else they would silently throw away.
@@ -32,11 +33,17 @@ class Form(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """Who runs this Terminbuch: shown in the header, the footer and on error pages."""
+    """Who runs this Terminbuch: shown in the header, the footer and on error pages.
+
+    Any object with these names may stand in the context as `instance`.
+    """
 
     name: str
-    contact_email: str
+    contact_email: str = ""
     contact_phone: str = ""
+
+
+_UNNAMED = Instance("Terminbuch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +73,8 @@ class Pages:
     def __init__(
         self,
         public_url: str,
-        instance: Instance,
-        static: Mapping[str, str],
+        instance: Instance = _UNNAMED,
+        static: Mapping[str, str] | None = None,
         *,
         navigation: tuple[NavigationLink, ...] = PUBLIC_NAVIGATION,
         office_navigation: tuple[NavigationLink, ...] = OFFICE_NAVIGATION,
@@ -81,7 +88,8 @@ class Pages:
             "form": None,
             "private": False,
         }
-        self._environments = {locale: _environment(locale, static) for locale in LOCALES}
+        addresses = static_urls() if static is None else static
+        self._environments = {locale: _environment(locale, addresses) for locale in LOCALES}
 
     def render(self, template: str, locale: str, **context: Any) -> str:
         """Return the HTML of a template; `path` is the address without language.
