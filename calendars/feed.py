@@ -139,7 +139,7 @@ def _head(profile: FeedProfile) -> list[str]:
     url, source = lines.uri(profile.url), lines.uri(profile.source)
     pairs = (
         ("UID", profile.uid),
-        ("LAST-MODIFIED", lines.stamp(profile.changed_at)),
+        ("LAST-MODIFIED", lines.stamp(fragment.shown_change(profile.changed_at))),
         ("NAME", name),
         ("X-WR-CALNAME", name),
         ("DESCRIPTION", description),
@@ -169,4 +169,4 @@ def _unchanged_since(changed_at: datetime, if_modified_since: str) -> bool:
         return False
     if since.tzinfo is None:
         since = since.replace(tzinfo=UTC)
-    return changed_at.replace(microsecond=0) <= since
+    return fragment.shown_change(changed_at).replace(microsecond=0) <= since

@@ -1,12 +1,15 @@
 """One entry as its VEVENT bytes, made once per revision and kept."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from calendars import lines, texts, zones
 from calendars.entry import Attendee, Entry, Organiser, Status
 
 DESCRIPTION_LIMIT = 2000
+# Some readers look at an entry again only when its time of change grew. Whoever changes what this
+# package writes sets this to the day of that release, and every entry counts as changed then.
+RENDER_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def render_fragment(entry: Entry) -> bytes:
@@ -14,7 +17,12 @@ def render_fragment(entry: Entry) -> bytes:
 
     DTSTAMP equals LAST-MODIFIED (RFC 5545 section 3.8.7.2) and the attendee is never asked.
     """
-    return render_event(entry, entry.changed_at, with_alarm=True)
+    return render_event(entry, shown_change(entry.changed_at), with_alarm=True)
+
+
+def shown_change(changed_at: datetime) -> datetime:
+    """Return when readers see the last change: that of the data or that of our rendering."""
+    return max(changed_at, RENDER_EPOCH)
 
 
 def render_event(
@@ -54,7 +62,7 @@ def _identity(entry: Entry, stamped_at: datetime) -> list[str]:
         f"DTSTAMP:{lines.stamp(stamped_at)}",
         f"SEQUENCE:{entry.sequence}",
         f"CREATED:{lines.stamp(entry.created_at)}",
-        f"LAST-MODIFIED:{lines.stamp(entry.changed_at)}",
+        f"LAST-MODIFIED:{lines.stamp(shown_change(entry.changed_at))}",
     ]
 
 

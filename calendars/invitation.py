@@ -35,7 +35,7 @@ def render_invitation(entry: Entry, method: Method, stamped_at: datetime) -> byt
 
 def render_download(entry: Entry) -> bytes:
     """Return the entry as a file of its own with METHOD:PUBLISH; same entry, same bytes."""
-    return render_invitation(entry, Method.PUBLISH, entry.changed_at)
+    return render_invitation(entry, Method.PUBLISH, fragment.shown_change(entry.changed_at))
 
 
 def _check_people(entry: Entry, method: Method) -> None:

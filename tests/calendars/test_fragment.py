@@ -1,6 +1,6 @@
 """One entry as its VEVENT."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from calendars import texts
 from calendars.entry import Answer, Attendee, Entry, Organiser, Status
 from calendars.feed import render_feed
-from calendars.fragment import DESCRIPTION_LIMIT, render_fragment
+from calendars.fragment import DESCRIPTION_LIMIT, RENDER_EPOCH, render_fragment
 from tests.calendars import lint, readers
 from tests.calendars.samples import BERLIN, a_profile, an_entry
 
@@ -62,6 +62,14 @@ def test_a_golden_fragment() -> None:
     )
 
     assert expected == render_fragment(an_entry()).decode()
+
+
+def test_new_rendering_counts_as_a_change() -> None:
+    before = RENDER_EPOCH - timedelta(days=1)
+
+    found = value_of("DTSTAMP", changed_at=before), value_of("LAST-MODIFIED", changed_at=before)
+
+    assert (f"{RENDER_EPOCH:%Y%m%dT%H%M%SZ}",) * 2 == found
 
 
 @pytest.mark.parametrize(
@@ -265,7 +273,7 @@ def test_escaping_roundtrip(text: str) -> None:
 
 
 @pytest.mark.long
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(ODD)
 def test_escaping_roundtrip_in_many_texts_and_two_readers(text: str) -> None:
     text = texts.clean(text.replace("\\", "/")).strip() or "-"
