@@ -1,0 +1,257 @@
+"""Finished feeds in memory: a request for one of them touches a dictionary and nothing else.
+
+One query a second for all cached feeds of the process finds the rows that moved on; what is
+changed in this process is looked at on the next request. While the database is away the last good
+bytes are served.
+"""
+
+import asyncio
+import contextvars
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, TypeVar
+from uuid import UUID
+from weakref import WeakSet
+
+import structlog
+
+POLL_SECONDS = 1.0
+# Without requests for this long nobody needs the query; the next request starts it again.
+IDLE_SECONDS = 30.0
+# A unit of work ends within this time; until then its feeds are looked at with every request.
+EXPECT_SECONDS = 5.0
+# A caller waits this long for news before it takes the last good copy.
+PATIENCE_SECONDS = 2.0
+# Finished copies are made by so many tasks at once, so that feeds never use up the pool.
+LOADERS = 3
+_ENTRY_OVERHEAD_BYTES = 2048
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What of a feed's row decides whether a copy is still true."""
+
+    revision: int
+    epoch: int
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedCopy:
+    """One feed as it was at a version; `until` is when its answer changes by itself."""
+
+    feed_id: UUID
+    version: Version
+    month_on: date
+    status: int
+    body: bytes
+    etag: str
+    changed_at: datetime
+    filename: str
+    is_private: bool
+    until: datetime | None = None
+
+
+@dataclass(slots=True)
+class Entry:
+    """A copy under its address; `suspect` ones are compared with their row before they are used."""
+
+    copy: FeedCopy
+    headers: tuple[tuple[bytes, bytes], ...]
+    is_stale: bool = False
+    suspect_until: float = 0.0
+    retry_at: float = 0.0
+    fetched_by: str | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether the copy may be served without a further look."""
+        return not self.is_stale and not self.suspect_until
+
+
+Result = TypeVar("Result")
+Load = Callable[[str], Awaitable[FeedCopy | None]]
+Poll = Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, Version]]]
+Describe = Callable[[FeedCopy], tuple[tuple[bytes, bytes], ...]]
+
+_caches: "WeakSet[FeedCache]" = WeakSet()
+
+
+def expect_changes(feed_ids: Collection[UUID]) -> None:
+    """Let the next requests for these feeds look at the row first; called inside the change."""
+    for cache in _caches:
+        cache.expect(feed_ids)
+
+
+def refresh_soon() -> None:
+    """Let the next request for any feed look at its row first; called after a commit."""
+    for cache in _caches:
+        cache.expect(None)
+
+
+class FeedCache:
+    """Copies by address, the least recently served thrown out beyond `max_bytes`."""
+
+    def __init__(
+        self,
+        *,
+        load: Load,
+        poll: Poll,
+        describe: Describe,
+        now: Callable[[], datetime],
+        month_of: Callable[[datetime], date],
+        max_bytes: int,
+    ) -> None:
+        self.entries: OrderedDict[str, Entry] = OrderedDict()
+        self.is_watching = False
+        self.was_used = False
+        self._load = load
+        self._poll = poll
+        self._describe = describe
+        self._now = now
+        self._month_of = month_of
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._loading: dict[str, asyncio.Task[Entry | None]] = {}
+        self._checking: asyncio.Task[None] | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._loaders = asyncio.Semaphore(LOADERS)
+        self._is_cut_off = False
+        _caches.add(self)
+
+    def expect(self, feed_ids: Collection[UUID] | None) -> None:
+        """Mark the copies of these feeds, or all, as suspect for a while."""
+        until = time.monotonic() + EXPECT_SECONDS
+        wanted = None if feed_ids is None else frozenset(feed_ids)
+        for entry in self.entries.values():
+            if wanted is None or entry.copy.feed_id in wanted:
+                entry.suspect_until = until
+
+    async def find(self, address: str) -> Entry | None:
+        """Return the entry of an address, None where there is none.
+
+        Raise the loader's error only while no copy is there to serve instead.
+        """
+        self._watch()
+        entry = self.entries.get(address)
+        if entry is not None and not entry.is_stale:
+            await self._check_soon()
+            entry = self.entries.get(address, entry)
+        if entry is None:
+            return await self._loaded(address)
+        if entry.is_stale and time.monotonic() >= entry.retry_at:
+            return await self._renewed(address, entry)
+        return entry
+
+    async def check(self) -> None:
+        """Compare every copy with its row in one query; errors leave all as it is."""
+        entries = list(self.entries.values())
+        started = time.monotonic()
+        rows = await self._poll(list({entry.copy.feed_id for entry in entries}))
+        now = self._now()
+        month_on = self._month_of(now)
+        for entry in entries:
+            copy = entry.copy
+            late = copy.until is not None and now >= copy.until
+            if late or copy.month_on != month_on or rows.get(copy.feed_id) != copy.version:
+                entry.is_stale = True
+            elif entry.suspect_until and entry.suspect_until < started:
+                entry.suspect_until = 0.0
+
+    def take_fetches(self) -> dict[UUID, str]:
+        """Return which feeds were fetched by what kind of program since the last call."""
+        seen = {}
+        for entry in self.entries.values():
+            if entry.fetched_by is not None:
+                seen[entry.copy.feed_id] = entry.fetched_by
+                entry.fetched_by = None
+        return seen
+
+    async def _check_soon(self) -> None:
+        """Wait for one shared comparison that begins after now; give up after a while."""
+        if self._checking is not None:
+            await _patiently(self._checking)
+        if self._checking is None:
+            self._checking = _alone(self._check_once())
+        await _patiently(self._checking)
+
+    async def _check_once(self) -> None:
+        try:
+            await self.check()
+            self._is_cut_off = False
+        except Exception:  # noqa: BLE001 - whatever keeps the database away, copies are served
+            if not self._is_cut_off:
+                _log.warning("feeds.check_failed", exc_info=True)
+            self._is_cut_off = True
+        finally:
+            self._checking = None
+
+    async def _renewed(self, address: str, entry: Entry) -> Entry | None:
+        try:
+            return await asyncio.wait_for(self._loaded(address), PATIENCE_SECONDS)
+        except Exception:  # noqa: BLE001 - the last good copy is better than any error
+            _log.warning("feeds.stale_copy_served", exc_info=True)
+            entry.retry_at = time.monotonic() + POLL_SECONDS
+            return entry
+
+    async def _loaded(self, address: str) -> Entry | None:
+        task = self._loading.get(address)
+        if task is None:
+            task = self._loading[address] = _alone(self._load_one(address))
+            task.add_done_callback(lambda done: self._end_loading(address, done))
+        return await asyncio.shield(task)
+
+    def _end_loading(self, address: str, task: "asyncio.Task[Entry | None]") -> None:
+        self._loading.pop(address, None)
+        if not task.cancelled():
+            # Whoever still waits gets the error; nobody may be left when all gave up.
+            task.exception()
+
+    async def _load_one(self, address: str) -> Entry | None:
+        async with self._loaders:
+            copy = await self._load(address)
+        self._forget(address)
+        if copy is None:
+            return None
+        entry = Entry(copy, self._describe(copy))
+        self.entries[address] = entry
+        self._bytes += len(copy.body) + _ENTRY_OVERHEAD_BYTES
+        while self._bytes > self._max_bytes and len(self.entries) > 1:
+            self._forget(next(iter(self.entries)))
+        return entry
+
+    def _forget(self, address: str) -> None:
+        entry = self.entries.pop(address, None)
+        if entry is not None:
+            self._bytes -= len(entry.copy.body) + _ENTRY_OVERHEAD_BYTES
+
+    def _watch(self) -> None:
+        self.was_used = True
+        if not self.is_watching:
+            self.is_watching = True
+            self._watcher = _alone(self._keep_watching())
+
+    async def _keep_watching(self) -> None:
+        idle_seconds = 0.0
+        try:
+            while idle_seconds < IDLE_SECONDS:
+                await asyncio.sleep(POLL_SECONDS)
+                await self._check_once()
+                idle_seconds = 0.0 if self.was_used else idle_seconds + POLL_SECONDS
+                self.was_used = False
+        finally:
+            self.is_watching = False
+
+
+def _alone(work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
+    """Start a task that inherits no unit of work."""
+    return asyncio.create_task(work, context=contextvars.Context())
+
+
+async def _patiently(task: "asyncio.Task[None]") -> None:
+    await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
