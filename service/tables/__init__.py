@@ -1,1 +1,79 @@
-"""One module per noun: its columns, and the SQL text of its hot statements."""
+"""The tables, one module a noun; each class mirrors the database, whose truth is the migration."""
+
+from piccolo.table import Table
+
+from service.tables.accounts import Account, AccountGroup, OneTimeToken, RateBucket, StaffSession
+from service.tables.audits import Audit
+from service.tables.feed_rows import Feed
+from service.tables.groups import PilotProject, WorkingGroup
+from service.tables.instance import Instance, LegalText
+from service.tables.invitations import Answer, Invitation, PhoneCode
+from service.tables.meetings import Document, Meeting, MeetingGroup, MeetingSeats
+from service.tables.notices import Notice
+from service.tables.operation import JobHealth, Worker
+from service.tables.organisations import Organisation
+from service.tables.people import Affiliation, FormerAddress, Membership, Person
+from service.tables.reminders import ReminderRule, ReminderSlot
+
+TABLES: tuple[type[Table], ...] = (
+    Instance,
+    LegalText,
+    WorkingGroup,
+    PilotProject,
+    Organisation,
+    Person,
+    FormerAddress,
+    Affiliation,
+    Membership,
+    Account,
+    AccountGroup,
+    StaffSession,
+    OneTimeToken,
+    RateBucket,
+    Meeting,
+    MeetingGroup,
+    MeetingSeats,
+    Document,
+    Invitation,
+    Answer,
+    PhoneCode,
+    Feed,
+    Notice,
+    ReminderRule,
+    ReminderSlot,
+    Audit,
+    JobHealth,
+    Worker,
+)
+
+__all__ = [
+    "TABLES",
+    "Account",
+    "AccountGroup",
+    "Affiliation",
+    "Answer",
+    "Audit",
+    "Document",
+    "Feed",
+    "FormerAddress",
+    "Instance",
+    "Invitation",
+    "JobHealth",
+    "LegalText",
+    "Meeting",
+    "MeetingGroup",
+    "MeetingSeats",
+    "Membership",
+    "Notice",
+    "OneTimeToken",
+    "Organisation",
+    "Person",
+    "PhoneCode",
+    "PilotProject",
+    "RateBucket",
+    "ReminderRule",
+    "ReminderSlot",
+    "StaffSession",
+    "Worker",
+    "WorkingGroup",
+]

@@ -1,0 +1,104 @@
+"""Meetings with their number in each group, and the counter of seats."""
+
+from piccolo.columns import (
+    UUID,
+    Boolean,
+    ForeignKey,
+    Integer,
+    SmallInt,
+    Text,
+    Timestamp,
+    Timestamptz,
+)
+from piccolo.columns.defaults import UUID4
+from piccolo.table import Table
+
+from service.tables.groups import WorkingGroup
+
+
+class Meeting(Table, tablename="meeting"):
+    """One dated session; wall time and zone are the truth, instants are derived.
+
+    A date known by day, week or month starts at midnight of its first day and ends at midnight
+    after its last one; a postponed meeting has no times and keeps them in `previous_*`.
+    """
+
+    id = UUID(primary_key=True, default=None)
+    uid = UUID(default=UUID4())
+    slug = Text(default=None, null=True)
+    state = Text(default="draft")
+    date_precision = Text(default="time")
+    title = Text()
+    is_numbered = Boolean(default=True)
+    starts_local = Timestamp(default=None, null=True)
+    ends_local = Timestamp(default=None, null=True)
+    time_zone = Text(default="Europe/Berlin")
+    starts_at = Timestamptz(default=None, null=True)
+    ends_at = Timestamptz(default=None, null=True)
+    mode = Text(default="on_site")
+    place_name = Text()
+    room = Text()
+    street = Text()
+    town = Text()
+    place_access = Text()
+    online_url = Text()
+    dial_in = Text()
+    capacity = Integer(default=None, null=True)
+    answer_by = Timestamptz(default=None, null=True)
+    answer_by_local = Timestamp(default=None, null=True)
+    visibility = Text(default="public")
+    description = Text()
+    agenda = Text()
+    chair = Text()
+    organiser = Text()
+    outward_url = Text()
+    cancel_reason = Text()
+    number_kept = Boolean(default=True)
+    cancelled_from = Text(default=None, null=True)
+    previous_starts_local = Timestamp(default=None, null=True)
+    previous_ends_local = Timestamp(default=None, null=True)
+    revision = Integer(default=1)
+    sequence = Integer(default=0)
+    time_rev = Integer(default=0)
+    changed_at = Timestamptz()
+    stamped_at = Timestamptz()
+    created_at = Timestamptz()
+    created_by = UUID(default=None, null=True)
+    saved_by = Text()
+    saved_at = Timestamptz()
+    published_at = Timestamptz(default=None, null=True)
+    invited_at = Timestamptz(default=None, null=True)
+    held_at = Timestamptz(default=None, null=True)
+    sheet_saved_at = Timestamptz(default=None, null=True)
+
+
+class MeetingGroup(Table, tablename="meeting_group"):
+    """A meeting's place and number in one of its groups; the key is meeting and group."""
+
+    meeting_id = ForeignKey(Meeting, primary_key=True, null=False, default=None)
+    group_id = ForeignKey(WorkingGroup, null=False, default=None)
+    number = Integer(default=None, null=True)
+    position = SmallInt(default=0)
+
+
+class MeetingSeats(Table, tablename="meeting_seats"):
+    """How many seats on site are taken."""
+
+    meeting_id = ForeignKey(Meeting, primary_key=True, null=False, default=None)
+    taken = Integer(default=0)
+
+
+class Document(Table, tablename="document"):
+    """A file that belongs to a meeting or to the alliance."""
+
+    id = UUID(primary_key=True, default=UUID4())
+    meeting_id = ForeignKey(Meeting, default=None)
+    title = Text()
+    kind = Text(default="other")
+    media_type = Text()
+    size_text = Text()
+    accessibility = Text(default="unknown")
+    locale = Text(default="de")
+    url = Text()
+    published_at = Timestamptz(default=None, null=True)
+    created_at = Timestamptz()

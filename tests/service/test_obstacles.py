@@ -1,0 +1,48 @@
+from datetime import date
+
+from service import obstacles
+from service.obstacles import Region
+
+THURINGIA = Region()
+
+
+def test_thuringia_has_a_holiday_on_world_children_s_day() -> None:
+    assert obstacles.public_holidays(THURINGIA, 2027)[date(2027, 9, 20)] == "Weltkindertag"
+
+
+def test_holidays_have_english_names_too() -> None:
+    found = obstacles.public_holidays(THURINGIA, 2027, "en")[date(2027, 3, 26)]
+
+    assert found == "Good Friday"
+
+
+def test_other_states_have_other_holidays() -> None:
+    days = obstacles.public_holidays(Region("DE", "BE"), 2027)
+
+    assert date(2027, 9, 20) not in days
+
+
+def test_schools_are_closed_in_the_summer_of_2027() -> None:
+    days = obstacles.school_holidays(THURINGIA, 2027)
+
+    assert date(2027, 7, 20) in days
+    assert date(2027, 6, 1) not in days
+
+
+def test_the_end_of_the_table_is_known() -> None:
+    last = obstacles.last_school_day(THURINGIA)
+
+    assert last is not None
+    assert last >= date(2028, 1, 1)
+
+
+def test_an_unknown_country_has_no_holidays_rather_than_an_error() -> None:
+    assert obstacles.public_holidays(Region("ZZ", ""), 2027) == {}
+    assert obstacles.last_school_day(Region("ZZ", "")) is None
+
+
+def test_the_question_for_the_rules_knows_each_year() -> None:
+    is_holiday = obstacles.is_holiday(THURINGIA)
+
+    assert [is_holiday(date(year, 1, 1)) for year in (2026, 2035)] == [True, True]
+    assert not is_holiday(date(2027, 1, 4))
