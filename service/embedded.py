@@ -20,10 +20,11 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import asyncpg
@@ -65,17 +66,27 @@ async def running(data_dir: Path, *, fsync: bool = True) -> AsyncIterator[str]:
         async with _exclusive(gate):
             fcntl.flock(users, fcntl.LOCK_SH)
             try:
-                await asyncio.to_thread(server.start, fsync=fsync)
+                await _finish(asyncio.to_thread(server.start, fsync=fsync))
                 await server.wait_until_ready()
                 await server.ensure_database()
             except BaseException:
-                await asyncio.to_thread(server.stop_if_last, users)
+                await _finish(asyncio.to_thread(server.stop_if_last, users))
                 raise
         try:
             yield server.dsn()
         finally:
             async with _exclusive(gate):
-                await asyncio.to_thread(server.stop_if_last, users)
+                await _finish(asyncio.to_thread(server.stop_if_last, users))
+
+
+async def _finish(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for a thread to its end even when cancelled: it cannot be stopped half way."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 @asynccontextmanager
