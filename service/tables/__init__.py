@@ -4,7 +4,7 @@ from piccolo.table import Table
 
 from service.tables.accounts import Account, AccountGroup, OneTimeToken, RateBucket, StaffSession
 from service.tables.audits import Audit
-from service.tables.feed_rows import Feed
+from service.tables.feeds import Feed
 from service.tables.groups import PilotProject, WorkingGroup
 from service.tables.instance import Instance, LegalText
 from service.tables.invitations import Answer, Invitation, PhoneCode

@@ -1,93 +1,28 @@
-"""Rows of calendar addresses: made once, and followed by everything that readers would see.
+"""Calendar feeds, one row each with its own revision."""
 
-A feed's `changed_at` never goes back and grows by a whole second at least: programs that ask
-"changed since" compare seconds. Rows are locked in the order of their ids, so that two
-transactions that touch many of them wait for each other instead of failing.
-"""
+from piccolo.columns import JSONB, UUID, BigInt, Date, ForeignKey, Integer, Text, Timestamptz
+from piccolo.columns.defaults import UUID4
+from piccolo.table import Table
 
-from collections.abc import Sequence
-from datetime import datetime
-from uuid import UUID
-
-from asyncpg import Connection
-
-_TOUCH_MEETING = """
-UPDATE feed SET revision = revision + 1,
-    changed_at = greatest(date_trunc('second', $2::timestamptz), changed_at + interval '1 second')
-WHERE id IN (
-    SELECT feed.id FROM feed WHERE feed.kind = 'office'
-        OR EXISTS (SELECT FROM meeting WHERE meeting.id = $1 AND meeting.state <> 'draft') AND (
-            feed.kind = 'public'
-            OR feed.kind = 'group' AND feed.group_id IN (
-                SELECT group_id FROM meeting_group WHERE meeting_id = $1)
-            OR feed.kind = 'personal' AND feed.person_id IN (
-                SELECT person_id FROM invitation WHERE meeting_id = $1
-                UNION
-                SELECT membership.person_id FROM membership
-                JOIN meeting_group USING (group_id)
-                WHERE meeting_group.meeting_id = $1 AND membership.to_on IS NULL))
-    ORDER BY feed.id FOR UPDATE OF feed)
-RETURNING id
-"""
-
-_TOUCH_PERSON = """
-UPDATE feed SET revision = revision + 1,
-    changed_at = greatest(date_trunc('second', $2::timestamptz), changed_at + interval '1 second')
-WHERE person_id = $1 AND kind = 'personal'
-RETURNING id
-"""
-
-_TOUCH_ALL = """
-UPDATE feed SET revision = revision + 1,
-    changed_at = greatest(date_trunc('second', $1::timestamptz), changed_at + interval '1 second')
-WHERE id IN (SELECT id FROM feed ORDER BY id FOR UPDATE)
-RETURNING id
-"""
-
-_ENSURE = (
-    "INSERT INTO feed (kind) VALUES ('public') ON CONFLICT DO NOTHING",
-    """
-    INSERT INTO feed (kind, group_id) SELECT 'group', working_group.id FROM working_group
-    WHERE NOT EXISTS (SELECT FROM feed
-        WHERE feed.kind = 'group' AND feed.group_id = working_group.id)
-    ON CONFLICT DO NOTHING
-    """,
-    """
-    INSERT INTO feed (kind, person_id) SELECT 'personal', person.id FROM person
-    WHERE person.ended_on IS NULL AND person.anonymised_at IS NULL
-        AND NOT EXISTS (SELECT FROM feed
-            WHERE feed.kind = 'personal' AND feed.person_id = person.id)
-    ON CONFLICT DO NOTHING
-    """,
-    """
-    INSERT INTO feed (kind, account_id) SELECT 'office', account.id FROM account
-    WHERE account.role = 'coordinator' AND account.disabled_at IS NULL
-        AND NOT EXISTS (SELECT FROM feed
-            WHERE feed.kind = 'office' AND feed.account_id = account.id)
-    ON CONFLICT DO NOTHING
-    """,
-)
+from service.tables.accounts import Account
+from service.tables.groups import WorkingGroup
+from service.tables.people import Person
 
 
-async def touch_meeting(connection: Connection, meeting_id: UUID, now: datetime) -> Sequence[UUID]:
-    """Raise every feed that shows or showed the meeting; return their ids.
+class Feed(Table, tablename="feed"):
+    """One calendar address."""
 
-    Call it after the meeting's own rows were saved. A draft touches the office's feeds only.
-    """
-    return [row["id"] for row in await connection.fetch(_TOUCH_MEETING, meeting_id, now)]
-
-
-async def touch_person(connection: Connection, person_id: UUID, now: datetime) -> Sequence[UUID]:
-    """Raise the person's own feed, as an answer does; return its id."""
-    return [row["id"] for row in await connection.fetch(_TOUCH_PERSON, person_id, now)]
-
-
-async def touch_all(connection: Connection, now: datetime) -> Sequence[UUID]:
-    """Raise every feed, as a new name of the office does; return their ids."""
-    return [row["id"] for row in await connection.fetch(_TOUCH_ALL, now)]
-
-
-async def ensure(connection: Connection) -> None:
-    """Make the missing rows: the public one, one a group, a person and a coordinator account."""
-    for statement in _ENSURE:
-        await connection.execute(statement)
+    id = UUID(primary_key=True, default=UUID4())
+    kind = Text()
+    group_id = ForeignKey(WorkingGroup, default=None)
+    person_id = ForeignKey(Person, default=None)
+    account_id = ForeignKey(Account, default=None)
+    handle = UUID(default=UUID4())
+    epoch = Integer(default=1)
+    profile = JSONB(default="{}")
+    revision = BigInt(default=1)
+    changed_at = Timestamptz()
+    revoked_at = Timestamptz(default=None, null=True)
+    last_fetch_on = Date(default=None, null=True)
+    client_family = Text()
+    created_at = Timestamptz()
