@@ -109,3 +109,15 @@ def hash_secret(secret: str) -> bytes:
 def hash_code(keys: Keys, code: str, context: str) -> bytes:
     """Hash a short code that people type; keyed, because it could be guessed from a plain hash."""
     return hmac.digest(keys.current.secret, f"code\x00{context}\x00{code}".encode(), hashlib.sha256)
+
+
+def one_time_secret(keys: Keys, row_id: UUID) -> str:
+    """Make the secret of a one-time row whose letter is composed later, so that none is stored."""
+    mac = hmac.digest(keys.current.secret, b"one-time\x00" + row_id.bytes, hashlib.sha256)
+    return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+def one_time_code(keys: Keys, row_id: UUID) -> str:
+    """Make the six digits that stand beside the secret of the same row."""
+    mac = hmac.digest(keys.current.secret, b"one-time-code\x00" + row_id.bytes, hashlib.sha256)
+    return f"{int.from_bytes(mac[:8], 'big') % 1_000_000:06d}"

@@ -107,3 +107,9 @@ class NotReadyError(DomainError):
     """The instance is still being set up."""
 
     code = "not_ready"
+
+
+class CodeWrongError(DomainError):
+    """The typed code is not the one that was sent; `left` tries remain."""
+
+    code = "code_wrong"

@@ -1,0 +1,124 @@
+"""A client that speaks to the whole application, as a browser would, and people signed in to it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from service import authenticating, furnishing, keeping_sessions
+from service.auditing import COMMAND
+from service.database import Database
+from service.pages.assets import static_urls
+from service.pages.rendering import Instance, Pages
+from service.services import Services
+from service.settings import Settings
+from service.web import form_tokens
+from service.web.application import create_app
+
+PUBLIC_URL = "http://localhost:8000"
+
+
+@dataclass
+class Clock:
+    """A clock that tests set forward."""
+
+    at: datetime
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def go_on(self, by: timedelta) -> None:
+        self.at += by
+
+
+@dataclass
+class Browser:
+    """A client with a session: `ft` is what every form of a page carries."""
+
+    client: httpx.AsyncClient
+    account_id: UUID
+    ft: str
+
+    async def get(self, path: str, **details: object) -> httpx.Response:
+        return await self.client.get(path, **details)  # type: ignore[arg-type]
+
+    async def post(self, path: str, data: dict[str, object] | None = None) -> httpx.Response:
+        return await self.client.post(
+            path,
+            data={"ft": self.ft, **(data or {})},
+            headers={"sec-fetch-site": "same-origin", "origin": PUBLIC_URL},
+        )
+
+
+SignIn = Callable[..., Awaitable[Browser]]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(datetime.now(UTC).replace(microsecond=0))
+
+
+@pytest.fixture
+def services(settings: Settings, database: Database, clock: Clock) -> Services:
+    pages = Pages(PUBLIC_URL, Instance("Bündnis", "buero@example.org"), static_urls())
+    return Services(settings, database, pages, clock, settings.token_keys)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def ready(database: Database) -> AsyncIterator[None]:
+    """An instance whose legal texts stand, so that its pages open."""
+    data = furnishing.InstanceData("Bündnis", email="buero@example.org", phone="0361 1234")
+    await furnishing.save_instance(database, COMMAND, data)
+    for kind in furnishing.LEGAL_KINDS:
+        now = datetime.now(UTC)
+        await furnishing.save_text(database, COMMAND, kind, "de", "Ein Text.", now)
+    yield
+    furnishing.forget(database)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def anonymous(services: Services, ready: None) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody without a cookie."""
+    async with open_client(services) as client:
+        yield client
+
+
+def open_client(services: Services) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(create_app(services), raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def sign_in(services: Services, ready: None) -> AsyncIterator[SignIn]:
+    """Sign somebody in: `browser = await sign_in("lead", groups=[group_id])`."""
+    opened: list[httpx.AsyncClient] = []
+
+    async def open_session(role: str = "coordinator", groups: tuple[UUID, ...] = ()) -> Browser:
+        client = open_client(services)
+        opened.append(client)
+        address = f"{role}-{uuid4().hex[:8]}@example.org"
+        account_id = await authenticating.add_account(
+            services.database, COMMAND, address, f"Eine {role}", role, groups
+        )
+        async with services.database.unit_of_work() as unit:
+            secret = await keeping_sessions.open_new(
+                unit.connection, account_id, None, services.clock()
+            )
+        client.cookies.set("sid", secret)
+        session = await keeping_sessions.find(services.database, secret, services.clock())
+        assert session is not None
+        return Browser(client, account_id, form_tokens.make(session.form_key, services.clock()))
+
+    yield open_session
+    for client in opened:
+        await client.aclose()
+
+
+def over_https(services: Services) -> Services:
+    """The same services under a public https address."""
+    settings = replace(services.settings, public_url="https://termine.example.org")
+    return replace(services, settings=settings)
