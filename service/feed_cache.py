@@ -19,8 +19,10 @@ from weakref import WeakSet
 import structlog
 
 POLL_SECONDS = 1.0
-# Without requests for this long nobody needs the query; the next request starts it again.
-IDLE_SECONDS = 30.0
+# After so many polls without a request nobody needs the next; a request starts them again.
+IDLE_ROUNDS = 30
+# The days of fetches are written once in so many polls.
+NOTE_ROUNDS = 60
 # A unit of work ends within this time; until then its feeds are looked at with every request.
 EXPECT_SECONDS = 5.0
 # A caller waits this long for news before it takes the last good copy.
@@ -57,12 +59,24 @@ class FeedCopy:
     until: datetime | None = None
 
 
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The headers of both answers to a request, ready to be sent."""
+
+    full: Headers
+    unchanged: Headers
+    tag: bytes
+
+
 @dataclass(slots=True)
 class Entry:
-    """A copy under its address; `suspect` ones are compared with their row before they are used."""
+    """A copy under its address; suspect ones are compared with their row before they are used."""
 
     copy: FeedCopy
-    headers: tuple[tuple[bytes, bytes], ...]
+    answers: Answers
     is_stale: bool = False
     suspect_until: float = 0.0
     retry_at: float = 0.0
@@ -77,7 +91,8 @@ class Entry:
 Result = TypeVar("Result")
 Load = Callable[[str], Awaitable[FeedCopy | None]]
 Poll = Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, Version]]]
-Describe = Callable[[FeedCopy], tuple[tuple[bytes, bytes], ...]]
+Prepare = Callable[[FeedCopy], Answers]
+Note = Callable[[Mapping[UUID, str]], Awaitable[None]]
 
 _caches: "WeakSet[FeedCache]" = WeakSet()
 
@@ -102,7 +117,8 @@ class FeedCache:
         *,
         load: Load,
         poll: Poll,
-        describe: Describe,
+        prepare: Prepare,
+        note: Note,
         now: Callable[[], datetime],
         month_of: Callable[[datetime], date],
         max_bytes: int,
@@ -112,7 +128,8 @@ class FeedCache:
         self.was_used = False
         self._load = load
         self._poll = poll
-        self._describe = describe
+        self._prepare = prepare
+        self._note = note
         self._now = now
         self._month_of = month_of
         self._max_bytes = max_bytes
@@ -163,14 +180,22 @@ class FeedCache:
             elif entry.suspect_until and entry.suspect_until < started:
                 entry.suspect_until = 0.0
 
-    def take_fetches(self) -> dict[UUID, str]:
-        """Return which feeds were fetched by what kind of program since the last call."""
-        seen = {}
-        for entry in self.entries.values():
-            if entry.fetched_by is not None:
-                seen[entry.copy.feed_id] = entry.fetched_by
-                entry.fetched_by = None
-        return seen
+    async def close(self) -> None:
+        """Stop watching; the next request starts it again."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.wait({self._watcher})
+
+    async def note_fetches(self) -> None:
+        """Hand over which feeds were fetched since the last call; a failure tries again later."""
+        fetched = [entry for entry in self.entries.values() if entry.fetched_by is not None]
+        try:
+            await self._note({entry.copy.feed_id: entry.fetched_by or "" for entry in fetched})
+        except Exception:  # noqa: BLE001 - the day of a fetch is not worth an error
+            _log.warning("feeds.fetches_not_noted")
+            return
+        for entry in fetched:
+            entry.fetched_by = None
 
     async def _check_soon(self) -> None:
         """Wait for one shared comparison that begins after now; give up after a while."""
@@ -218,7 +243,7 @@ class FeedCache:
         self._forget(address)
         if copy is None:
             return None
-        entry = Entry(copy, self._describe(copy))
+        entry = Entry(copy, self._prepare(copy))
         self.entries[address] = entry
         self._bytes += len(copy.body) + _ENTRY_OVERHEAD_BYTES
         while self._bytes > self._max_bytes and len(self.entries) > 1:
@@ -237,15 +262,19 @@ class FeedCache:
             self._watcher = _alone(self._keep_watching())
 
     async def _keep_watching(self) -> None:
-        idle_seconds = 0.0
+        idle_rounds = rounds = 0
         try:
-            while idle_seconds < IDLE_SECONDS:
+            while idle_rounds < IDLE_ROUNDS:
                 await asyncio.sleep(POLL_SECONDS)
                 await self._check_once()
-                idle_seconds = 0.0 if self.was_used else idle_seconds + POLL_SECONDS
+                rounds += 1
+                if rounds % NOTE_ROUNDS == 0:
+                    await self.note_fetches()
+                idle_rounds = 0 if self.was_used else idle_rounds + 1
                 self.was_used = False
         finally:
             self.is_watching = False
+        await self.note_fetches()
 
 
 def _alone(work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":

@@ -6,13 +6,14 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from threading import Lock
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
 from asyncpg import Connection, Record
 
-from calendars import feed, fragment
+from calendars import feed, fragment, zones
 from calendars.entry import Entry, Organiser
 from calendars.feed import FeedProfile
 from service import describing, tokens
@@ -31,6 +32,9 @@ TOMBSTONE_DAYS = 30
 # Entries of calendars with colour when the group has none of its own.
 COLOUR_CSS, COLOUR_HEX = "steelblue", "#4682B4"
 
+# Months begin at midnight there; it is the zone that every feed defines.
+_ZONE = ZoneInfo(zones.TZID)
+
 _log = structlog.get_logger(__name__)
 
 _FIND = """
@@ -40,7 +44,7 @@ SELECT feed.id, feed.kind, feed.group_id, feed.person_id, feed.handle, feed.epoc
     person.full_name, person.email, person.anonymised_at,
     coalesce(person.locale, account.locale, 'de') AS locale, account.disabled_at,
     instance.name, instance.short_name, instance.office_name, instance.phone,
-    instance.email AS office_email, coalesce(instance.time_zone, 'Europe/Berlin') AS time_zone
+    instance.email AS office_email
 FROM feed
 LEFT JOIN working_group ON working_group.id = feed.group_id
 LEFT JOIN person ON person.id = feed.person_id
@@ -95,7 +99,7 @@ class Kitchen:
                 return self._tombstone(row, ended_at, now)
             if address.kind in {"personal", "office"} and not self._opens(row, address):
                 return None
-            month_on = month_of(now, row["time_zone"])
+            month_on = month_of(now)
             pairs = await self._pairs(unit.connection, row, month_on)
         # Folding thousands of lines takes a while that other requests need not wait for.
         body = await asyncio.to_thread(self._render, row, pairs, month_on)
@@ -114,9 +118,9 @@ class Kitchen:
     def _ended_at(self, row: Record, address: Address) -> datetime | None:
         """Return since when this address is no longer the feed's, None while it is or never was."""
         if address.kind in {"public", "group"}:
-            return row["revoked_at"]  # type: ignore[no-any-return]
+            return _first(row["revoked_at"])
         if self._opens(row, address):
-            return row["revoked_at"] or row["anonymised_at"] or row["disabled_at"]
+            return _first(row["revoked_at"], row["anonymised_at"], row["disabled_at"])
         for epoch, ended_at in row["profile"].get("ended", {}).items():
             if tokens.matches(self._keys, address.key, Purpose.FEED, row["handle"], int(epoch)):
                 return datetime.fromisoformat(ended_at)
@@ -124,7 +128,7 @@ class Kitchen:
 
     async def _pairs(self, connection: Connection, row: Record, month_on: date) -> list[Pair]:
         """Return the meetings of this feed in order, each with the reader's own answer."""
-        window = (feed.window_start(month_on), ZoneInfo(row["time_zone"]))
+        window = (feed.window_start(month_on), _ZONE)
         match row["kind"]:
             case "personal":
                 pairs = await shown_meetings.of_person(connection, *window, row["person_id"])
@@ -213,11 +217,11 @@ class Kitchen:
 
     def _tombstone(self, row: Record, ended_at: datetime, now: datetime) -> FeedCopy:
         """Say in one entry that the address ended; thirty days later nothing is left but 410."""
-        month_on = month_of(now, row["time_zone"])
+        month_on = month_of(now)
         t = texts(row["locale"]).t
         until = ended_at + timedelta(days=TOMBSTONE_DAYS)
         profile = replace(self._profile(row, month_on), changed_at=ended_at)
-        ended_on = ended_at.astimezone(ZoneInfo(row["time_zone"])).date()
+        ended_on = ended_at.astimezone(_ZONE).date()
         body = b""
         if now < until:
             body = feed.tombstone(
@@ -242,22 +246,26 @@ class _Pieces:
     def __init__(self, max_bytes: int) -> None:
         self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
         self._room = max_bytes
+        # Several feeds may be rendered at a time, each in a thread.
+        self._lock = Lock()
 
     def find(self, key: Hashable) -> bytes | None:
         """Return the bytes of a key, None when they are not kept."""
-        piece = self._kept.get(key)
-        if piece is not None:
-            self._kept.move_to_end(key)
-        return piece
+        return self._kept.get(key)
 
     def keep(self, key: Hashable, piece: bytes) -> bytes:
         """Keep the bytes and return them."""
-        self._kept[key] = piece
-        self._room -= len(piece) + _PIECE_OVERHEAD_BYTES
-        while self._room < 0 and self._kept:
-            _, dropped = self._kept.popitem(last=False)
-            self._room += len(dropped) + _PIECE_OVERHEAD_BYTES
+        with self._lock:
+            self._room += self._size(self._kept.pop(key, None))
+            self._kept[key] = piece
+            self._room -= self._size(piece)
+            while self._room < 0:
+                self._room += self._size(self._kept.popitem(last=False)[1])
         return piece
+
+    @staticmethod
+    def _size(piece: bytes | None) -> int:
+        return 0 if piece is None else len(piece) + _PIECE_OVERHEAD_BYTES
 
 
 def read_path(path: str) -> Address | None:
@@ -286,9 +294,9 @@ def address_path(address: Address) -> str:
     return f"/ics/b/{address.key}/buero.ics"
 
 
-def month_of(now: datetime, time_zone: str) -> date:
-    """Return the first day of the month that it is there."""
-    return now.astimezone(ZoneInfo(time_zone)).date().replace(day=1)
+def month_of(now: datetime) -> date:
+    """Return the first day of the month that it is in Germany."""
+    return now.astimezone(_ZONE).date().replace(day=1)
 
 
 async def note_fetches(database: Database, fetched: Mapping[UUID, str], now: datetime) -> None:
@@ -337,8 +345,13 @@ def _rendered(entry: Entry | None) -> bytes:
 
 def _changed_at(row: Record, month_on: date) -> datetime:
     """Return when the feed last changed: by its row, by the month's edge or by new wording."""
-    midnight = datetime(month_on.year, month_on.month, 1, tzinfo=ZoneInfo(row["time_zone"]))
-    return max(row["changed_at"], midnight.astimezone(UTC), describing.RENDER_EPOCH)
+    midnight = datetime(month_on.year, month_on.month, 1, tzinfo=_ZONE)
+    changed_at: datetime = row["changed_at"]
+    return max(changed_at, midnight.astimezone(UTC), describing.RENDER_EPOCH)
+
+
+def _first(*moments: datetime | None) -> datetime | None:
+    return next((moment for moment in moments if moment is not None), None)
 
 
 def _words(row: Record) -> tuple[str, str]:
