@@ -1,0 +1,202 @@
+"""Plan reminders as visible slots and turn those that fall due into letters, once each.
+
+A slot is one rule's due time for one meeting and one revision of its times (`time_rev`). Whoever
+moves a meeting plans its slots anew in the same transaction; letters are keyed by meeting, rule,
+`time_rev` and person, so that no number of workers and repeats sends one twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Connection
+
+from notifications import outbox
+from service import obstacles
+from service.database import Database
+from service.domain import reminders
+from service.domain.reminders import Anchor, Audience, Kind, Rule
+from service.domain.words import State
+from service.obstacles import Region
+from service.tables import facts, reminder_statements
+
+# A day-based rule that falls due within this of the invitation is said by the invitation itself.
+MERGED_WITHIN = timedelta(hours=24)
+EXPANSION_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRule:
+    """A rule with its row's id."""
+
+    id: UUID
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLetters:
+    """One slot as the session page shows it: when, what, to about how many, in which state."""
+
+    id: UUID
+    kind: Kind
+    audience: tuple[Audience, ...]
+    due_at: datetime
+    state: str
+    reason: str | None
+    letters: int
+
+
+async def ensure_rules(connection: "Connection[Any]") -> None:
+    """Insert the rules that everybody starts with, unless there are global rules already."""
+    if await connection.fetchval(reminder_statements.HAS_GLOBAL_RULES):
+        return
+    for rule in reminders.DEFAULT_RULES:
+        await add_rule(connection, rule)
+
+
+async def add_rule(
+    connection: "Connection[Any]",
+    rule: Rule,
+    *,
+    group_id: UUID | None = None,
+    meeting_id: UUID | None = None,
+) -> UUID:
+    """Add a rule for all sessions, one group's or one session's; return its id."""
+    rule_id: UUID = await connection.fetchval(
+        reminder_statements.INSERT_RULE,
+        group_id,
+        meeting_id,
+        rule.kind.value,
+        [audience.value for audience in rule.audience],
+        rule.anchor.value,
+        rule.days_before,
+        rule.at_local_time,
+        rule.minutes_before,
+        rule.only_online,
+        rule.min_days_invited,
+    )
+    return rule_id
+
+
+async def plan_slots(connection: "Connection[Any]", meeting_id: UUID, now: datetime) -> None:
+    """Plan the meeting's slots for its present times; slots of former times are cancelled."""
+    row = await connection.fetchrow(reminder_statements.MEETING, meeting_id)
+    if row is None:
+        return
+    await connection.execute(reminder_statements.CANCEL_FORMER, meeting_id, row["time_rev"])
+    meeting = facts.read(row)
+    if meeting.state is not State.CONFIRMED:
+        await connection.execute(reminder_statements.CANCEL_ALL, meeting_id)
+        return
+    is_holiday = obstacles.is_holiday(Region(row["holiday_country"], row["holiday_subdivision"]))
+    for known in await _rules_of(connection, meeting_id, row["mode"]):
+        due_at = reminders.due_at(known.rule, meeting, is_holiday)
+        not_after = reminders.not_after(known.rule, meeting)
+        if due_at is None or not_after is None:
+            continue
+        state, reason = _fate(known.rule, due_at, not_after, row["invited_at"], now)
+        await connection.execute(
+            reminder_statements.PUT_SLOT,
+            meeting_id,
+            known.id,
+            row["time_rev"],
+            due_at,
+            not_after,
+            state,
+            reason,
+            now,
+        )
+
+
+def _fate(
+    rule: Rule, due_at: datetime, not_after: datetime, invited_at: datetime | None, now: datetime
+) -> tuple[str, str | None]:
+    """Decide what becomes of a slot that may lie in the past when it is first planned."""
+    told_at = invited_at or now
+    if rule.minutes_before is None and due_at <= told_at + MERGED_WITHIN:
+        return "skipped", "merged_in_invitation"
+    if not_after <= now:
+        return "missed", "too_late"
+    return "planned", None
+
+
+async def _rules_of(
+    connection: "Connection[Any]", meeting_id: UUID, mode: str
+) -> Sequence[KnownRule]:
+    """Return the session's own rules, else its group's, else everybody's; nearest wins a kind."""
+    rows = await connection.fetch(reminder_statements.RULES, meeting_id)
+    known = [KnownRule(row["id"], _read_rule(row)) for row in rows]
+    return [each for each in known if not each.rule.only_online or mode != "on_site"]
+
+
+def _read_rule(row: Mapping[str, Any]) -> Rule:
+    return Rule(
+        kind=Kind(row["kind"]),
+        audience=tuple(Audience(word) for word in row["audience"]),
+        anchor=Anchor(row["anchor"]),
+        days_before=row["days_before"],
+        at_local_time=row["at_local_time"],
+        minutes_before=row["minutes_before"],
+        only_online=row["only_online"],
+        min_days_invited=row["min_days_invited"],
+    )
+
+
+async def plan_all(database: Database, now: datetime) -> int:
+    """Plan the slots of every coming session anew; return how many sessions were looked at.
+
+    Answers a change of rules, of the zone tables and anything that a crash left undone.
+    """
+    rows = await database.fetch(reminder_statements.COMING, now)
+    for row in rows:
+        async with database.unit_of_work() as unit:
+            await unit.connection.execute(reminder_statements.LOCK_MEETING, row["id"])
+            await plan_slots(unit.connection, row["id"], now)
+    return len(rows)
+
+
+async def queue_due(database: Database, now: datetime) -> int:
+    """Turn due slots into letters, a transaction each; return how many letters are new."""
+    letters = 0
+    while True:
+        found = await _queue_one(database, now)
+        if found is None:
+            return letters
+        letters += found
+
+
+async def _queue_one(database: Database, now: datetime) -> int | None:
+    async with database.unit_of_work(statement_seconds=EXPANSION_SECONDS) as unit:
+        slot = await unit.connection.fetchrow(reminder_statements.CLAIM_SLOT, now)
+        if slot is None:
+            return None
+        if slot["not_after"] <= now or slot["is_overtaken"]:
+            reason = "too_late" if slot["not_after"] <= now else "newer_is_due"
+            await unit.connection.execute(
+                reminder_statements.FINISH_SLOT, slot["id"], "missed", reason, 0
+            )
+            return 0
+        count = await outbox.post_selected(unit.connection, reminder_statements.EXPAND, slot["id"])
+        await unit.connection.execute(
+            reminder_statements.FINISH_SLOT, slot["id"], "expanded", None, count
+        )
+        return count
+
+
+async def planned_letters(database: Database, meeting_id: UUID) -> list[PlannedLetters]:
+    """Return the slots of a session's present times with about how many letters each means."""
+    rows = await database.fetch(reminder_statements.PLANNED, meeting_id)
+    return [
+        PlannedLetters(
+            id=row["id"],
+            kind=Kind(row["kind"]),
+            audience=tuple(Audience(word) for word in row["audience"]),
+            due_at=row["due_at"],
+            state=row["state"],
+            reason=row["reason"],
+            letters=row["letters"],
+        )
+        for row in rows
+    ]

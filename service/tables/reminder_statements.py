@@ -1,0 +1,149 @@
+"""SQL text of planning and expanding reminders."""
+
+from service.tables import facts
+
+HAS_GLOBAL_RULES = (
+    "SELECT EXISTS (SELECT FROM reminder_rule WHERE group_id IS NULL AND meeting_id IS NULL)"
+)
+
+INSERT_RULE = """
+INSERT INTO reminder_rule (group_id, meeting_id, kind, audience, anchor, days_before,
+    at_local_time, minutes_before, only_online, min_days_invited)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+RETURNING id
+"""
+
+MEETING = f"""
+SELECT {facts.COLUMNS}, m.time_rev, m.invited_at, i.holiday_country, i.holiday_subdivision
+FROM meeting m
+LEFT JOIN instance i ON true
+WHERE m.id = $1
+"""
+
+COMING = "SELECT id FROM meeting WHERE state = 'confirmed' AND ends_at > $1 ORDER BY starts_at"
+
+# Editors update the row; a plan that runs beside them waits for what they decide.
+LOCK_MEETING = "SELECT FROM meeting WHERE id = $1 FOR SHARE"
+
+# A session's own rules of a kind take the place of its group's, a group's of everybody's.
+RULES = """
+SELECT DISTINCT r.*
+FROM reminder_rule r
+LEFT JOIN meeting_group g ON g.group_id = r.group_id AND g.meeting_id = $1
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN r.meeting_id IS NOT NULL THEN 3 WHEN r.group_id IS NOT NULL THEN 2
+        ELSE 1 END AS nearness
+) n
+WHERE r.is_enabled
+  AND (r.meeting_id = $1 OR g.meeting_id IS NOT NULL
+       OR (r.meeting_id IS NULL AND r.group_id IS NULL))
+  AND n.nearness = (
+    SELECT max(CASE WHEN o.meeting_id IS NOT NULL THEN 3 WHEN o.group_id IS NOT NULL THEN 2
+        ELSE 1 END)
+    FROM reminder_rule o
+    LEFT JOIN meeting_group og ON og.group_id = o.group_id AND og.meeting_id = $1
+    WHERE o.kind = r.kind AND o.is_enabled
+      AND (o.meeting_id = $1 OR og.meeting_id IS NOT NULL
+           OR (o.meeting_id IS NULL AND o.group_id IS NULL)))
+ORDER BY r.id
+"""
+
+CANCEL_FORMER = """
+UPDATE reminder_slot SET state = 'cancelled', reason = 'superseded'
+WHERE meeting_id = $1 AND time_rev <> $2 AND state = 'planned'
+"""
+
+CANCEL_ALL = """
+UPDATE reminder_slot SET state = 'cancelled', reason = 'not_confirmed'
+WHERE meeting_id = $1 AND state = 'planned'
+"""
+
+# A slot that has fired, was skipped or missed stays as it is; a planned or cancelled one follows.
+PUT_SLOT = """
+INSERT INTO reminder_slot AS s
+    (meeting_id, rule_id, time_rev, due_at, not_after, state, reason, computed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (meeting_id, rule_id, person_id, time_rev) DO UPDATE
+SET due_at = excluded.due_at, not_after = excluded.not_after, state = excluded.state,
+    reason = excluded.reason, computed_at = excluded.computed_at
+WHERE s.state IN ('planned', 'cancelled')
+  AND (s.due_at, s.not_after, s.state) IS DISTINCT FROM
+      (excluded.due_at, excluded.not_after, excluded.state)
+"""
+
+# After a standstill only the newest overdue slot of a session and kind still speaks.
+CLAIM_SLOT = """
+SELECT s.id, s.not_after, EXISTS (
+    SELECT FROM reminder_slot n
+    JOIN reminder_rule nr ON nr.id = n.rule_id
+    JOIN reminder_rule r ON r.id = s.rule_id
+    WHERE n.meeting_id = s.meeting_id AND n.time_rev = s.time_rev AND n.state = 'planned'
+      AND nr.kind = r.kind AND n.due_at <= $1
+      AND (n.due_at, n.id) > (s.due_at, s.id)) AS is_overtaken
+FROM reminder_slot s
+WHERE s.state = 'planned' AND s.due_at <= $1
+ORDER BY s.due_at
+LIMIT 1
+FOR UPDATE OF s SKIP LOCKED
+"""
+
+FINISH_SLOT = "UPDATE reminder_slot SET state = $2, reason = $3, letters = $4 WHERE id = $1"
+
+# `domain.replies.still_holds` in SQL: a test holds the two against each other.
+STILL_HOLDS = """
+(i.answer IS NOT NULL
+ AND (i.given_starts_local IS NULL OR m.starts_local IS NULL
+      OR (i.given_starts_local::date = m.starts_local::date
+          AND abs(extract(epoch FROM i.given_starts_local - m.starts_local)) < 3600))
+ AND (coalesce(btrim(i.given_town), '') = '' OR btrim(m.town) = ''
+      OR lower(btrim(i.given_town)) = lower(btrim(m.town)))
+ AND NOT (coalesce(i.given_mode, m.mode) <> m.mode
+          AND 'hybrid' NOT IN (coalesce(i.given_mode, m.mode), m.mode))
+ AND NOT (i.answer = 'in_person' AND m.mode = 'online')
+ AND NOT (i.answer = 'online' AND m.mode = 'on_site'))
+"""
+
+_AUDIENCE = f"""
+CASE WHEN NOT {STILL_HOLDS} THEN 'no_answer'
+     WHEN i.answer IN ('in_person', 'online', 'represented') THEN 'accepted'
+     WHEN i.answer = 'undecided' THEN 'undecided'
+     ELSE 'declined' END
+"""
+
+# At most one reminder or nudge a person and session in 20 hours; minute-based ones are exempt.
+# A person who said no before a move is not pressed: the change notice asked once.
+EXPAND = f"""
+SELECT CASE r.kind WHEN 'nudge' THEN 'ndg:' ELSE 'rem:' END
+        || m.id || ':' || r.id || ':' || s.time_rev || ':' || p.id,
+    r.kind, p.id, m.id, m.revision, s.time_rev, p.id || ':' || m.id, p.locale,
+    jsonb_build_object('invitation', i.id, 'rule', r.id, 'slot', s.id),
+    5::smallint, now(), s.not_after, split_part(p.email_normal, '@', 2)
+FROM reminder_slot s
+JOIN reminder_rule r ON r.id = s.rule_id
+JOIN meeting m ON m.id = s.meeting_id AND m.time_rev = s.time_rev AND m.state = 'confirmed'
+JOIN invitation i ON i.meeting_id = m.id AND i.state = 'invited'
+JOIN person p ON p.id = i.person_id AND p.email IS NOT NULL AND p.anonymised_at IS NULL
+    AND (p.ended_on IS NULL OR p.ended_on > current_date)
+WHERE s.id = $1
+  AND {_AUDIENCE} = ANY(r.audience)
+  AND i.answer IS DISTINCT FROM 'declined'
+  AND (s.person_id IS NULL OR s.person_id = p.id)
+  AND i.invited_at <= s.due_at - make_interval(days => r.min_days_invited)
+  AND (NOT r.only_online OR m.mode = 'online' OR i.answer = 'online')
+  AND (r.minutes_before IS NOT NULL OR NOT EXISTS (
+    SELECT FROM letter l JOIN outbox o ON o.id = l.id
+    WHERE l.recipient_id = p.id AND l.subject_id = m.id AND l.kind IN ('reminder', 'nudge')
+      AND l.created_at > now() - interval '20 hours' AND o.state NOT IN ('cancelled', 'expired')))
+"""
+
+PLANNED = f"""
+SELECT s.id, r.kind, r.audience, s.due_at, s.state, s.reason, coalesce(s.letters, (
+    SELECT count(*)::int FROM invitation i
+    WHERE i.meeting_id = m.id AND i.state = 'invited' AND i.answer IS DISTINCT FROM 'declined'
+      AND {_AUDIENCE} = ANY(r.audience))) AS letters
+FROM reminder_slot s
+JOIN reminder_rule r ON r.id = s.rule_id
+JOIN meeting m ON m.id = s.meeting_id AND m.time_rev = s.time_rev
+WHERE s.meeting_id = $1
+ORDER BY s.due_at
+"""
