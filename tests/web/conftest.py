@@ -18,6 +18,7 @@ from service.services import Services
 from service.settings import Settings
 from service.web import form_tokens
 from service.web.application import create_app
+from service.web.outermost import Outermost
 
 PUBLIC_URL = "http://localhost:8000"
 
@@ -87,8 +88,8 @@ async def anonymous(services: Services, ready: None) -> AsyncIterator[httpx.Asyn
         yield client
 
 
-def open_client(services: Services) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(create_app(services), raise_app_exceptions=False)
+def open_client(services: Services, app: Outermost | None = None) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app or create_app(services), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL)
 
 
@@ -96,9 +97,10 @@ def open_client(services: Services) -> httpx.AsyncClient:
 async def sign_in(services: Services, ready: None) -> AsyncIterator[SignIn]:
     """Sign somebody in: `browser = await sign_in("lead", groups=[group_id])`."""
     opened: list[httpx.AsyncClient] = []
+    app = create_app(services)
 
     async def open_session(role: str = "coordinator", groups: tuple[UUID, ...] = ()) -> Browser:
-        client = open_client(services)
+        client = open_client(services, app)
         opened.append(client)
         address = f"{role}-{uuid4().hex[:8]}@example.org"
         account_id = await authenticating.add_account(
