@@ -47,6 +47,7 @@ $(STAMP): pyproject.toml uv.lock
 	  fi; \
 	  rm -rf "$(VENV)"; \
 	  "$$python" -m venv "$(VENV)"; \
+	  echo '*' >"$(VENV)/.gitignore"; \
 	fi; \
 	if ! "$(BIN)/uv" --version >/dev/null 2>&1; then \
 	  "$(BIN)/python" -m pip install --quiet --disable-pip-version-check 'uv>=0.9'; \

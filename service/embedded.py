@@ -144,7 +144,8 @@ class Server:
         opened = []
         for name in ("postgres.gate", "postgres.users"):
             file = os.open(self.data_dir / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            os.fchown(file, self.user, self.group)
+            if os.geteuid() == 0:
+                os.fchown(file, self.user, self.group)
             opened.append(file)
         try:
             yield opened[0], opened[1]

@@ -362,6 +362,9 @@ def _kept_key(data_dir: Path) -> str:
         draft = data_dir / f"token.key.{os.getpid()}"
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123
             file.write(f"k1:{secrets.token_hex(32)}\n")
+        if os.geteuid() == 0:
+            # A command run as root must not take the key away from the folder's owner.
+            os.chown(draft, data_dir.stat().st_uid, data_dir.stat().st_gid)
         try:
             path.hardlink_to(draft)
         except FileExistsError:
