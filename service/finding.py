@@ -1,4 +1,4 @@
-"""Find the invitation that a private link opens, or that the office looks at; nothing is written."""
+"""Find the invitation that a private link opens, or that the office looks at; write nothing."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
+from service import feed_cache
 from service.auditing import Actor
 from service.database import Database
 from service.domain import replies
@@ -142,6 +143,7 @@ async def _try_to_record(
     if row is None or not row["was_found"]:
         return None
     if row["was_stored"]:
+        feed_cache.expect_changes(row["feed_ids"])
         return Recorded(view.id, answer, is_new=True)
     await database.fetchrow(statements.ENSURE_SEATS, view.meeting_id)
     return None

@@ -90,8 +90,10 @@ WITH found AS (
     UPDATE feed SET revision = feed.revision + 1,
         changed_at = greatest(date_trunc('second', $7), feed.changed_at + interval '1 second')
     FROM stored WHERE feed.kind = 'personal' AND feed.person_id = stored.person_id
+    RETURNING feed.id
 )
-SELECT EXISTS (SELECT FROM found) AS was_found, EXISTS (SELECT FROM stored) AS was_stored
+SELECT EXISTS (SELECT FROM found) AS was_found, EXISTS (SELECT FROM stored) AS was_stored,
+    ARRAY(SELECT id FROM followed) AS feed_ids
 """
 
 ENSURE_SEATS = """
