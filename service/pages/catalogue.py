@@ -74,19 +74,14 @@ def texts(locale: str) -> Texts:
     return _CATALOGUE.get(locale, _CATALOGUE[DEFAULT_LOCALE])
 
 
-def read_sources() -> Mapping[str, Mapping[str, object]]:
-    """Return the raw tables of all catalogue files; one id in two files is an error."""
-    merged: dict[str, Mapping[str, object]] = {}
+def read_sources() -> Mapping[str, Mapping[str, Mapping[str, object]]]:
+    """Return the raw tables of each catalogue file by its name."""
     folder = files("service.pages").joinpath("texts")
-    for source in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if not source.name.endswith(".toml"):
-            continue
-        table = tomllib.loads(source.read_text(encoding="utf-8"))
-        twice = merged.keys() & table.keys()
-        if twice:
-            raise ValueError(f"{source.name} repeats {', '.join(sorted(twice))}")
-        merged.update(table)
-    return merged
+    return {
+        source.name: tomllib.loads(source.read_text(encoding="utf-8"))
+        for source in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        if source.name.endswith(".toml")
+    }
 
 
 def _wording(key: str, locale: str, entry: Mapping[str, object]) -> Wording:
@@ -100,7 +95,8 @@ def _wording(key: str, locale: str, entry: Mapping[str, object]) -> Wording:
 
 
 def _load() -> Mapping[str, Texts]:
-    sources = read_sources()
+    # That no id stands in two files is held by a test, not by every start.
+    sources = {key: entry for table in read_sources().values() for key, entry in table.items()}
     odd = [key for key in sources if not _ID.fullmatch(key)]
     if odd:
         raise ValueError(f"text ids are lower-case words with dots: {odd}")

@@ -1,12 +1,13 @@
 """The texts: complete in both languages, in the right tone, and all that pages use exist."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from service.pages import catalogue
-from service.pages.catalogue import LOCALES, MissingTextError, Texts, Wording, texts
+from service.pages.catalogue import LOCALES, MissingTextError, Texts, Wording, read_sources, texts
 from service.pages.rendering import OFFICE_NAVIGATION, PUBLIC_NAVIGATION
 
 PAGES = Path(catalogue.__file__).parent
@@ -32,6 +33,12 @@ def used_in_templates() -> list[tuple[str, str, bool]]:
         for path in sorted(PAGES.rglob("*.html"))
         for match in USED.finditer(COMMENT.sub("", path.read_text(encoding="utf-8")))
     ]
+
+
+def test_no_id_stands_in_two_files() -> None:
+    counted = Counter(key for table in read_sources().values() for key in table)
+
+    assert [] == [key for key, count in counted.items() if count > 1]
 
 
 def test_both_languages_have_the_same_ids() -> None:
