@@ -1,0 +1,60 @@
+"""The statements that plan invitations and pick the people that a notice goes to."""
+
+# The rule of `domain.replies.still_holds` for an invitation `i` of a meeting `m`; a test compares.
+HOLDS = """(
+    i.answer IS NOT NULL
+    AND (i.answer <> 'in_person' OR m.mode <> 'online')
+    AND (i.answer <> 'online' OR m.mode <> 'on_site')
+    AND (i.given_starts_local IS NULL OR m.starts_local IS NULL OR (
+        i.given_starts_local::date = m.starts_local::date
+        AND abs(extract(epoch FROM i.given_starts_local - m.starts_local)) < 3600))
+    AND (btrim(coalesce(i.given_town, '')) = '' OR btrim(m.town) = ''
+        OR lower(btrim(i.given_town)) = lower(btrim(m.town)))
+    AND NOT (coalesce(i.given_mode, m.mode) = 'on_site' AND m.mode = 'online')
+    AND NOT (coalesce(i.given_mode, m.mode) = 'online' AND m.mode = 'on_site')
+)"""
+
+# Everybody who belongs to a group of the meeting on its day, once, with the partner and the
+# function of that day. Events of others ("Sonstige") invite nobody.
+ADD_PLANNED = """
+INSERT INTO invitation (meeting_id, person_id, organisation_id, role_title, created_at)
+SELECT m.id, p.id, belonging.organisation_id, coalesce(belonging.role_title, ''), $2
+FROM meeting m
+JOIN person p ON p.anonymised_at IS NULL
+    AND (p.ended_on IS NULL OR p.ended_on >= coalesce(m.starts_local, $2)::date)
+LEFT JOIN LATERAL (
+    SELECT a.organisation_id, a.role_title FROM affiliation a
+    WHERE a.person_id = p.id AND a.from_on <= coalesce(m.starts_local, $2)::date
+        AND (a.to_on IS NULL OR a.to_on >= coalesce(m.starts_local, $2)::date)
+    ORDER BY a.from_on DESC, a.id LIMIT 1) belonging ON true
+WHERE m.id = $1 AND EXISTS (
+    SELECT FROM membership s
+    JOIN meeting_group mg ON mg.group_id = s.group_id AND mg.meeting_id = m.id
+    JOIN working_group g ON g.id = s.group_id AND g.heading <> 'other'
+    WHERE s.person_id = p.id AND s.from_on <= coalesce(m.starts_local, $2)::date
+        AND (s.to_on IS NULL OR s.to_on >= coalesce(m.starts_local, $2)::date))
+ON CONFLICT (meeting_id, person_id) DO UPDATE
+    SET organisation_id = excluded.organisation_id, role_title = excluded.role_title
+    WHERE invitation.state = 'planned' AND invitation.answer IS NULL
+        AND (invitation.organisation_id, invitation.role_title)
+            IS DISTINCT FROM (excluded.organisation_id, excluded.role_title)
+RETURNING (xmax = 0) AS is_new
+"""
+
+# Whose invitation was taken back before it left was never told of the meeting.
+PLAN_AGAIN = """
+UPDATE invitation i SET state = 'planned', invited_at = NULL, told_rev = 0
+WHERE i.meeting_id = $1 AND i.state = 'invited' AND i.answer IS NULL
+    AND EXISTS (SELECT FROM letter l JOIN outbox o USING (id)
+        WHERE l.subject_id = $1 AND l.recipient_id = i.person_id AND l.kind = 'invitation'
+            AND o.state = 'cancelled' AND o.reason = 'superseded')
+    AND NOT EXISTS (SELECT FROM letter l JOIN outbox o USING (id)
+        WHERE l.subject_id = $1 AND l.recipient_id = i.person_id AND o.state <> 'cancelled'
+            AND l.kind IN ('invitation', 'date_confirmed', 'change', 'postponed', 'uncancellation'))
+RETURNING i.id
+"""
+
+COUNT_ASKED_AGAIN = f"""
+SELECT count(*) FROM invitation i JOIN meeting m ON m.id = i.meeting_id
+WHERE i.meeting_id = $1 AND i.state = 'invited' AND i.answer IS NOT NULL AND NOT {HOLDS}
+"""

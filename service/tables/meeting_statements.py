@@ -1,0 +1,185 @@
+"""The statements that save meetings; every counter rises in the statement that changes the row."""
+
+from typing import Any, Final
+
+from asyncpg import Record
+
+from service.domain.changes import MeetingFacts
+from service.domain.words import Mode, Precision, State, Visibility
+
+_FORM_COLUMNS: Final = (
+    "title",
+    "is_numbered",
+    "date_precision",
+    "starts_local",
+    "ends_local",
+    "time_zone",
+    "starts_at",
+    "ends_at",
+    "mode",
+    "place_name",
+    "room",
+    "street",
+    "town",
+    "place_access",
+    "online_url",
+    "dial_in",
+    "capacity",
+    "answer_by",
+    "answer_by_local",
+    "visibility",
+    "description",
+    "agenda",
+    "chair",
+    "organiser",
+    "outward_url",
+)
+
+# The lock makes a second editor, a second press and the expansion of a notice wait their turn.
+LOCK = """
+SELECT meeting.*, coalesce((
+    SELECT array_agg(group_id ORDER BY position, group_id) FROM meeting_group
+    WHERE meeting_id = meeting.id), '{}') AS group_ids
+FROM meeting WHERE id = $1 FOR UPDATE OF meeting
+"""
+FIND = LOCK.replace(" FOR UPDATE OF meeting", "")
+
+INSERT_DRAFT = f"""
+INSERT INTO meeting (id, created_by, saved_by, saved_at, created_at, changed_at, stamped_at,
+    {", ".join(_FORM_COLUMNS)})
+VALUES ($1, $2, $3, $4, date_trunc('second', $4::timestamptz),
+    date_trunc('second', $4::timestamptz), date_trunc('second', $4::timestamptz),
+    {", ".join(f"${number}" for number in range(5, 5 + len(_FORM_COLUMNS)))})
+ON CONFLICT (id) DO NOTHING
+RETURNING id
+"""
+
+# $1 id, $2 the revision that was looked at, $3 who, $4 now; then the new state, whether sequence
+# and time_rev rise, what is known of a cancellation and of a date given up; then the form.
+_SAVE_FIRST = 12
+SAVE = f"""
+UPDATE meeting SET revision = revision + 1,
+    saved_by = $3, saved_at = $4,
+    changed_at = greatest(date_trunc('second', $4::timestamptz), changed_at + interval '1 second'),
+    stamped_at = greatest(date_trunc('second', $4::timestamptz), stamped_at + interval '1 second'),
+    state = $5, sequence = sequence + $6::int, time_rev = time_rev + $7::int,
+    cancel_reason = $8, number_kept = $9, cancelled_from = $10,
+    previous_starts_local = CASE WHEN $11 THEN starts_local WHEN $5 IN ('postponed', 'cancelled')
+        THEN previous_starts_local END,
+    previous_ends_local = CASE WHEN $11 THEN ends_local WHEN $5 IN ('postponed', 'cancelled')
+        THEN previous_ends_local END,
+    published_at = CASE WHEN $5 <> 'draft' THEN coalesce(published_at, $4) END,
+    {", ".join(f"{name} = ${n}" for n, name in enumerate(_FORM_COLUMNS, _SAVE_FIRST))}
+WHERE id = $1 AND revision = $2
+RETURNING revision
+"""
+
+# One hour after the end the clock says that a confirmed meeting took place.
+HOLD_FINISHED = """
+UPDATE meeting SET state = 'held', held_at = $1, revision = revision + 1,
+    changed_at = greatest(date_trunc('second', $1::timestamptz), changed_at + interval '1 second')
+WHERE id IN (
+    SELECT id FROM meeting WHERE state = 'confirmed' AND ends_at <= $2
+    ORDER BY ends_at LIMIT 200 FOR UPDATE SKIP LOCKED) AND state = 'confirmed' AND ends_at <= $2
+RETURNING id
+"""
+
+DELETE_DRAFT = "DELETE FROM meeting WHERE id = $1 AND state = 'draft' RETURNING id"
+
+FORGET_GROUPS = """
+DELETE FROM meeting_group WHERE meeting_id = $1 AND group_id <> ALL ($2::uuid[]) AND number IS NULL
+"""
+SET_GROUPS = """
+INSERT INTO meeting_group (meeting_id, group_id, position)
+SELECT $1, group_id, position - 1
+FROM unnest($2::uuid[]) WITH ORDINALITY AS wanted (group_id, position)
+ON CONFLICT (meeting_id, group_id) DO UPDATE SET position = excluded.position
+"""
+NUMBERS = """
+SELECT group_id, number FROM meeting_group WHERE meeting_id = $1 ORDER BY position, group_id
+"""
+
+# The next number that nobody has: imports may have brought later ones. A concurrent drawer waits
+# for this row and then starts at the raised counter.
+DRAW_NUMBER = """
+UPDATE working_group g SET next_number = 1 + (
+    SELECT min(n) FROM generate_series(g.next_number, g.next_number + 10000) n
+    WHERE NOT EXISTS (SELECT FROM meeting_group x WHERE x.group_id = g.id AND x.number = n))
+WHERE id = $1 AND next_number IS NOT NULL
+RETURNING next_number - 1
+"""
+TAKE_NUMBER = """
+UPDATE working_group SET next_number = greatest(next_number, $2::int + 1)
+WHERE id = $1 AND next_number IS NOT NULL
+RETURNING id
+"""
+WHO_HAS_NUMBER = """
+SELECT meeting.title FROM meeting_group JOIN meeting ON meeting.id = meeting_id
+WHERE group_id = $1 AND number = $2 AND meeting_id <> $3
+"""
+SET_NUMBER = "UPDATE meeting_group SET number = $3 WHERE meeting_id = $1 AND group_id = $2"
+SET_TITLE_AND_SLUG = """
+UPDATE meeting SET title = $2, slug = $3 WHERE id = $1 AND slug IS NULL RETURNING slug
+"""
+
+# Seats are counted anew while their row is locked, so that no answer slips in between.
+COUNT_SEATS = """
+INSERT INTO meeting_seats (meeting_id, taken)
+SELECT $1, count(*) FROM invitation WHERE meeting_id = $1 AND has_seat
+ON CONFLICT (meeting_id) DO UPDATE SET taken = (
+    SELECT count(*) FROM invitation WHERE meeting_id = $1 AND has_seat)
+RETURNING taken
+"""
+
+
+def facts(row: Record) -> MeetingFacts:
+    """Return what the rules see of a row of `meeting`."""
+    return MeetingFacts(
+        state=State(row["state"]),
+        title=row["title"],
+        precision=Precision(row["date_precision"]),
+        starts_local=row["starts_local"],
+        ends_local=row["ends_local"],
+        zone=row["time_zone"],
+        mode=Mode(row["mode"]),
+        place_name=row["place_name"],
+        room=row["room"],
+        street=row["street"],
+        town=row["town"],
+        place_access=row["place_access"],
+        online_url=row["online_url"],
+        dial_in=row["dial_in"],
+        capacity=row["capacity"],
+        answer_by_local=row["answer_by_local"],
+        visibility=Visibility(row["visibility"]),
+        description=row["description"],
+        agenda=row["agenda"],
+    )
+
+
+def form_values(values: MeetingFacts, **others: Any) -> tuple[Any, ...]:
+    """Return the values of the form's columns, in their order; `others` are no rule's business."""
+    columns = {
+        "title": values.title,
+        "date_precision": values.precision,
+        "starts_local": values.starts_local,
+        "ends_local": values.ends_local,
+        "time_zone": values.zone,
+        "starts_at": values.starts_at,
+        "ends_at": values.ends_at,
+        "mode": values.mode,
+        "place_name": values.place_name,
+        "room": values.room,
+        "street": values.street,
+        "town": values.town,
+        "place_access": values.place_access,
+        "online_url": values.online_url,
+        "dial_in": values.dial_in,
+        "capacity": values.capacity,
+        "answer_by": values.answer_by_at,
+        "answer_by_local": values.answer_by_local,
+        "visibility": values.visibility,
+        "description": values.description,
+        "agenda": values.agenda,
+    } | others
+    return tuple(columns[name] for name in _FORM_COLUMNS)

@@ -1,0 +1,142 @@
+"""The statements of notices: one pending at a time, expanded into letters as a set."""
+
+from service.domain.words import NoticeKind
+from service.tables.invitation_statements import HOLDS
+
+# Kinds that tell a change of the meeting itself merge into one; the others stand for themselves.
+CHANGES = ("change", "confirmed", "postponed", "cancellation", "uncancellation")
+
+PENDING = """
+SELECT * FROM notice WHERE meeting_id = $1 AND state = 'pending' AND kind = ANY ($2::text[])
+ORDER BY created_at FOR UPDATE
+"""
+INSERT = """
+INSERT INTO notice (meeting_id, kind, due_at, from_revision, to_revision, before, person_ids,
+    with_decliners, asks_again, message, created_by, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+RETURNING id
+"""
+MERGE = """
+UPDATE notice SET kind = $2, due_at = $3, to_revision = $4, with_decliners = $5, asks_again = $6,
+    message = CASE WHEN $7 <> '' THEN $7 ELSE message END
+WHERE id = $1 AND state = 'pending'
+RETURNING id
+"""
+FOLLOW = """
+UPDATE notice SET to_revision = $2, due_at = coalesce($3, due_at)
+WHERE meeting_id = $1 AND state = 'pending' AND kind = 'invitation'
+RETURNING id
+"""
+FINISH = """
+UPDATE notice SET state = $2, letters = $3, finished_at = $4
+WHERE id = $1 AND state = 'pending'
+RETURNING id
+"""
+REPLACE = """
+UPDATE notice SET state = 'replaced', finished_at = $3
+WHERE meeting_id = $1 AND state = 'pending' AND kind = ANY ($2::text[])
+RETURNING id
+"""
+
+# Both rows are locked, and both without waiting: whoever holds one of them comes later anyway.
+CLAIM_DUE = """
+SELECT n.* FROM notice n JOIN meeting m ON m.id = n.meeting_id
+WHERE n.state = 'pending' AND n.due_at <= $1
+ORDER BY n.due_at LIMIT 1
+FOR UPDATE OF n, m SKIP LOCKED
+"""
+# The meeting comes first, as with everybody who changes one.
+LOCK_MEETING = """
+SELECT m.id, ARRAY(SELECT group_id FROM meeting_group WHERE meeting_id = m.id) AS group_ids
+FROM meeting m JOIN notice n ON n.meeting_id = m.id
+WHERE n.id = $1 FOR UPDATE OF m
+"""
+LOCK_PENDING = "SELECT * FROM notice WHERE id = $1 AND state = 'pending' FOR UPDATE"
+
+# Whom a notice of each kind is for, as a condition on invitation `i`, meeting `m`, notice `n`.
+_NOT_DECLINED = "(n.with_decliners OR i.answer IS DISTINCT FROM 'declined')"
+_OF_CHANGE = f"i.state = 'invited' AND {_NOT_DECLINED}"
+_CHOSEN = "(n.person_ids IS NULL OR i.person_id = ANY (n.person_ids))"
+_UNANSWERED = f"(i.answer IS NULL OR i.answer <> 'declined' AND NOT {HOLDS})"
+_WHO = {
+    NoticeKind.INVITATION: f"m.state = 'confirmed' AND i.state = 'planned' AND {_CHOSEN}",
+    NoticeKind.NUDGE: f"m.state = 'confirmed' AND i.state = 'invited' AND {_CHOSEN}"
+    f" AND {_UNANSWERED}",
+    NoticeKind.UNINVITED: f"i.state = 'uninvited' AND {_CHOSEN}",
+} | dict.fromkeys((NoticeKind(kind) for kind in CHANGES), _OF_CHANGE)
+
+_LETTER_KINDS = {kind: kind.value for kind in NoticeKind} | {NoticeKind.CONFIRMED: "date_confirmed"}
+_KEYS = {
+    NoticeKind.INVITATION: "'inv:' || m.id || ':' || p.id || ':' || n.to_revision",
+    NoticeKind.CHANGE: "'chg:' || m.id || ':' || n.to_revision || ':' || p.id",
+    NoticeKind.CANCELLATION: "'cnl:' || m.id || ':' || p.id || ':' || n.to_revision",
+}
+_KEY_OF_OTHERS = "n.kind || ':' || n.id || ':' || n.to_revision || ':' || p.id"
+_PRIORITIES = dict.fromkeys(NoticeKind, 2) | {NoticeKind.INVITATION: 4, NoticeKind.NUDGE: 5}
+# What has no date yet stays news for two weeks; a cancellation is of use an hour into the meeting.
+_EXPIRES = dict.fromkeys(NoticeKind, "coalesce(m.starts_at, $2 + interval '14 days')") | {
+    NoticeKind.CANCELLATION: "coalesce(m.starts_at + interval '1 hour', $2 + interval '14 days')",
+    NoticeKind.NUDGE: "CASE WHEN m.answer_by > $2 THEN m.answer_by ELSE m.starts_at END",
+}
+_FROM = """
+FROM notice n
+JOIN meeting m ON m.id = n.meeting_id
+JOIN invitation i ON i.meeting_id = m.id
+JOIN person p ON p.id = i.person_id AND p.anonymised_at IS NULL
+"""
+
+
+def _expand(kind: NoticeKind) -> str:
+    return f"""
+SELECT {_KEYS.get(kind, _KEY_OF_OTHERS)}, '{_LETTER_KINDS[kind]}', p.id, m.id, n.to_revision,
+    m.time_rev, p.id || ':' || m.id, p.locale,
+    jsonb_build_object('invitation', i.id, 'notice', n.id), {_PRIORITIES[kind]}::smallint,
+    $2::timestamptz, {_EXPIRES[kind]}, lower(split_part(p.email, '@', 2))
+{_FROM} AND p.email IS NOT NULL
+WHERE n.id = $1 AND {_WHO[kind]}
+"""
+
+
+def _list(kind: NoticeKind) -> str:
+    return f"""
+SELECT p.id AS person_id, p.full_name AS name, coalesce(o.name, '') AS partner,
+    p.email IS NOT NULL AS has_address
+{_FROM}
+LEFT JOIN organisation o ON o.id = i.organisation_id
+WHERE n.id = $1 AND {_WHO[kind]}
+ORDER BY o.sort_key NULLS LAST, p.sort_key, p.id
+"""
+
+
+# $1 is the notice, $2 now; one constant text a kind.
+EXPAND = {kind: _expand(kind) for kind in NoticeKind}
+RECIPIENTS = {kind: _list(kind) for kind in NoticeKind}
+
+# After the letters were posted, so that the conditions above still found everybody.
+MARK_INVITED = f"""
+UPDATE invitation SET state = 'invited', invited_at = $2, told_rev = found.to_revision,
+    changed_at = greatest(date_trunc('second', $2::timestamptz),
+        invitation.changed_at + interval '1 second')
+FROM (SELECT i.id, n.to_revision {_FROM} AND p.email IS NOT NULL
+    WHERE n.id = $1 AND {_WHO[NoticeKind.INVITATION]}) found
+WHERE invitation.id = found.id
+RETURNING invitation.id
+"""
+MARK_MEETING_INVITED = """
+UPDATE meeting SET invited_at = coalesce(invited_at, $2) WHERE id = $1 RETURNING id
+"""
+MARK_TOLD = f"""
+UPDATE invitation SET told_rev = found.to_revision,
+    reset_sequence = CASE WHEN found.asks_again THEN found.sequence
+        ELSE invitation.reset_sequence END
+FROM (SELECT i.id, n.to_revision, n.asks_again, m.sequence {_FROM}
+    WHERE n.id = $1 AND {_OF_CHANGE}) found
+WHERE invitation.id = found.id
+RETURNING invitation.id
+"""
+
+HISTORY = """
+SELECT id, kind, state, due_at, from_revision, to_revision, with_decliners, asks_again, message,
+    letters, created_at, finished_at
+FROM notice WHERE meeting_id = $1 ORDER BY created_at DESC, id
+"""
