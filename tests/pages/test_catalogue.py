@@ -38,7 +38,7 @@ def used_in_templates() -> list[tuple[str, str, bool]]:
 def test_no_id_stands_in_two_files() -> None:
     counted = Counter(key for table in read_sources().values() for key in table)
 
-    assert [] == [key for key, count in counted.items() if count > 1]
+    assert [key for key, count in counted.items() if count > 1] == []
 
 
 def test_both_languages_have_the_same_ids() -> None:
