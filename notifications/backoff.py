@@ -1,0 +1,170 @@
+"""What a failure means: phase and reply decide, attempts give the wait. A pure table.
+
+Rows are read from the top, the first that fits decides; the ground is mail.md 1.7.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+STEPS = (60.0, 120.0, 300.0, 600.0, 900.0, 1800.0)
+"""Seconds before the next try; a smart host is near, so the first steps are short."""
+
+LATER = 3600.0
+GREYLIST = 300.0
+"""Greylisting hosts refuse a second try that comes sooner (seconds)."""
+
+RELAY_STEPS = (10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
+"""Seconds for which a relay is left alone, by failures in a row."""
+
+CONFIG_PAUSE = 300.0
+POISON_LIMIT = 3
+JITTER = 0.2
+_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\b")
+_HARD = re.compile(r"5\.1\.(?:[0-3]|6|10)|5\.2\.1")
+_ROUTING = re.compile(r"[45]\.4\.\d+|[45]\.2\.2")
+TEXT_LIMIT = 500
+"""Characters of a server's words that are kept."""
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+
+
+class Phase(StrEnum):
+    """How far a try got; up to `rcpt` nothing can have been delivered."""
+
+    RENDER = "render"
+    CONNECT = "connect"
+    GREETING = "greeting"
+    TLS = "tls"
+    AUTH = "auth"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"
+    DOT = "dot"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the server said, fit to be stored; `enhanced` is empty where it gave none (RFC 3463)."""
+
+    code: int
+    text: str = ""
+    enhanced: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        text = _CONTROLS.sub(" ", self.text)[:TEXT_LIMIT]
+        found = _ENHANCED.match(text.strip())
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "enhanced", found[1] if found else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What becomes of the letter, of its address and of the relay.
+
+    `state` is queued, sent, failed, dead or uncertain; `delay` is in seconds; `counted` burns an
+    attempt; `pause` seconds, if any, is for the whole relay; `certain` means that the refusal
+    leaves no doubt about the address.
+    """
+
+    state: str
+    reason: str | None = None
+    delay: float = 0.0
+    counted: bool = True
+    pause: float = 0.0
+    blames_address: bool = False
+    certain: bool = False
+    alarm: bool = False
+
+
+Rule = tuple[Callable[[Phase, Reply], bool], Callable[[float], Outcome]]
+
+
+def _relay_down(_: float) -> Outcome:
+    return Outcome("queued", "relay_down", counted=False, pause=RELAY_STEPS[0])
+
+
+def _relay_config(_: float) -> Outcome:
+    return Outcome("queued", "relay_config", counted=False, pause=CONFIG_PAUSE, alarm=True)
+
+
+def _relay_busy(_: float) -> Outcome:
+    return Outcome("queued", "relay_busy", counted=False, pause=30.0)
+
+
+def _hard(*, certain: bool) -> Callable[[float], Outcome]:
+    return lambda _: Outcome("failed", "address_refused", blames_address=True, certain=certain)
+
+
+def _final(reason: str) -> Callable[[float], Outcome]:
+    return lambda _: Outcome("failed", reason, alarm=True)
+
+
+def _retry(reason: str, at_least: float = 0.0) -> Callable[[float], Outcome]:
+    return lambda wait: Outcome("queued", reason, delay=max(wait, at_least))
+
+
+def _is(*phases: Phase) -> Callable[[Phase], bool]:
+    return lambda phase: phase in phases
+
+
+_before_mail = _is(Phase.CONNECT, Phase.GREETING, Phase.TLS, Phase.AUTH)
+_content = _is(Phase.DATA, Phase.DOT)
+
+RULES: tuple[Rule, ...] = (
+    (lambda p, r: _before_mail(p) and (r.code in {421, 432, 454} or r.enhanced == "4.3.2"),
+        _relay_busy),
+    (lambda p, r: _before_mail(p) and r.code // 100 == 4, _relay_down),
+    (lambda p, _: _before_mail(p), _relay_config),
+    (lambda _, r: r.code == 421, _retry("temporary")),
+    (lambda p, r: p is Phase.MAIL and (r.code == 552 or r.enhanced == "5.3.4"),
+        _final("too_large")),
+    (lambda p, r: p is Phase.MAIL and r.code // 100 == 5, _relay_config),
+    (lambda p, r: p is Phase.RCPT and (r.code == 552 or bool(_ROUTING.fullmatch(r.enhanced))),
+        _retry("mailbox_full_or_unreachable", LATER)),
+    (lambda p, r: p is Phase.RCPT and "too large" in r.text.lower(), _retry("temporary", LATER)),
+    (lambda p, r: p is Phase.RCPT and r.code // 100 == 4, _retry("temporary", GREYLIST)),
+    (lambda p, r: p is Phase.RCPT and r.enhanced in {"5.1.1", "5.1.10"}, _hard(certain=True)),
+    (lambda p, r: p is Phase.RCPT and bool(_HARD.fullmatch(r.enhanced)), _hard(certain=False)),
+    (lambda p, r: p is Phase.RCPT and r.code == 550 and not r.enhanced, _hard(certain=False)),
+    (lambda p, r: p is Phase.RCPT and r.code // 100 == 5, _final("policy")),
+    (lambda _, r: r.code // 100 == 4, _retry("temporary")),
+    (lambda p, r: _content(p) and (r.enhanced.startswith("5.7.") or r.code == 550),
+        _final("policy")),
+    (lambda _, r: r.code // 100 == 5, _final("content_refused")),
+)  # fmt: skip
+
+
+def wait(attempts: int, jitter: float = 0.0) -> float:
+    """Return the seconds to the next try; `jitter` from -1 to 1 spreads the hourly ones by 20 %."""
+    if attempts < len(STEPS):
+        return STEPS[attempts]
+    return LATER * (1 + JITTER * jitter)
+
+
+def relay_wait(failures: int, jitter: float = 0.0) -> float:
+    """Return the seconds for which a relay rests after so many failures in a row."""
+    return RELAY_STEPS[min(failures, len(RELAY_STEPS) - 1)] * (1 + JITTER * jitter)
+
+
+def decide(phase: Phase, reply: Reply | None, attempts: int, jitter: float = 0.0) -> Outcome:
+    """Return what becomes of a try that failed; `reply` is None when the server gave none.
+
+    `attempts` counts the tries before this one. Without a reply everything up to RCPT is the
+    relay's fault and definite; from DATA on nobody knows.
+    """
+    if phase is Phase.RENDER:
+        return _poisoned(attempts)
+    if reply is None or reply.code not in range(400, 600):
+        if phase is Phase.TLS:
+            return _relay_config(0)
+        return _relay_down(0) if not _content(phase) else Outcome("uncertain", "delivery_unclear")
+    waits = wait(attempts, jitter)
+    return next(make(waits) for fits, make in RULES if fits(phase, reply))
+
+
+def _poisoned(attempts: int) -> Outcome:
+    if attempts + 1 >= POISON_LIMIT:
+        return Outcome("dead", "unwritable", alarm=True)
+    return Outcome("queued", "unwritable", delay=wait(attempts), alarm=True)

@@ -1,0 +1,116 @@
+"""Decide for claimed letters whether they leave, and write them: no SMTP here."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from notifications import headers, letters
+from notifications.clerk import Clerk, Go, Stop
+from notifications.jobs import Endings, Job
+from notifications.leases import Claimed, Mark
+from notifications.letters import Envelope, Sender
+from notifications.prototypes import Shelf
+from notifications.storage import Database
+
+RETRY_SECONDS = 5.0
+
+
+class Desk:
+    """Turns claimed letters into jobs, and jobs into bytes; whatever fails ends one letter only."""
+
+    def __init__(
+        self,
+        database: Database,
+        clerk: Clerk,
+        sender: Sender,
+        endings: Endings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._clerk = clerk
+        self._shelf = Shelf(database, clerk, sender)
+        self._endings = endings
+        self._clock = clock
+
+    async def judge(self, claimed: Sequence[Claimed]) -> list[Job]:
+        """Ask the clerk about the whole batch at once, and return what may leave."""
+        tick = time.monotonic()
+        try:
+            verdicts = await self._clerk.look_up([letter.id for letter in claimed])
+        except Exception:
+            for letter in claimed:
+                self._endings.released(letter, RETRY_SECONDS)
+            raise
+        jobs = [await self._judge_one(letter, verdicts, tick) for letter in claimed]
+        return [job for job in jobs if job is not None]
+
+    def write(self, job: Job) -> bool:
+        """Make the letter's bytes; False when it ended here.
+
+        Bytes that were marked before are made again from what was frozen with them, and refused
+        when they differ.
+        """
+        try:
+            self._address(job)
+            self._render(job)
+        except headers.AddressError:
+            self._endings.stopped(job.letter, "failed", "address_malformed")
+            return False
+        except Exception as error:  # noqa: BLE001  # one unwritable letter stops no other
+            self._endings.poisoned(job.letter, error)
+            return False
+        if job.frozen and job.sha256 != job.letter.letter_sha256:
+            self._endings.stopped(job.letter, "dead", "bytes_differ")
+            return False
+        return True
+
+    async def _judge_one(
+        self, letter: Claimed, verdicts: Mapping[UUID, Go | Stop], tick: float
+    ) -> Job | None:
+        verdict = verdicts.get(letter.id, Stop("gone"))
+        if isinstance(verdict, Stop):
+            self._endings.stopped(letter, verdict.state, verdict.reason)
+            return None
+        try:
+            if letter.letter_sha256 is not None and letter.prototype_sha256 is not None:
+                prototype = await self._shelf.frozen(letter.prototype_sha256)
+            else:
+                prototype = await self._shelf.composed(verdict.prototype_key, letter)
+        except Exception as error:  # noqa: BLE001  # one unwritable letter stops no other
+            self._endings.poisoned(letter, error)
+            return None
+        return Job(letter, verdict, prototype, tick)
+
+    def _address(self, job: Job) -> None:
+        letter, go = job.letter, job.go
+        address, name = (letter.to_addr, letter.to_name) if job.frozen else (go.to_addr, go.to_name)
+        job.to_addr = headers.check_address(address or "")
+        job.to_name = name or ""
+
+    def _render(self, job: Job) -> None:
+        values: Mapping[str, str] = job.go.values
+        job.dated_at = self._clock().replace(microsecond=0)
+        if job.frozen and job.letter.dated_at is not None:
+            # Secrets come from the clerk again, everything else as it was.
+            values = {**values, **job.letter.slot_values}
+            job.dated_at = job.letter.dated_at
+        envelope = Envelope(job.letter.id, job.to_addr, job.to_name)
+        job.raw = letters.render(job.prototype, values, envelope, job.dated_at)
+        job.sha256 = hashlib.sha256(job.raw).digest()
+        if self._shelf.wants_full_gate(job.prototype):
+            letters.check(job.prototype, job.raw, envelope)
+
+
+def mark_of(job: Job) -> Mark:
+    """Return what is written down before DATA: the proof, and how to make the bytes again."""
+    return Mark(
+        id=job.letter.id,
+        token=job.letter.lease_token,
+        sha256=job.sha256,
+        prototype_sha256=job.prototype.sha256,
+        slot_values=job.letter.slot_values if job.frozen else job.go.storable(),
+        dated_at=job.dated_at,
+        to_addr=job.to_addr,
+        to_name=job.to_name,
+    )

@@ -1,0 +1,157 @@
+"""A letter on its way, and the record of how each way ended."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+
+from notifications import backoff, leases
+from notifications.backoff import Outcome, Phase
+from notifications.clerk import Go
+from notifications.grouping import Group
+from notifications.leases import Claimed, Ending
+from notifications.letters import Prototype
+from notifications.relay import SmtpError
+from notifications.storage import Database
+
+_REMOTE_LIMIT = 200
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A claimed letter with everything it takes to write and send it; ticks are monotonic."""
+
+    letter: Claimed
+    go: Go
+    prototype: Prototype
+    claimed_tick: float
+    not_before_tick: float = 0.0
+    raw: bytes = b""
+    sha256: bytes = b""
+    dated_at: datetime = datetime.min.replace(tzinfo=UTC)
+    to_addr: str = ""
+    to_name: str = ""
+    mark: "asyncio.Future[bool] | None" = None
+    marked_tick: float = 0.0
+    started_at: datetime | None = None
+    data_started_at: datetime | None = None
+
+    @property
+    def frozen(self) -> bool:
+        """Tell whether these bytes were marked before, so that they may only leave unchanged."""
+        return self.letter.letter_sha256 is not None
+
+
+class Endings:
+    """Writes in groups how claims ended, and keeps what the whole relay has to know."""
+
+    def __init__(
+        self,
+        database: Database,
+        worker: str,
+        clock: Callable[[], datetime],
+        once_kinds: tuple[str, ...],
+    ) -> None:
+        self._database = database
+        self._worker = worker
+        self._clock = clock
+        self._once_kinds = once_kinds
+        self._blamed: list[tuple[str, str, bool]] = []
+        self._group: Group[Ending] = Group(
+            self._write, lambda ending: ending.id, patience=leases.MARKED_SECONDS
+        )
+
+    def stopped(self, letter: Claimed, state: str, reason: str) -> None:
+        """The letter does not leave, and nothing was tried."""
+        self._group.submit(
+            Ending(id=letter.id, token=letter.lease_token, state=state, reason=reason)
+        )
+
+    def released(self, letter: Claimed, delay: float = 0.0) -> None:
+        """The letter goes back to the queue as it was; even a mark is taken back."""
+        self._group.submit(
+            Ending(id=letter.id, token=letter.lease_token, state="queued", delay=delay)
+        )
+
+    def poisoned(self, letter: Claimed, error: Exception) -> None:
+        """The letter cannot be written: try again soon, three times at most."""
+        outcome = backoff.decide(Phase.RENDER, None, letter.attempts)
+        _log.error("mail.unwritable", letter=str(letter.id), error=type(error).__name__)
+        self._group.submit(
+            Ending(
+                id=letter.id,
+                token=letter.lease_token,
+                state=outcome.state,
+                reason=outcome.reason,
+                delay=outcome.delay,
+                counted=True,
+                tried=True,
+                phase=Phase.RENDER,
+                reply=f"{type(error).__name__}: {error}"[: backoff.TEXT_LIMIT],
+                started_at=self._clock(),
+            )
+        )
+
+    def sent(self, job: Job, words: str) -> None:
+        """The server took the letter over with these words."""
+        self._group.submit(
+            Ending(
+                id=job.letter.id,
+                token=job.letter.lease_token,
+                state="sent",
+                counted=True,
+                tried=True,
+                phase=Phase.DOT,
+                code=250,
+                reply=words,
+                remote_id=words[:_REMOTE_LIMIT],
+                started_at=job.started_at or self._clock(),
+                data_started_at=job.data_started_at,
+            )
+        )
+
+    def failed(self, job: Job, error: SmtpError) -> Outcome:
+        """The try failed; return what that means, for the relay too."""
+        jitter = random.uniform(-1, 1)  # noqa: S311  # spreads retries, guards nothing
+        letter, reply = job.letter, error.reply
+        outcome = backoff.decide(error.phase, reply, letter.attempts, jitter)
+        self._group.submit(
+            Ending(
+                id=letter.id,
+                token=letter.lease_token,
+                state=outcome.state,
+                reason=outcome.reason,
+                delay=outcome.delay,
+                counted=outcome.counted,
+                tried=True,
+                phase=error.phase,
+                code=reply.code if reply else None,
+                enhanced=reply.enhanced if reply else None,
+                reply=error.what,
+                started_at=job.started_at or self._clock(),
+                data_started_at=job.data_started_at,
+                once=letter.kind in self._once_kinds,
+            )
+        )
+        if outcome.alarm:
+            _log.error("mail.refused", letter=str(letter.id), reason=outcome.reason)
+        if outcome.blames_address and reply is not None:
+            status = reply.enhanced or str(reply.code)
+            self._blamed.append((job.to_addr, status, outcome.certain))
+        return outcome
+
+    async def flush(self) -> None:
+        """Wait until all ends are written, and put refused addresses on record."""
+        await self._group.flush()
+        blamed, self._blamed = self._blamed, []
+        for address, status, certain in blamed:
+            await leases.blame_address(self._database, address, status, certain=certain)
+
+    async def _write(self, endings: Sequence[Ending]) -> set[UUID]:
+        return await leases.finish(self._database, endings, self._worker)

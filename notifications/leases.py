@@ -1,0 +1,322 @@
+"""Claim, mark and finish letters: every statement compares with the database's own now().
+
+A claim gives a lease and raises the fencing number; whoever holds an older number changes nothing
+any more. A mark before DATA separates "nobody has it" from "somebody may have it".
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from notifications.storage import Database
+
+LEASE_SECONDS = 120
+"""From claim to mark; what is not sent 60 s after the claim is given back long before."""
+
+MARKED_SECONDS = 900
+"""From mark to end: ten minutes for the reply to the final dot (RFC 5321 4.5.3.2.6), and reserve."""
+
+HOLD = "interval '15 minutes'"
+MAX_WAIT = "interval '2 hours'"
+
+# One scan a priority keeps letters of sign-in from waiting behind 5,000 invitations. The inner
+# limit stops each scan early; rows of the same ordering key leave one after the other.
+_CLAIM = """
+WITH due AS MATERIALIZED (
+    SELECT d.id FROM unnest('{0,1,2,3,4,5,6,7,8,9}'::smallint[]) AS p (priority)
+    CROSS JOIN LATERAL (
+        SELECT o.id FROM outbox o
+        WHERE o.state = 'queued' AND o.priority = p.priority AND o.next_attempt_at <= now()
+          AND o.expires_at > now()
+          AND NOT EXISTS (SELECT FROM outbox elder
+              WHERE elder.ordering_key = o.ordering_key
+                AND elder.state IN ('queued', 'sending', 'uncertain')
+                AND (elder.created_at, elder.id) < (o.created_at, o.id))
+          AND (NOT $4 OR NOT EXISTS (SELECT FROM outbox busy
+              WHERE busy.state IN ('sending', 'uncertain')
+                AND busy.recipient_domain = o.recipient_domain AND busy.lease_owner <> $2
+                AND busy.lease_until > now()))
+        ORDER BY o.next_attempt_at LIMIT $1
+        FOR UPDATE OF o SKIP LOCKED
+    ) AS d
+    WHERE NOT EXISTS (SELECT FROM relay_state WHERE relay = $3 AND paused_until > now())
+    LIMIT $1
+), claimed AS (
+    UPDATE outbox o SET state = 'sending', lease_owner = $2, lease_token = o.lease_token + 1,
+        lease_until = now() + make_interval(secs => $5), data_started_at = NULL
+    FROM due WHERE o.id = due.id
+    RETURNING o.id, o.lease_token, o.priority, o.recipient_domain, o.attempts,
+        o.uncertain_count, o.letter_sha256, o.next_attempt_at
+)
+SELECT claimed.*, l.kind, l.recipient_id, l.subject_id, l.subject_rev, l.locale, l.to_addr,
+    l.to_name, l.prototype_sha256, l.slot_values, l.dated_at
+FROM claimed JOIN letter l USING (id)
+ORDER BY claimed.priority, claimed.next_attempt_at
+"""
+
+_MARK = """
+WITH wanted AS (
+    SELECT * FROM unnest($1::uuid[], $2::int[], $3::bytea[], $4::bytea[], $5::jsonb[],
+        $6::timestamptz[], $7::text[], $8::text[])
+    AS w (id, token, sha256, prototype_sha256, slot_values, dated_at, to_addr, to_name)
+), marked AS (
+    UPDATE outbox o SET data_started_at = now(), letter_sha256 = w.sha256,
+        lease_until = now() + make_interval(secs => $9)
+    FROM wanted w
+    WHERE o.id = w.id AND o.lease_token = w.token AND o.state = 'sending'
+      AND o.lease_until > now()
+      AND (o.letter_sha256 IS NULL OR o.letter_sha256 = w.sha256)
+    RETURNING o.id
+), frozen AS (
+    UPDATE letter l SET prototype_sha256 = w.prototype_sha256, slot_values = w.slot_values,
+        dated_at = w.dated_at, to_addr = w.to_addr, to_name = w.to_name
+    FROM wanted w JOIN marked m USING (id)
+    WHERE l.id = w.id AND (l.dated_at, l.prototype_sha256, l.slot_values, l.to_addr, l.to_name)
+        IS DISTINCT FROM (w.dated_at, w.prototype_sha256, w.slot_values, w.to_addr, w.to_name)
+)
+SELECT id FROM marked
+"""
+
+# Ambiguous once: hold, at most half of the time left, then the same bytes again. Ambiguous twice:
+# never a third copy. `once` is set for kinds that people ask for again themselves.
+_UNCERTAIN_STATE = """CASE WHEN {once} THEN 'sent'
+    WHEN o.uncertain_count >= 1 THEN 'dead' ELSE 'uncertain' END"""
+_UNCERTAIN_REASON = "CASE WHEN {once} THEN 'assumed_sent' ELSE 'delivery_unclear' END"
+_HELD_UNTIL = f"now() + greatest(least({HOLD}, (o.expires_at - now()) / 2), interval '0')"
+
+_END = f"""
+WITH ended AS (
+    SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::float8[], $6::bool[],
+        $7::bool[], $8::text[], $9::smallint[], $10::text[], $11::text[], $12::text[],
+        $13::timestamptz[], $14::timestamptz[], $15::bool[])
+    AS w (id, token, state, reason, delay, counted, tried, phase, code, enhanced, reply,
+        remote_id, started_at, data_started_at, once)
+), changed AS (
+    UPDATE outbox o SET
+        state = CASE WHEN w.state = 'uncertain'
+            THEN {_UNCERTAIN_STATE.format(once="w.once")} ELSE w.state END,
+        reason = CASE WHEN w.state = 'uncertain'
+            THEN {_UNCERTAIN_REASON.format(once="w.once")} ELSE w.reason END,
+        uncertain_count = o.uncertain_count + (w.state = 'uncertain')::int,
+        attempts = o.attempts + w.counted::int,
+        next_attempt_at = CASE WHEN w.state = 'uncertain' THEN {_HELD_UNTIL}
+            WHEN w.state = 'queued' THEN greatest(o.next_attempt_at,
+                now() + make_interval(secs => w.delay)) ELSE o.next_attempt_at END,
+        -- What was refused for certain is with nobody: the next try may be composed anew.
+        letter_sha256 = CASE WHEN w.state = 'queued' AND o.uncertain_count = 0
+            THEN NULL ELSE o.letter_sha256 END,
+        data_started_at = CASE WHEN w.state IN ('sent', 'uncertain') THEN o.data_started_at END,
+        lease_until = NULL,
+        last_phase = CASE WHEN w.tried THEN w.phase ELSE o.last_phase END,
+        last_code = CASE WHEN w.tried THEN w.code ELSE o.last_code END,
+        last_enhanced = CASE WHEN w.tried THEN w.enhanced ELSE o.last_enhanced END,
+        last_text = CASE WHEN w.tried THEN w.reply ELSE o.last_text END,
+        remote_id = coalesce(w.remote_id, o.remote_id),
+        accepted_at = CASE WHEN w.state = 'sent' THEN now() ELSE o.accepted_at END,
+        finished_at = CASE WHEN w.state NOT IN ('queued', 'uncertain') THEN now() END
+    FROM ended w
+    WHERE o.id = w.id AND o.lease_token = w.token
+      AND (o.state = 'sending' OR w.state = 'sent' AND o.state IN ('uncertain', 'queued', 'dead'))
+    RETURNING o.id
+), noted AS (
+    INSERT INTO mail_attempt (letter_id, lease_token, worker, started_at, data_started_at,
+        ended_at, outcome, phase, code, enhanced, reply)
+    SELECT w.id, w.token, $16, w.started_at, w.data_started_at, now(), w.state, w.phase, w.code,
+        w.enhanced, w.reply
+    FROM ended w WHERE w.tried
+)
+SELECT id FROM changed
+"""
+
+_REAP = (
+    """
+UPDATE outbox o SET state = 'queued', lease_until = NULL
+WHERE o.state = 'sending' AND o.lease_until < now() AND o.data_started_at IS NULL
+""",
+    f"""
+UPDATE outbox o SET
+    state = {_UNCERTAIN_STATE.format(once="l.kind = ANY($1::text[])")},
+    reason = {_UNCERTAIN_REASON.format(once="l.kind = ANY($1::text[])")},
+    uncertain_count = o.uncertain_count + 1,
+    next_attempt_at = {_HELD_UNTIL},
+    finished_at = CASE WHEN o.uncertain_count >= 1 OR l.kind = ANY($1::text[]) THEN now() END
+FROM letter l
+WHERE l.id = o.id AND o.state = 'sending' AND o.lease_until < now()
+  AND o.data_started_at IS NOT NULL
+""",
+    """
+UPDATE outbox SET state = 'queued', data_started_at = NULL
+WHERE state = 'uncertain' AND next_attempt_at <= now()
+""",
+    """
+UPDATE outbox SET finished_at = now(),
+    state = CASE WHEN uncertain_count + attempts > 0 THEN 'dead' ELSE 'expired' END,
+    reason = CASE WHEN uncertain_count > 0 THEN 'delivery_unclear'
+        WHEN attempts > 0 THEN 'gave_up' ELSE 'expired' END
+WHERE state = 'queued' AND expires_at <= now()
+""",
+    # The clock went back, or was wrong when the wait was computed.
+    f"""
+UPDATE outbox SET next_attempt_at = now() + {MAX_WAIT}
+WHERE state = 'queued' AND attempts > 0 AND next_attempt_at > now() + {MAX_WAIT}
+""",
+)
+
+_PAUSE = """
+INSERT INTO relay_state AS r (relay, paused_until, reason, consecutive_failures)
+VALUES ($1, now() + make_interval(secs => $2), $3, 1)
+ON CONFLICT (relay) DO UPDATE SET reason = excluded.reason,
+    consecutive_failures = r.consecutive_failures + 1,
+    paused_until = greatest(r.paused_until, excluded.paused_until)
+"""
+
+_RELAY_OK = """
+INSERT INTO relay_state AS r (relay, last_ok_at) VALUES ($1, now())
+ON CONFLICT (relay) DO UPDATE SET last_ok_at = now(), consecutive_failures = 0,
+    paused_until = NULL, reason = NULL
+"""
+
+_BLAME = """
+INSERT INTO address_state AS a (address_normal, state, score, last_bounce_at, last_status)
+VALUES (lower($1), CASE WHEN $3 THEN 'undeliverable' ELSE 'soft' END, 1, now(), $2)
+ON CONFLICT (address_normal) DO UPDATE SET score = a.score + 1, last_bounce_at = now(),
+    last_status = excluded.last_status, updated_at = now(),
+    state = CASE WHEN $3 OR a.score >= 1 THEN 'undeliverable' ELSE 'soft' END
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A letter that is ours until its lease ends; the last five are set once it was marked."""
+
+    id: UUID
+    lease_token: int
+    kind: str
+    recipient_id: UUID | None
+    subject_id: UUID | None
+    subject_rev: int
+    locale: str
+    recipient_domain: str
+    attempts: int
+    uncertain_count: int
+    letter_sha256: bytes | None
+    prototype_sha256: bytes | None
+    slot_values: dict[str, str]
+    dated_at: datetime | None
+    to_addr: str | None
+    to_name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """The proof of what is about to be sent, and all that is needed to make the same bytes."""
+
+    id: UUID
+    token: int
+    sha256: bytes
+    prototype_sha256: bytes
+    slot_values: dict[str, str]
+    dated_at: datetime
+    to_addr: str
+    to_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How one claim ended; `tried` puts it on record as an attempt, `counted` burns one."""
+
+    id: UUID
+    token: int
+    state: str
+    reason: str | None = None
+    delay: float = 0.0
+    counted: bool = False
+    tried: bool = False
+    phase: str | None = None
+    code: int | None = None
+    enhanced: str | None = None
+    reply: str | None = None
+    remote_id: str | None = None
+    started_at: datetime | None = None
+    data_started_at: datetime | None = None
+    once: bool = False
+
+
+async def claim(
+    database: Database, limit: int, owner: str, relay: str, *, paced: bool
+) -> list[Claimed]:
+    """Take at most so many due letters; none while the relay is paused.
+
+    With `paced`, domains that another worker is writing to are left to it.
+    """
+    rows = await database.fetch(_CLAIM, limit, owner, relay, paced, float(LEASE_SECONDS))
+    return [_claimed(row) for row in rows]
+
+
+async def mark(database: Database, marks: Sequence[Mark]) -> set[UUID]:
+    """Write before DATA that these letters may reach somebody; return those still ours."""
+    rows = await database.fetch(
+        _MARK,
+        [m.id for m in marks],
+        [m.token for m in marks],
+        [m.sha256 for m in marks],
+        [m.prototype_sha256 for m in marks],
+        [json.dumps(m.slot_values) for m in marks],
+        [m.dated_at for m in marks],
+        [m.to_addr for m in marks],
+        [m.to_name for m in marks],
+        float(MARKED_SECONDS),
+    )
+    return {row["id"] for row in rows}
+
+
+_END_FIELDS = ("id", "token", "state", "reason", "delay", "counted", "tried", "phase", "code",
+    "enhanced", "reply", "remote_id", "started_at", "data_started_at", "once")  # fmt: skip
+
+
+async def finish(database: Database, endings: Sequence[Ending], worker: str) -> set[UUID]:
+    """Write how claims ended; return those whose fencing number was still valid."""
+    columns = [[getattr(ending, name) for ending in endings] for name in _END_FIELDS]
+    rows = await database.fetch(_END, *columns, worker)
+    return {row["id"] for row in rows}
+
+
+async def reap(database: Database, once_kinds: Sequence[str] = ()) -> None:
+    """Requeue what lost its lease before the mark, hold what lost it after, expire the rest."""
+    requeue, hold, *others = _REAP
+    async with database.unit_of_work() as unit:
+        await unit.connection.execute(requeue)
+        await unit.connection.execute(hold, list(once_kinds))
+        for statement in others:
+            await unit.connection.execute(statement)
+
+
+async def pause_relay(database: Database, relay: str, seconds: float, reason: str) -> None:
+    """Let nobody claim for this relay for a while."""
+    await database.fetch(_PAUSE, relay, seconds, reason)
+
+
+async def relay_failures(database: Database, relay: str) -> int:
+    """Return how often in a row the relay could not be used."""
+    sql = "SELECT consecutive_failures FROM relay_state WHERE relay = $1"
+    return await database.fetchval(sql, relay) or 0
+
+
+async def note_relay_ok(database: Database, relay: str) -> None:
+    """Remember that the relay took a letter, and end any pause."""
+    await database.fetch(_RELAY_OK, relay)
+
+
+async def blame_address(database: Database, address: str, status: str, *, certain: bool) -> None:
+    """Count a hard refusal of an address; a certain or a second one makes it undeliverable."""
+    await database.fetch(_BLAME, address, status, certain)
+
+
+def _claimed(row: Any) -> Claimed:
+    found = {name: row[name] for name in Claimed.__slots__}
+    values = found["slot_values"]
+    found["slot_values"] = json.loads(values) if isinstance(values, str) else values or {}
+    return Claimed(**found)

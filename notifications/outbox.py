@@ -1,0 +1,164 @@
+"""Post a letter once per key, inside the transaction that gave rise to it, and take it back.
+
+How letters leave is the postman's business (`postman`, `leases`); this is what use cases call.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from notifications.storage import Connection
+
+ANALYZE_ABOVE = 1000
+"""Rows of one posting from which on the planner's statistics are made anew at once."""
+
+
+class State(StrEnum):
+    """Where a letter is; `queued`, `sending` and `uncertain` are open, the rest is final."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    UNCERTAIN = "uncertain"
+    FAILED = "failed"
+    DEAD = "dead"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    HELD = "held"
+
+
+OPEN = (State.QUEUED, State.SENDING, State.UNCERTAIN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLetter:
+    """A letter to be: who, about what, in which order, when at the earliest and the latest."""
+
+    dedupe_key: str
+    kind: str
+    recipient_id: UUID | None
+    subject_id: UUID | None
+    ordering_key: str
+    not_before: datetime
+    expires_at: datetime
+    locale: str = "de"
+    subject_rev: int = 0
+    time_rev: int = 0
+    cause: Mapping[str, Any] = field(default_factory=dict)
+    priority: int = 5
+    recipient_domain: str = ""
+
+
+# Two posters of one key never wait for each other longer than a transaction takes, and the second
+# one inserts nothing. The select may hold FOR UPDATE SKIP LOCKED on its own rows.
+_POST = """
+WITH wanted (dedupe_key, kind, recipient_id, subject_id, subject_rev, time_rev, ordering_key,
+    locale, cause, priority, not_before, expires_at, recipient_domain) AS MATERIALIZED ({select}),
+single AS (SELECT DISTINCT ON (dedupe_key) * FROM wanted ORDER BY dedupe_key),
+written AS (
+    INSERT INTO letter (dedupe_key, kind, recipient_id, subject_id, subject_rev, time_rev,
+        ordering_key, locale, cause)
+    SELECT dedupe_key, kind, recipient_id, subject_id, subject_rev, time_rev, ordering_key,
+        locale, coalesce(cause, '{{}}') FROM single
+    ON CONFLICT (dedupe_key) DO NOTHING
+    RETURNING id, dedupe_key
+)
+INSERT INTO outbox (id, priority, ordering_key, recipient_domain, next_attempt_at, expires_at)
+SELECT written.id, priority, ordering_key, lower(coalesce(recipient_domain, '')),
+    coalesce(not_before, now()), expires_at
+FROM written JOIN single USING (dedupe_key)
+"""
+
+_ONE = """
+SELECT $1::text, $2::text, $3::uuid, $4::uuid, $5::int, $6::int, $7::text, $8::text, $9::jsonb,
+    $10::smallint, $11::timestamptz, $12::timestamptz, $13::text
+"""
+
+_CANCEL = """
+UPDATE outbox o SET state = 'cancelled', reason = $3, finished_at = now()
+FROM letter l
+WHERE l.id = o.id AND o.state = 'queued' AND l.subject_id = $1 AND l.kind = ANY($2::text[])
+  AND ($4::uuid IS NULL OR l.recipient_id = $4)
+"""
+
+_REPEAT = """
+SELECT 'man:' || gen_random_uuid(), l.kind, l.recipient_id, l.subject_id, l.subject_rev,
+    l.time_rev, l.ordering_key, l.locale, l.cause, o.priority, now(), $2::timestamptz,
+    o.recipient_domain
+FROM letter l JOIN outbox o USING (id)
+WHERE l.id = $1 AND o.state NOT IN ('queued', 'sending', 'uncertain')
+"""
+
+_RELEASE_HELD = """
+UPDATE outbox SET state = 'queued', reason = NULL, next_attempt_at = now(), finished_at = NULL
+WHERE id = ANY($1::uuid[]) AND state = 'held'
+"""
+
+
+async def post_selected(connection: Connection, select_sql: str, *args: object) -> int:
+    """Post one letter for each selected row, and return how many are new.
+
+    `select_sql` is a constant that yields, in this order: dedupe_key, kind, recipient_id,
+    subject_id, subject_rev, time_rev, ordering_key, locale, cause, priority, not_before,
+    expires_at, recipient_domain. A key that is known already posts nothing.
+    """
+    status = await connection.execute(_POST.format(select=select_sql), *args)
+    count = int(status.rsplit(" ", 1)[-1])
+    if count > ANALYZE_ABOVE:
+        await connection.execute("ANALYZE outbox")
+    return count
+
+
+async def post(connection: Connection, letter: NewLetter) -> UUID | None:
+    """Post one letter and return its id, or None when its key is known already."""
+    found: UUID | None = await connection.fetchval(
+        _POST.format(select=_ONE) + " RETURNING id",
+        letter.dedupe_key,
+        letter.kind,
+        letter.recipient_id,
+        letter.subject_id,
+        letter.subject_rev,
+        letter.time_rev,
+        letter.ordering_key,
+        letter.locale,
+        dict(letter.cause),
+        letter.priority,
+        letter.not_before,
+        letter.expires_at,
+        letter.recipient_domain,
+    )
+    return found
+
+
+async def cancel(
+    connection: Connection,
+    subject_id: UUID,
+    kinds: Sequence[str],
+    reason: str,
+    recipient_id: UUID | None = None,
+) -> int:
+    """Take back queued letters of these kinds about a subject, and return how many.
+
+    Letters that are leaving already are not touched: the guard or the next letter sets them right.
+    """
+    status = await connection.execute(
+        _CANCEL, subject_id, [str(kind) for kind in kinds], reason, recipient_id
+    )
+    return int(status.rsplit(" ", 1)[-1])
+
+
+async def repeat(connection: Connection, letter_id: UUID, expires_at: datetime) -> UUID | None:
+    """Post a finished letter once more under a new id, on purpose; None while it is still open."""
+    found: UUID | None = await connection.fetchval(
+        _POST.format(select=_REPEAT) + " RETURNING id", letter_id, expires_at
+    )
+    return found
+
+
+async def release_held(connection: Connection, letter_ids: Sequence[UUID]) -> int:
+    """Queue letters again that were held back, and return how many."""
+    status = await connection.execute(_RELEASE_HELD, list(letter_ids))
+    return int(status.rsplit(" ", 1)[-1])

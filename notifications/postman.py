@@ -1,0 +1,333 @@
+"""Claim, ask whether it still holds, write, get as far as RCPT, mark, send, finish.
+
+No transaction is open while SMTP runs. Marks and ends are committed in groups; the end of a
+letter is not awaited before the next one of its connection, and one letter per connection is
+marked ahead while the one before it is being sent.
+"""
+
+import asyncio
+import os
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+
+from notifications import backoff, crashing, desk, leases
+from notifications.backoff import Outcome, Phase
+from notifications.clerk import Clerk
+from notifications.desk import Desk
+from notifications.grouping import Group
+from notifications.jobs import Endings, Job
+from notifications.leases import Mark
+from notifications.letters import Sender
+from notifications.relay import Link, RelaySettings, SmtpError
+from notifications.storage import Database
+
+POLL_SECONDS = 5.0
+REAP_SECONDS = 30.0
+DRAIN_SECONDS = 30.0
+CUT_SECONDS = 3.0
+BATCH_MIN, BATCH_MAX = 8, 250
+BATCH_SPAN_SECONDS = 20.0
+"""A batch is what this process sent in that span, so a slow relay holds few letters claimed."""
+
+STALE_SECONDS = 60.0
+"""What was not begun so long after its claim goes back to the queue."""
+
+MARK_VALID_SECONDS = 90.0
+"""A process that slept longer between mark and DATA no longer knows who else acted."""
+
+MARK_PATIENCE_SECONDS = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a postman works.
+
+    `pace_seconds` lie at least between two letters to one recipient domain. Letters of
+    `once_kinds` are never sent again when their delivery is unclear. `bounce_address` gives the
+    envelope sender of a letter, without it the sender's address.
+    """
+
+    pace_seconds: float = 0.0
+    once_kinds: tuple[str, ...] = ()
+    bounce_address: Callable[[UUID], str] | None = None
+    clock: Callable[[], datetime] = _now
+    drain_seconds: float = DRAIN_SECONDS
+
+
+class Postman:
+    """Delivers what is due; any number of them may work on one database."""
+
+    def __init__(
+        self,
+        database: Database,
+        relay: RelaySettings,
+        clerk: Clerk,
+        sender: Sender,
+        options: Options | None = None,
+    ) -> None:
+        self._database = database
+        self._relay = relay
+        self._sender = sender
+        self._options = options or Options()
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(3).hex()}"
+        clock = self._options.clock
+        self._endings = Endings(database, self.name, clock, self._options.once_kinds)
+        self._desk = Desk(database, clerk, sender, self._endings, clock)
+        self._links = [Link(relay) for _ in range(relay.connections)]
+        self._marks: Group[Mark] = Group(
+            self._write_marks, lambda mark: mark.id, patience=MARK_PATIENCE_SECONDS
+        )
+        self._busy = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._relay_down: Outcome | None = None
+        self._sent_ticks: deque[float] = deque(maxlen=BATCH_MAX)
+        self._free_ticks: dict[str, float] = {}
+
+    def wake(self) -> None:
+        """Let the loop look at once; polling stays the truth."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Reap and deliver until `stop` is called; a failing database only costs a round."""
+        reaped = -REAP_SECONDS
+        while not self._stopping:
+            handled = 0
+            try:
+                if time.monotonic() - reaped >= REAP_SECONDS:
+                    reaped = time.monotonic()
+                    await self.reap()
+                handled = await self.deliver()
+            except Exception as error:  # noqa: BLE001  # the next round may find the database again
+                _log.warning("postman.round_failed", error=type(error).__name__)
+            if not handled:
+                await self._rest()
+
+    async def stop(self) -> None:
+        """Claim no more, release what is not begun, and give the rest up to half a minute.
+
+        What is still in DATA then is cut off and stays uncertain.
+        """
+        self._stopping = True
+        self._wake.set()
+        try:
+            async with asyncio.timeout(self._options.drain_seconds), self._busy:
+                pass
+        except TimeoutError:
+            _log.warning("postman.drain_timed_out")
+            for link in self._links:
+                link.close()
+        async with asyncio.timeout(CUT_SECONDS):
+            await self._endings.flush()
+        await asyncio.gather(*(link.leave() for link in self._links))
+
+    async def reap(self) -> None:
+        """Set right what stopped or frozen workers left behind."""
+        await leases.reap(self._database, self._options.once_kinds)
+
+    async def deliver(self) -> int:
+        """Send everything that is due now, batch by batch; return how many letters were handled."""
+        async with self._busy:
+            handled = 0
+            batch = await self._prepare()
+            while batch is not None:
+                following = asyncio.create_task(self._prepare())
+                try:
+                    await self._send(batch)
+                finally:
+                    upcoming = await following
+                handled += len(batch)
+                if self._relay_down is not None or self._stopping:
+                    self._release(upcoming or [])
+                    break
+                batch = upcoming
+                if batch is None:
+                    # Letters that waited for an elder of theirs are due as soon as it has ended.
+                    await self._endings.flush()
+                    batch = await self._prepare()
+            await self._endings.flush()
+            return handled
+
+    async def _rest(self) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+        except TimeoutError:
+            return
+        self._wake.clear()
+
+    # Claiming.
+
+    async def _prepare(self) -> list[Job] | None:
+        """Return the next batch, empty when nothing of it may leave, None when nothing is due."""
+        if self._stopping:
+            return None
+        since = time.monotonic() - BATCH_SPAN_SECONDS
+        size = min(BATCH_MAX, max(BATCH_MIN, sum(tick > since for tick in self._sent_ticks)))
+        paced = self._options.pace_seconds > 0
+        claimed = await leases.claim(self._database, size, self.name, self._relay.name, paced=paced)
+        if not claimed:
+            return None
+        crashing.pass_point("after_claim")
+        jobs = await self._desk.judge(claimed)
+        return self._spread(jobs) if paced else jobs
+
+    def _spread(self, jobs: Sequence[Job]) -> list[Job]:
+        """Give each job its moment by domain; what would have to wait too long goes back."""
+        now = time.monotonic()
+        kept = []
+        for job in jobs:
+            domain = job.letter.recipient_domain or job.go.to_addr.rpartition("@")[2].lower()
+            tick = max(now, self._free_ticks.get(domain, 0.0))
+            if tick - now > STALE_SECONDS / 2:
+                self._endings.released(job.letter, tick - now)
+                continue
+            self._free_ticks[domain] = tick + self._options.pace_seconds
+            job.not_before_tick = tick
+            kept.append(job)
+        return sorted(kept, key=lambda job: job.not_before_tick)
+
+    # Sending.
+
+    async def _send(self, batch: Sequence[Job]) -> None:
+        self._relay_down = None
+        stock = deque(batch)
+        served = await asyncio.gather(
+            *(self._serve(link, stock) for link in self._links[: len(batch)])
+        )
+        self._release(stock)
+        lost = [outcome for _, outcome in served if outcome is not None]
+        if any(count for count, _ in served):
+            await leases.note_relay_ok(self._database, self._relay.name)
+        elif lost:
+            self._relay_down = self._relay_down or lost[0]
+        if self._relay_down is not None:
+            await self._pause(self._relay_down)
+
+    async def _pause(self, outcome: Outcome) -> None:
+        failures = await leases.relay_failures(self._database, self._relay.name)
+        seconds = max(outcome.pause, backoff.relay_wait(failures))
+        _log.warning("postman.relay_paused", reason=outcome.reason, seconds=seconds)
+        await leases.pause_relay(
+            self._database, self._relay.name, seconds, outcome.reason or "relay_down"
+        )
+
+    async def _serve(self, link: Link, stock: deque[Job]) -> tuple[int, Outcome | None]:
+        """Send letter after letter over one connection; return how many, and why it ended early."""
+        sent = 0
+        job = self._take(stock)
+        while job is not None:
+            ahead = self._take_ahead(link, stock)
+            try:
+                lost, accepted = await self._carry(link, job)
+            except BaseException as error:
+                link.close()
+                self._interrupt(job)
+                self._release([ahead])
+                if not isinstance(error, Exception):
+                    raise
+                _log.exception("postman.letter_failed", letter=str(job.letter.id))
+                return sent, None
+            sent += accepted
+            if lost is not None:
+                self._release([ahead])
+                return sent, lost
+            if self._stopping:
+                self._release([ahead])
+                break
+            job = ahead or self._take(stock)
+        return sent, None
+
+    def _take(self, stock: deque[Job]) -> Job | None:
+        """Return the next job with its bytes; what cannot be written has ended by then."""
+        while stock and not self._stopping and self._relay_down is None:
+            job = stock.popleft()
+            if time.monotonic() - job.claimed_tick > STALE_SECONDS:
+                self._release([job])
+            elif self._desk.write(job):
+                return job
+        return None
+
+    def _take_ahead(self, link: Link, stock: deque[Job]) -> Job | None:
+        """Mark the next letter while this one is being sent, but only where the way is open."""
+        if not link.is_open or (stock and stock[0].not_before_tick):
+            return None
+        job = self._take(stock)
+        if job is not None:
+            self._mark(job)
+        return job
+
+    def _mark(self, job: Job) -> "asyncio.Future[bool]":
+        if job.mark is None:
+            job.mark = self._marks.submit(desk.mark_of(job))
+            job.marked_tick = time.monotonic()
+        return job.mark
+
+    async def _carry(self, link: Link, job: Job) -> tuple[Outcome | None, bool]:
+        """Send one letter; return what ends the connection, if anything, and if it was accepted."""
+        await asyncio.sleep(max(0.0, job.not_before_tick - time.monotonic()))
+        job.started_at = self._options.clock()
+        make = self._options.bounce_address
+        try:
+            sender = make(job.letter.id) if make else self._sender.address
+            await link.address(sender, job.to_addr)
+            crashing.pass_point("after_rcpt")
+            if not await self._mark(job):
+                await link.rewind()
+                return None, False
+            crashing.pass_point("after_mark")
+            if time.monotonic() - job.marked_tick > MARK_VALID_SECONDS:
+                self._release([job])
+                await link.rewind()
+                return None, False
+            job.data_started_at = self._options.clock()
+            words = await link.transfer(job.raw)
+        except SmtpError as error:
+            return self._failed(job, error), False
+        except ValueError as error:
+            link.close()
+            self._endings.poisoned(job.letter, error)
+            return None, False
+        crashing.pass_point("after_reply")
+        self._endings.sent(job, words)
+        self._sent_ticks.append(time.monotonic())
+        return None, True
+
+    def _failed(self, job: Job, error: SmtpError) -> Outcome | None:
+        """Return the outcome when it concerns the relay and not only this letter.
+
+        While other connections stand, a lost one is a matter of its own: servers limit them.
+        """
+        outcome = self._endings.failed(job, error)
+        if not outcome.pause:
+            return None
+        if outcome.alarm or not any(link.is_open for link in self._links):
+            self._relay_down = outcome
+        return outcome
+
+    def _interrupt(self, job: Job) -> None:
+        """Nobody knows what became of a letter in DATA; before it nothing can have happened."""
+        if job.data_started_at is None:
+            self._release([job])
+        else:
+            self._endings.failed(job, SmtpError(Phase.DOT, None, "interrupted"))
+
+    def _release(self, jobs: "Sequence[Job | None] | deque[Job]") -> None:
+        for job in jobs:
+            if job is not None:
+                self._endings.released(job.letter)
+
+    async def _write_marks(self, marks: Sequence[Mark]) -> set[UUID]:
+        return await leases.mark(self._database, marks)

@@ -1,0 +1,82 @@
+"""Prototypes by what they were composed from, kept in the process and once in the database."""
+
+from collections import Counter, OrderedDict
+from collections.abc import Hashable
+from typing import TypeVar
+
+from notifications import letters
+from notifications.clerk import Clerk
+from notifications.leases import Claimed
+from notifications.letters import Prototype, Sender
+from notifications.storage import Database
+
+Key = TypeVar("Key", bound=Hashable)
+
+CACHE_LIMIT = 256
+FULL_GATE_EVERY = 100
+
+_STORE = """
+INSERT INTO prototype (sha256, kind, locale, subject_id, subject_rev, segments)
+VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (sha256) DO NOTHING
+"""
+
+
+class UnknownPrototypeError(Exception):
+    """The prototype that a letter was frozen with is gone or differs."""
+
+
+class Shelf:
+    """Looks prototypes up, composes missing ones once, and remembers which need the full gate."""
+
+    def __init__(self, database: Database, clerk: Clerk, sender: Sender) -> None:
+        self._database = database
+        self._clerk = clerk
+        self._sender = sender
+        self._by_key: OrderedDict[Hashable, Prototype] = OrderedDict()
+        self._by_sha: OrderedDict[bytes, Prototype] = OrderedDict()
+        self._uses: Counter[bytes] = Counter()
+
+    async def composed(self, key: Hashable, letter: Claimed) -> Prototype:
+        """Return the prototype of a key, composed and stored on its first use."""
+        cache_key = (key, letter.locale)
+        found = self._by_key.get(cache_key)
+        if found is None:
+            draft = await self._clerk.compose(key)
+            found = letters.prototype(draft, self._sender, letter.locale)
+            await self._database.fetch(
+                _STORE,
+                found.sha256,
+                letter.kind,
+                letter.locale,
+                letter.subject_id,
+                letter.subject_rev,
+                found.as_json(),
+            )
+            _remember(self._by_key, cache_key, found)
+        return found
+
+    async def frozen(self, sha256: bytes) -> Prototype:
+        """Return the stored prototype of a letter that was marked before."""
+        found = self._by_sha.get(sha256)
+        if found is None:
+            sql = "SELECT segments FROM prototype WHERE sha256 = $1"
+            stored = await self._database.fetchval(sql, sha256)
+            if stored is None:
+                raise UnknownPrototypeError
+            found = letters.from_json(stored)
+            if found.sha256 != sha256:
+                raise UnknownPrototypeError
+            _remember(self._by_sha, sha256, found)
+        return found
+
+    def wants_full_gate(self, prototype: Prototype) -> bool:
+        """Tell for each use whether it is the first of its prototype, or one in a hundred."""
+        uses = self._uses[prototype.sha256]
+        self._uses[prototype.sha256] = uses + 1
+        return uses % FULL_GATE_EVERY == 0
+
+
+def _remember(cache: "OrderedDict[Key, Prototype]", key: Key, found: Prototype) -> None:
+    cache[key] = found
+    if len(cache) > CACHE_LIMIT:
+        cache.popitem(last=False)

@@ -1,0 +1,42 @@
+"""What this package asks of a database; `service` has the real one."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+
+class Connection(Protocol):
+    """One connection to PostgreSQL inside somebody's transaction (asyncpg's, in truth)."""
+
+    async def execute(self, query: str, *args: Any) -> str:
+        """Run one statement and return its status, such as `INSERT 0 3`."""
+
+    async def fetch(self, query: str, *args: Any) -> list[Any]:
+        """Return all rows."""
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        """Return the first value of the first row, None when there is none."""
+
+
+class Unit(Protocol):
+    """A transaction that commits when its block ends."""
+
+    @property
+    def connection(self) -> Any:
+        """The connection that the transaction runs on."""
+
+
+class Database(Protocol):
+    """Units of work, and single statements that commit by themselves."""
+
+    def unit_of_work(self) -> AbstractAsyncContextManager[Unit]:
+        """Open one transaction."""
+
+    async def fetch(self, sql: str, *args: object) -> Sequence[Any]:
+        """Return all rows of one statement."""
+
+    async def fetchrow(self, sql: str, *args: object) -> Any:
+        """Return the first row, None when there is none."""
+
+    async def fetchval(self, sql: str, *args: object) -> Any:
+        """Return the first value of the first row, None when there is none."""
