@@ -107,12 +107,12 @@ async def renew(database: Database, actor: Actor, feed_id: UUID, now: datetime) 
 
     Raises NotFoundError for a feed that does not exist or has ended.
     """
-    await _change(database, actor, "renew_feed", _RENEW, feed_id, now)
+    await _change(database, actor, feed_id, "renew_feed", _RENEW, [now])
 
 
 async def revoke(database: Database, actor: Actor, feed_id: UUID, now: datetime) -> None:
     """End a feed for good; its address says so for thirty days."""
-    await _change(database, actor, "revoke_feed", _REVOKE, feed_id, now)
+    await _change(database, actor, feed_id, "revoke_feed", _REVOKE, [now])
 
 
 async def set_wishes(
@@ -125,20 +125,19 @@ async def set_wishes(
         "leaves_out_mailed": wishes.leaves_out_mailed,
         "alarm_minutes": wishes.alarm_minutes,
     }
-    await _change(database, actor, "set_feed_wishes", _SET_PROFILE, feed_id, now, values)
+    await _change(database, actor, feed_id, "set_feed_wishes", _SET_PROFILE, [now, values])
 
 
-async def _change(
+async def _change(  # noqa: PLR0917
     database: Database,
     actor: Actor,
+    feed_id: UUID,
     action: str,
     sql: str,
-    feed_id: UUID,
-    now: datetime,
-    *more: object,
+    values: Sequence[object],
 ) -> None:
     async with database.unit_of_work() as unit:
-        if await unit.connection.fetchval(sql, feed_id, now, *more) is None:
+        if await unit.connection.fetchval(sql, feed_id, *values) is None:
             raise NotFoundError
         await auditing.record(unit.connection, actor, action, "feed", feed_id)
     feed_cache.expect_changes([feed_id])

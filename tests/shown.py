@@ -8,6 +8,10 @@ from zoneinfo import ZoneInfo
 from service import publishing
 from service.database import Database
 
+_SAVE = """
+UPDATE meeting SET revision = revision + 1,
+    changed_at = greatest(date_trunc('second', $2::timestamptz), changed_at + interval '1 second')
+"""
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
@@ -33,7 +37,7 @@ async def a_group(database: Database, slug: str = "klima", **values: Any) -> UUI
 async def a_meeting(
     database: Database, group_id: UUID | None = None, starts: datetime | None = None, **values: Any
 ) -> UUID:
-    """A confirmed, public meeting of two hours; `starts` is naive German wall time."""
+    """Add a confirmed, public meeting of two hours; `starts` is naive German wall time."""
     starts = starts or datetime(2027, 3, 11, 10, 0)  # noqa: DTZ001 - a wall time
     ends = values.pop("ends", starts + timedelta(hours=2))
     meeting_id = uuid4()
@@ -68,7 +72,7 @@ async def a_person(database: Database, name: str = "Erika Muster", **values: Any
 async def an_invitation(
     database: Database, meeting_id: UUID, person_id: UUID, **values: Any
 ) -> UUID:
-    """An invitation that was sent; an `answer` is given for the meeting as it stands."""
+    """Add an invitation that was sent; an `answer` is given for the meeting as it stands."""
     row = await database.fetchrow(
         "SELECT starts_local, mode, town FROM meeting WHERE id = $1", meeting_id
     )
@@ -94,16 +98,8 @@ async def make_feeds(database: Database) -> None:
 
 async def save(database: Database, meeting_id: UUID, now: datetime, **values: Any) -> None:
     """Change a meeting as the office does: the row and its counters, then the feeds."""
-    parts = [f"{name} = ${number}" for number, name in enumerate(values, start=3)]
-    sets = ", ".join(
-        [
-            "revision = revision + 1",
-            "changed_at = greatest(date_trunc('second', $2::timestamptz),"
-            " changed_at + interval '1 second')",
-            *parts,
-        ]
-    )
-    sql = f"UPDATE meeting SET {sets} WHERE id = $1"
+    sets = "".join(f", {name} = ${number}" for number, name in enumerate(values, start=3))
+    sql = f"{_SAVE}{sets} WHERE id = $1"
     async with database.unit_of_work() as unit:
         await unit.connection.execute(sql, meeting_id, now, *values.values())
         await publishing.touch_feeds(unit.connection, meeting_id, now)
