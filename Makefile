@@ -6,7 +6,7 @@
 #   make test-all   all tests, the long ones too
 #   make lint       style, types, direction of imports
 #   make bench      the figures of the README
-#   make dev        the web part, started anew on every change
+#   make dev        pages and worker on your own data under ./var, with logs to read
 #
 # PYTHON=... chooses another Python, VENV=... another folder for it.
 
@@ -75,7 +75,7 @@ bench: setup
 	$(BIN)/python -m tests.benchmarks
 
 dev: setup
-	$(BIN)/granian --interface asgi --reload --reload-paths service --port 8000 service.asgi:app
+	TERMINBUCH_LOG_FORMAT=text TERMINBUCH_LOG_LEVEL=debug $(BIN)/terminbuch serve
 
 # Runs the product for hours under load and faults, and watches memory and connections.
 soak: setup
