@@ -12,6 +12,7 @@ import pytest_asyncio
 from service import authenticating, furnishing, keeping_sessions
 from service.auditing import COMMAND
 from service.database import Database
+from service.logs import configure_logs
 from service.pages.assets import static_urls
 from service.pages.rendering import Instance, Pages
 from service.services import Services
@@ -56,6 +57,12 @@ class Browser:
 
 
 SignIn = Callable[..., Awaitable[Browser]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> None:
+    """Tracebacks as the server writes them: short, without local variables."""
+    configure_logs("warning")
 
 
 @pytest.fixture
