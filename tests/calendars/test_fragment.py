@@ -182,6 +182,12 @@ def test_an_online_session_has_its_link_as_place_and_at_the_end_of_the_descripti
     assert f"Worum es geht\n{link}\nhttps://termine.example.org/termin/17" == seen.description
 
 
+def test_a_comma_in_a_category_makes_no_second_one() -> None:
+    expected = "AG Wohnen\\, Leben\\; Stadt,Sonstige"
+
+    assert expected == value_of("CATEGORIES", categories=("AG Wohnen, Leben; Stadt", "Sonstige"))
+
+
 def test_a_link_that_the_description_has_is_not_repeated() -> None:
     expected = "Mehr: https://termine.example.org/termin/17."
 
@@ -243,7 +249,7 @@ def test_injection_summary_location_cn_url_makes_no_new_line() -> None:
     assert not lint.properties(body, "URL")
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(ODD, ODD, ODD)
 def test_no_text_breaks_the_calendar(summary: str, description: str, name: str) -> None:
     entry = an_entry(
@@ -261,7 +267,7 @@ def test_no_text_breaks_the_calendar(summary: str, description: str, name: str) 
     assert not lint.find_defects(feed_of(entry))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(ODD)
 def test_escaping_roundtrip(text: str) -> None:
     text = text.replace("\\", "/")
@@ -283,6 +289,7 @@ def test_escaping_roundtrip_in_many_texts_and_two_readers(text: str) -> None:
         assert text == read(body).popitem()[1].description
 
 
+@settings(deadline=None)
 @given(ODD)
 def test_the_words_are_the_bytes_that_icalendar_writes(text: str) -> None:
     text = texts.clean(text).replace("\\N", "").strip()
