@@ -1,6 +1,7 @@
 """Refresh the files under `service/static/vendor/` from the versions that the lock file pins.
 
-A development tool: `python deploy/vendor.py`. It needs npm, fonttools and brotli; neither the
+A development tool: `python deploy/vendor.py [FOLDER]`; another folder than the committed one shows
+whether the same versions still give the same bytes. It needs npm, fonttools and brotli; neither the
 wheel nor the server does, because the results are committed.
 """
 # ruff: noqa: INP001 - a program of its own, not a package
@@ -62,15 +63,16 @@ RENAMED = {1: FAMILY, 3: FAMILY, 4: FAMILY, 6: FAMILY.replace(" ", "")}
 BY_HAND = ("LICENSES/OFL-1.1.txt",)
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Write every file of PIECES and the manifest; return the exit status of the program."""
+    folder = Path(arguments[0]) if arguments else VENDOR
     with tempfile.TemporaryDirectory() as place:
         modules = _install(Path(place))
-        entries = [_keep(piece, modules / piece.package) for piece in PIECES]
+        entries = [_keep(piece, modules / piece.package, folder) for piece in PIECES]
     entries += [_added_by_hand(name) for name in BY_HAND]
     text = json.dumps(sorted(entries, key=lambda e: e["file"]), indent=2, ensure_ascii=False)
-    (VENDOR / "manifest.json").write_text(text + "\n", encoding="utf-8")
-    sys.stdout.write(f"{len(entries)} files in {VENDOR.relative_to(STATIC.parents[1])}\n")
+    (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
+    sys.stdout.write(f"{len(entries)} files in {folder}\n")
     return 0
 
 
@@ -87,9 +89,9 @@ def _install(place: Path) -> Path:
     return place / "node_modules"
 
 
-def _keep(piece: Piece, package: Path) -> dict[str, str]:
+def _keep(piece: Piece, package: Path, folder: Path) -> dict[str, str]:
     """Copy or subset one file and say in a manifest entry what was kept."""
-    source, target = package / piece.source, VENDOR / piece.file
+    source, target = package / piece.source, folder / piece.file
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.suffix == ".woff2":
         subset.main([str(source), f"--output-file={target}", *_font_options()])
@@ -145,4 +147,4 @@ def _sha256(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -34,7 +34,7 @@ function prepare(root) {
   });
 }
 
-// Browsers show their own sentence; ours stays in the page for those that show none.
+// The browser asks in its own words whether typed text may be left behind.
 addEventListener("beforeunload", (event) => {
   if (document.querySelector("form[data-typed]")) event.preventDefault();
 });
@@ -49,4 +49,7 @@ document.addEventListener("htmx:after:swap", (event) => {
 });
 
 prepare(document);
-document.querySelector("#fehler")?.focus();
+// The summary has autofocus; this is for browsers that keep it to controls.
+addEventListener("load", () => {
+  if (document.activeElement === document.body) document.getElementById("fehler")?.focus();
+});

@@ -4,6 +4,9 @@ import gzip
 import hashlib
 import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +49,16 @@ def test_the_manifest_names_the_pinned_versions() -> None:
 
 def test_the_lock_file_names_no_host() -> None:
     assert "resolved" not in (STATIC / "package-lock.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
+def test_the_pinned_versions_still_give_the_committed_files(tmp_path: Path) -> None:
+    tool = Path(__file__).parents[2] / "deploy" / "vendor.py"
+
+    subprocess.run([sys.executable, tool, tmp_path], check=True)
+
+    assert json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8")) == MANIFEST
 
 
 def test_a_hashed_address_lives_forever_and_an_ordinary_one_does_not() -> None:
