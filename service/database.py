@@ -5,7 +5,7 @@ import contextvars
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import asyncpg
 import structlog
@@ -109,7 +109,7 @@ class Database:
         except TimeoutError:
             pool.terminate()
 
-    async def __aenter__(self) -> "Database":
+    async def __aenter__(self) -> Self:
         await self.open()
         return self
 

@@ -3,7 +3,6 @@
 # ruff: noqa: RUF009 - `_setting` returns dataclass fields; the linter knows only `field` by name.
 
 import os
-import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -12,9 +11,8 @@ from pathlib import Path
 from typing import Any, Literal, Self, cast
 from urllib.parse import urlsplit
 
-from email_validator import EmailNotValidError, validate_email
-
-from service.tokens import Key, Keys
+from service import setting_kinds as kinds
+from service.tokens import Keys
 
 PREFIX = "TERMINBUCH_"
 # Fixed on purpose: a server that needs longer is not slow but gone.
@@ -27,7 +25,6 @@ Role = Literal["all", "web", "worker"]
 Locale = Literal["de", "en"]
 
 _STANDARD_PORT = {"tls": 465, "starttls": 587, "plain": 25}
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 # Without a mail server no letter leaves; previews still need a sender.
 _NO_SENDER = "termine@localhost"
 _DEBUG_SWITCHES = ("LITESTAR_DEBUG", "LITESTAR_PDB")
@@ -39,96 +36,6 @@ class SettingsError(Exception):
     def __init__(self, problems: list[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(problems))
-
-
-class _Odd(ValueError):  # noqa: N818 - never leaves this module
-    """What is odd about one value, as the end of a sentence that begins with its name."""
-
-
-def _text(value: str) -> str:
-    if any(ord(sign) < 32 or ord(sign) == 127 for sign in value):  # noqa: PLR2004 - ASCII controls
-        raise _Odd("contains a control character")
-    return value
-
-
-def _path(value: str) -> Path:
-    return Path(_text(value))
-
-
-def _number(least: int, most: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
-            raise _Odd(f"must be a whole number from {least} to {most}")
-        return int(value)
-
-    return parse
-
-
-def _choice(*words: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value not in words:
-            raise _Odd(f"must be one of {', '.join(words)}")
-        return value
-
-    return parse
-
-
-def _host(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", value):
-        raise _Odd("must be a host name or an IP address, without a port and without a path")
-    return value
-
-
-def _domain(value: str) -> str:
-    if not re.fullmatch(r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*", value):
-        raise _Odd("must be a domain name such as example.org")
-    return value.lower()
-
-
-def _address(value: str) -> str:
-    try:
-        return validate_email(
-            value, check_deliverability=False, test_environment=True, allow_display_name=False
-        ).normalized
-    except EmailNotValidError:
-        raise _Odd("must be one mail address such as termine@example.org") from None
-
-
-def _public_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise _Odd("must begin with https:// and name a host")
-    if parts.path not in {"", "/"} or parts.query or parts.fragment or "@" in parts.netloc:
-        raise _Odd("must be a bare address without path, query and user name")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        raise _Odd(
-            "must begin with https://, because the office pages need https: browsers keep their "
-            "cookies on https and on localhost only"
-        )
-    return value.rstrip("/")
-
-
-def _database_url(value: str) -> str:
-    if not value.startswith(("postgresql://", "postgres://")):
-        raise _Odd("must begin with postgresql://, because PostgreSQL is the only database")
-    return value
-
-
-def _token_key(value: str) -> str:
-    _read_keys(value)
-    return value
-
-
-def _read_keys(value: str) -> Keys:
-    keys = []
-    for part in value.split(","):
-        match = re.fullmatch(r"([A-Za-z0-9]{1,16}):((?:[0-9a-fA-F]{2}){32,64})", part.strip())
-        if not match:
-            raise _Odd("must be id:key with a key of at least 64 hexadecimal digits")
-        keys.append(Key(match[1], bytes.fromhex(match[2])))
-    if len({key.key_id for key in keys}) != len(keys):
-        raise _Odd("uses one key id twice")
-    return Keys(tuple(keys))
 
 
 def _setting(
@@ -157,78 +64,82 @@ class Settings:
     """What the operator decides; everything has a default that works on one machine."""
 
     database_url: str | None = _setting(
-        _database_url,
+        kinds.database_url,
         "",
         "Address of a PostgreSQL 15 or newer, such as postgresql://user:password@host/name.",
         secret=True,
         shown="the embedded PostgreSQL 18",
     )
     data_dir: Path = _setting(
-        _path, "./var", "Folder of the embedded database and of the token key, kept at mode 0700."
+        kinds.path,
+        "./var",
+        "Folder of the embedded database and of the token key, kept at mode 0700.",
     )
     public_url: str = _setting(
-        _public_url, "http://localhost:8000", "Address under which people reach the pages."
+        kinds.public_url, "http://localhost:8000", "Address under which people reach the pages."
     )
-    host: str = _setting(_host, "127.0.0.1", "Address to listen on.")
-    port: int = _setting(_number(1, 65535), "8000", "Port to listen on.")
+    host: str = _setting(kinds.host, "127.0.0.1", "Address to listen on.")
+    port: int = _setting(kinds.number(1, 65535), "8000", "Port to listen on.")
     role: Role = _setting(
-        _choice("all", "web", "worker"), "all", "What this process does: all, web or worker."
+        kinds.choice("all", "web", "worker"), "all", "What this process does: all, web or worker."
     )
     token_key: str | None = _setting(
-        _token_key,
+        kinds.token_key,
         "",
         "Key of all lasting links as id:hex; several with commas, the first one makes new links.",
         secret=True,
         shown="made once in token.key",
     )
     smtp_host: str | None = _setting(
-        _host, "", "Mail server that takes our letters.", shown="no letter leaves"
+        kinds.host, "", "Mail server that takes our letters.", shown="no letter leaves"
     )
     smtp_port: int = _setting(
-        _number(1, 65535), "", "Port of the mail server.", shown="465, 587 or 25 by mode"
+        kinds.number(1, 65535), "", "Port of the mail server.", shown="465, 587 or 25 by mode"
     )
     smtp_mode: SmtpMode = _setting(
-        _choice("tls", "starttls", "plain"),
+        kinds.choice("tls", "starttls", "plain"),
         "starttls",
         "How the connection is protected: tls, starttls or plain (this machine only).",
     )
-    smtp_user: str | None = _setting(_text, "", "User name at the mail server.", shown="none")
+    smtp_user: str | None = _setting(kinds.text, "", "User name at the mail server.", shown="none")
     smtp_password: str | None = _setting(
-        _text, "", "Password at the mail server.", secret=True, shown="none"
+        kinds.text, "", "Password at the mail server.", secret=True, shown="none"
     )
     smtp_connections: int = _setting(
-        _number(1, 50), "2", "Connections to the mail server at the same time."
+        kinds.number(1, 50), "2", "Connections to the mail server at the same time."
     )
     pace_per_domain: int = _setting(
-        _number(1, 10_000), "60", "Letters a minute to the addresses of one domain at most."
+        kinds.number(1, 10_000), "60", "Letters a minute to the addresses of one domain at most."
     )
     mail_from: str = _setting(
-        _address,
+        kinds.address,
         "",
         "Sender address of all letters, and where answers go; needed with a mail server.",
         shown="termine@localhost",
     )
-    mail_from_name: str = _setting(_text, "Geschäftsstelle", "Sender name of all letters.")
+    mail_from_name: str = _setting(kinds.text, "Geschäftsstelle", "Sender name of all letters.")
     mail_domain: str = _setting(
-        _domain, "", "Domain of message ids.", shown="the domain of the sender address"
+        kinds.domain, "", "Domain of message ids.", shown="the domain of the sender address"
     )
     bounce_address: str = _setting(
-        _address, "", "Where delivery reports go.", shown="the sender address"
+        kinds.address, "", "Where delivery reports go.", shown="the sender address"
     )
     default_locale: Locale = _setting(
-        _choice("de", "en"), "de", "Language where nothing else is known: de or en."
+        kinds.choice("de", "en"), "de", "Language where nothing else is known: de or en."
     )
-    pool_size: int = _setting(_number(2, 200), "10", "Database connections of one process at most.")
+    pool_size: int = _setting(
+        kinds.number(2, 200), "10", "Database connections of one process at most."
+    )
     feed_cache_mb: int = _setting(
-        _number(1, 4096), "64", "Memory for finished calendar feeds, in megabytes."
+        kinds.number(1, 4096), "64", "Memory for finished calendar feeds, in megabytes."
     )
     log_level: str = _setting(
-        _choice("debug", "info", "warning", "error"),
+        kinds.choice("debug", "info", "warning", "error"),
         "info",
         "Least level that is logged: debug, info, warning or error.",
     )
     log_format: str = _setting(
-        _choice("json", "text"), "json", "json for machines, text for people at a terminal."
+        kinds.choice("json", "text"), "json", "json for machines, text for people at a terminal."
     )
 
     @classmethod
@@ -239,7 +150,7 @@ class Settings:
         for each in fields(cls):
             try:
                 values[each.name] = _read_one(each, environ)
-            except _Odd as odd:
+            except kinds.OddValueError as odd:
                 problems.append(f"{_variable(each)} {odd}.")
         if not problems:
             problems += _contradictions(values)
@@ -260,10 +171,10 @@ class Settings:
     def token_keys(self) -> Keys:
         """The keys of lasting links; without a setting one is made once under the data folder."""
         if self.token_key is not None:
-            return _read_keys(self.token_key)
+            return kinds.read_keys(self.token_key)
         try:
-            return _read_keys(_kept_key(self.data_dir))
-        except (_Odd, OSError, UnicodeDecodeError) as error:
+            return kinds.read_keys(_kept_key(self.data_dir))
+        except (kinds.OddValueError, OSError, UnicodeDecodeError) as error:
             raise SettingsError(
                 [f"The key in {self.data_dir / 'token.key'} cannot be read: {error}."]
             ) from error
@@ -301,13 +212,17 @@ def _given(each: "Field[Any]", environ: Mapping[str, str]) -> str:
     if not each.metadata["secret"] or not file:
         return value
     if value:
-        raise _Odd(f"and {name}_FILE are both set; keep one")
+        raise kinds.OddValueError(f"and {name}_FILE are both set; keep one")
     try:
         text = Path(file).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):
-        raise _Odd(f"cannot be read, because {name}_FILE names no readable text file") from None
+        raise kinds.OddValueError(
+            f"cannot be read, because {name}_FILE names no readable text file"
+        ) from None
     if not text:
-        raise _Odd(f"cannot be read, because the file that {name}_FILE names is empty")
+        raise kinds.OddValueError(
+            f"cannot be read, because the file that {name}_FILE names is empty"
+        )
     return text
 
 
@@ -328,7 +243,7 @@ def _is_for_tests(name: str) -> bool:
 
 def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
     if values["smtp_mode"] == "plain":
-        if values["smtp_host"] not in {None, *_LOOPBACK}:
+        if values["smtp_host"] not in {None, *kinds.LOOPBACK}:
             yield f"{PREFIX}SMTP_MODE may be plain only when {PREFIX}SMTP_HOST is this machine."
         if values["smtp_user"] or values["smtp_password"]:
             yield (
