@@ -2,13 +2,16 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from jinja2 import UndefinedError
 
+from service.pages import rendering
 from service.pages.rendering import localised, render_markdown, split_locale
 from tests.pages.specimens import PAGES, STAFF, Typed, render_source, specimen, with_errors
 
+PAGES_FOLDER = Path(rendering.__file__).parent
 UI = '{% from "frame/macros.html" import field, radios, checkbox, checkboxes, select, date %}'
 
 
@@ -246,3 +249,23 @@ def test_markdown_makes_harmless_html(source: str, html: str | None) -> None:
 
     assert "<img" not in made
     assert html in {None, str(made)}
+
+
+def test_class_names_of_the_design_system_stand_in_the_frame_only() -> None:
+    elsewhere = [
+        path.name
+        for path in PAGES_FOLDER.rglob("*.html")
+        if path.parent.name != "frame" and "kern-" in path.read_text(encoding="utf-8")
+    ]
+
+    assert elsewhere == []
+
+
+def test_templates_format_no_dates_themselves() -> None:
+    found = [
+        path.name
+        for path in PAGES_FOLDER.rglob("*.html")
+        if "strftime" in path.read_text(encoding="utf-8")
+    ]
+
+    assert found == []
