@@ -14,6 +14,7 @@ from service.domain.words import Answer, Heading, Mode, Precision, State
 from service.pages import dates
 from service.pages.catalogue import texts
 from service.pages.rendering import localised
+from service.settings import Settings
 from service.tables.shown_meetings import OwnAnswer, ShownMeeting
 
 # Raise it with every change of what is written below: programs that compare LAST-MODIFIED would
@@ -45,6 +46,13 @@ class Voice:
     public_url: str
     organiser: Organiser
     contact: str = ""
+
+
+def voice_of(settings: Settings, locale: str, office_name: str | None, phone: str | None) -> Voice:
+    """Return the office's voice: its fixed mailbox as organiser, never a person."""
+    organiser = Organiser(office_name or settings.mail_from_name, settings.mail_from)
+    contact = ", ".join(part for part in (office_name, phone) if part)
+    return Voice(locale, settings.public_url, organiser, contact)
 
 
 @dataclass(frozen=True, slots=True)

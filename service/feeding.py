@@ -14,7 +14,7 @@ import structlog
 from asyncpg import Connection, Record
 
 from calendars import feed, fragment, zones
-from calendars.entry import Entry, Organiser
+from calendars.entry import Entry
 from calendars.feed import FeedProfile
 from service import describing, tokens
 from service.database import Database
@@ -174,10 +174,7 @@ class Kitchen:
         return piece
 
     def _voice(self, row: Record) -> Voice:
-        contact = ", ".join(part for part in (row["office_name"], row["phone"]) if part)
-        name = row["office_name"] or self._settings.mail_from_name
-        organiser = Organiser(name, self._settings.mail_from)
-        return Voice(row["locale"], self._settings.public_url, organiser, contact)
+        return describing.voice_of(self._settings, row["locale"], row["office_name"], row["phone"])
 
     def _profile(self, row: Record, month_on: date) -> FeedProfile:
         name, about = _words(row)

@@ -92,6 +92,23 @@ class ShownMeeting:
         return _aware(self.ends_local, self.ends_at, self.zone)
 
     @property
+    def previous_starts(self) -> datetime | None:
+        """The start before it was moved, None where it never was."""
+        return _aware(self.previous_starts_local, None, self.zone)
+
+    @property
+    def previous_ends(self) -> datetime | None:
+        """The end before it was moved."""
+        return _aware(self.previous_ends_local, None, self.zone)
+
+    @property
+    def is_moved(self) -> bool:
+        """Tell whether it stands on another date than it once did."""
+        before = self.previous_starts_local
+        is_dated = self.starts_local is not None and self.state in {"tentative", "confirmed"}
+        return is_dated and before is not None and before != self.starts_local
+
+    @property
     def heading(self) -> str:
         """The heading of the public list that it stands under."""
         return self.groups[0].heading if self.groups else "other"
