@@ -12,6 +12,7 @@ from service.pages.rendering import localised, render_markdown, split_locale
 from tests.pages.specimens import PAGES, STAFF, Typed, render_source, specimen, with_errors
 
 PAGES_FOLDER = Path(rendering.__file__).parent
+IMPORTED = re.compile(r'from "frame/macros.html" import ([a-z_, ]+) %}')
 UI = '{% from "frame/macros.html" import field, radios, checkbox, checkboxes, select, date %}'
 
 
@@ -269,3 +270,18 @@ def test_templates_format_no_dates_themselves() -> None:
     ]
 
     assert found == []
+
+
+def test_every_macro_that_a_page_imports_exists() -> None:
+    frame = (PAGES_FOLDER / "frame" / "macros.html").read_text(encoding="utf-8")
+    known = set(re.findall(r"{% macro (\w+)\(", frame))
+
+    missing = [
+        (path.name, name)
+        for path in PAGES_FOLDER.rglob("*.html")
+        for names in IMPORTED.findall(path.read_text(encoding="utf-8"))
+        for name in re.findall(r"\w+", names.split(" with")[0])
+        if name not in known
+    ]
+
+    assert missing == []
