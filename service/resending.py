@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from notifications import outbox
+from service import finding
 from service.database import Database
+from service.tokens import Keys
 
 KIND = "lost_links"
 LETTERS_PER_HOUR = 2
@@ -50,6 +52,12 @@ async def mail_links(database: Database, address: str, now: datetime) -> None:
 async def mail_links_to(database: Database, person_id: UUID, now: datetime) -> None:
     """Mail all links of a person to the registered address, under the same limits."""
     await _post(database, _POST_BY_PERSON, person_id, now)
+
+
+async def mail_links_by_token(database: Database, keys: Keys, token: str, now: datetime) -> None:
+    """Mail all links of the person whom a private link is for, to the registered address."""
+    view = await finding.find_invitation(database, keys, token, now)
+    await mail_links_to(database, view.person_id, now)
 
 
 async def _post(database: Database, sql: str, who: object, now: datetime) -> None:

@@ -1,9 +1,10 @@
 """A meeting with people who are invited to it, straight into the tables."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 from service import tokens
 from service.database import Database
@@ -54,6 +55,19 @@ async def a_meeting(database: Database, **values: Any) -> UUID:
             "INSERT INTO meeting_seats (meeting_id) VALUES ($1)", columns["id"]
         )
     return UUID(str(columns["id"]))
+
+
+async def a_meeting_to_come(database: Database, now: datetime, **values: Any) -> UUID:
+    """Insert a meeting in a fortnight, for tests that run by a clock of their own."""
+    starts_at = (now + timedelta(days=14)).replace(minute=0, second=0, microsecond=0)
+    ends_at, answer_by = starts_at + timedelta(hours=2), starts_at - timedelta(days=7)
+    berlin = ZoneInfo("Europe/Berlin")
+    times = {"starts_at": starts_at, "ends_at": ends_at, "answer_by": answer_by}
+    local = {
+        name.removesuffix("_at") + "_local": at.astimezone(berlin).replace(tzinfo=None)
+        for name, at in times.items()
+    }
+    return await a_meeting(database, **{**times, **local, **values})
 
 
 async def a_person(database: Database, name: str = "Mira Muster", **values: Any) -> UUID:

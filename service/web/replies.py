@@ -1,0 +1,285 @@
+"""The private link: the page to answer on, what follows, and what it says to strangers."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Response
+
+from service import replying, resending
+from service.domain import replies
+from service.domain.errors import (
+    AnsweringClosedError,
+    DomainError,
+    FieldsError,
+    LinkExpiredError,
+    LinkReplacedError,
+    LinkUnknownError,
+    MeetingChangedError,
+    SeatsTakenError,
+)
+from service.domain.replies import Phase
+from service.domain.words import Answer, Mode, Precision, Visibility
+from service.pages import dates
+from service.pages.rendering import localised
+from service.replying import InvitationView, Reply
+from service.services import Services
+from service.web import errors, forms, respond
+from service.web.forms import Field, Form
+from service.web.policy import Policy
+from service.web.visitors import Visitor
+
+# Longer than what is taken, so that the sentence can say how long the text is.
+_LONG = 20_000
+FIELDS = (
+    Field("answer", kind="choice", label="rsvp.h1"),
+    Field("deputy_name", label="rsvp.deputy", most=_LONG),
+    Field("note", kind="text", label="rsvp.note", most=_LONG),
+    Field("access_needs", kind="text", label="rsvp.needs", most=_LONG),
+    Field("list_consent", kind="flag", label="rsvp.list_consent"),
+    Field("secretary", kind="flag"),
+    Field("revision", kind="number"),
+)
+_QUERY = (Field("w", kind="choice"), Field("gesendet", kind="flag"))
+_PRESELECTED = {
+    "vor-ort": Answer.IN_PERSON,
+    "online": Answer.ONLINE,
+    "absage": Answer.DECLINED,
+    "vertretung": Answer.REPRESENTED,
+    "offen": Answer.UNDECIDED,
+}
+_LINK_ERRORS = (LinkUnknownError, LinkReplacedError, LinkExpiredError)
+AnyRequest = Request[Any, Any, Any]
+
+
+@get("/a/{token:str}", opt={"policy": Policy.TOKEN})
+async def show_invitation(
+    request: AnyRequest,
+    token: FromPath[str],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Response[bytes]:
+    """Show the form, or what became of the meeting; store nothing."""
+    try:
+        view = await replying.find_invitation(services.database, services.keys, token, visitor.now)
+    except _LINK_ERRORS as error:
+        return _refuse_link(services, visitor, error)
+    asked = _PRESELECTED.get(forms.read_query(request, _QUERY)["w"])
+    form = forms.empty(visitor, FIELDS)
+    return _show(services, visitor, token, view, form, asked=asked)
+
+
+@post("/a/{token:str}", opt={"policy": Policy.TOKEN, "form": True})
+async def answer_invitation(
+    request: AnyRequest,
+    token: FromPath[str],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Response[bytes]:
+    """Store the answer, or show the form again with everything that was typed."""
+    form = await forms.read(request, FIELDS)
+    try:
+        if form.is_valid:
+            await replying.record_reply(
+                services.database, services.keys, token, _reply(form, visitor), visitor.now
+            )
+            return respond.see_other(visitor, f"/a/{token}/danke")
+        refused: DomainError | None = None
+    except _LINK_ERRORS as error:
+        return _refuse_link(services, visitor, error)
+    except (FieldsError, SeatsTakenError, MeetingChangedError, AnsweringClosedError) as error:
+        refused = error
+    try:
+        view = await replying.find_invitation(services.database, services.keys, token, visitor.now)
+    except _LINK_ERRORS as error:
+        return _refuse_link(services, visitor, error)
+    status = _explain(form, visitor, view, refused)
+    return _show(services, visitor, token, view, form, status=status)
+
+
+@get("/a/{token:str}/danke", opt={"policy": Policy.TOKEN})
+async def show_thanks(
+    request: AnyRequest,
+    token: FromPath[str],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Response[bytes]:
+    """Show what is stored now and what happens next."""
+    try:
+        view = await replying.find_invitation(services.database, services.keys, token, visitor.now)
+    except _LINK_ERRORS as error:
+        return _refuse_link(services, visitor, error)
+    mailed = bool(forms.read_query(request, _QUERY)["gesendet"])
+    return respond.page(
+        services,
+        visitor,
+        "replies/thanks.html",
+        **_context(token, view),
+        links=_calendar_links(visitor, view),
+        mailed=mailed,
+    )
+
+
+@get("/a/{token:str}/nicht-ich", opt={"policy": Policy.TOKEN})
+async def show_not_you(
+    token: FromPath[str],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Response[bytes]:
+    """Tell whoever got somebody else's link what to do."""
+    try:
+        view = await replying.find_invitation(services.database, services.keys, token, visitor.now)
+    except _LINK_ERRORS as error:
+        return _refuse_link(services, visitor, error)
+    context = _context(token, view)
+    return respond.page(services, visitor, "replies/not_you.html", **context)
+
+
+@post("/a/{token:str}/meine-termine", opt={"policy": Policy.TOKEN})
+async def mail_my_links(
+    token: FromPath[str],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Response[bytes]:
+    """Mail the person's own links to the registered address."""
+    try:
+        await resending.mail_links_by_token(services.database, services.keys, token, visitor.now)
+    except _LINK_ERRORS as error:
+        return _refuse_link(services, visitor, error)
+    return respond.see_other(visitor, f"/a/{token}/danke?gesendet=1")
+
+
+def _reply(form: Form, visitor: Visitor) -> Reply:
+    answer = form["answer"]
+    return Reply(
+        answer=Answer(answer) if answer in set(Answer) else None,
+        note=form["note"],
+        access_needs=form["access_needs"],
+        list_consent=form["list_consent"],
+        deputy_name=form["deputy_name"],
+        answered_for=visitor.t("rsvp.secretary_stored") if form["secretary"] else "",
+        # A form without the number is as old as one with a former number.
+        seen_revision=-1 if form["revision"] is None else form["revision"],
+    )
+
+
+def _explain(
+    form: Form, visitor: Visitor, view: InvitationView, refused: DomainError | None
+) -> int:
+    """Put the sentence of a refusal where it belongs, and return the status."""
+    if isinstance(refused, FieldsError):
+        form.refuse_fields(refused)
+    elif isinstance(refused, SeatsTakenError):
+        hybrid = view.meeting.mode is Mode.HYBRID
+        form.refuse("answer", "rsvp.err_race_hybrid" if hybrid else "rsvp.err_race")
+    elif isinstance(refused, MeetingChangedError):
+        form.refuse("", "rsvp.err_revision", new=_describe(visitor, view))
+    return 422 if refused is None else errors.status_of(refused)
+
+
+def _show(
+    services: Services,
+    visitor: Visitor,
+    token: str,
+    view: InvitationView,
+    form: Form,
+    *,
+    asked: Answer | None = None,
+    status: int = 200,
+) -> Response[bytes]:
+    preselected = asked if asked in view.offered else None
+    stands = view.answer if view.holds else None
+    chosen = preselected or stands
+    opens_more = bool(
+        view.row["access_needs"] or view.row["list_consent"] or view.row["answered_for"]
+    )
+    return respond.page(
+        services,
+        visitor,
+        "replies/answer.html",
+        status,
+        **_context(token, view),
+        form=form,
+        options=_options(visitor, view),
+        chosen_answer="" if chosen is None else chosen.value,
+        is_preselected=preselected is not None,
+        opens_more=opens_more or bool(form.errors.get("access_needs")),
+    )
+
+
+def _context(token: str, view: InvitationView) -> dict[str, Any]:
+    meeting = view.meeting
+    in_room = (meeting.place_name, meeting.room, meeting.street, meeting.town)
+    is_public = meeting.visibility is Visibility.PUBLIC and view.row["slug"]
+    return {
+        "view": view,
+        "token": token,
+        "zone": ZoneInfo(meeting.zone),
+        "place": [] if meeting.mode is Mode.ONLINE else [part for part in in_room if part],
+        "takes_answers": replies.takes_answers(view.phase) and not view.is_uninvited,
+        "joins": _joins(view),
+        "public_path": f"/termin/{view.row['slug']}" if is_public else None,
+    }
+
+
+def _joins(view: InvitationView) -> bool:
+    """Tell whether the way in is shown: to those who take part online, and to all at the time."""
+    if not replies.takes_answers(view.phase) or not view.meeting.online_url:
+        return False
+    return view.phase is Phase.IN_PROGRESS or (view.holds and view.answer is Answer.ONLINE)
+
+
+def _options(visitor: Visitor, view: InvitationView) -> list[tuple[str, str, str | None]]:
+    is_full = view.seats_left == 0 and not view.row["has_seat"]
+    needs_seat = {Answer.IN_PERSON, Answer.REPRESENTED} if is_full else set()
+    if view.meeting.mode is Mode.ONLINE:
+        needs_seat = set()
+    note = visitor.t("rsvp.full_note")
+    return [
+        (answer.value, visitor.t(f"rsvp.choose_{answer}"), note if answer in needs_seat else None)
+        for answer in view.offered
+    ]
+
+
+def _calendar_links(visitor: Visitor, view: InvitationView) -> list[dict[str, str | None]]:
+    links: list[tuple[str, str]] = []
+    if view.meeting.visibility is Visibility.PUBLIC and view.row["slug"]:
+        links.append(("rsvp.calendar_file", f"/termin/{view.row['slug']}.ics"))
+    links.append(("rsvp.calendar_subscribe", "/kalender"))
+    return [
+        {"text": visitor.t(text), "href": localised(path, visitor.locale), "note": None}
+        for text, path in links
+    ]
+
+
+def _describe(visitor: Visitor, view: InvitationView) -> str:
+    """Say in one line when and where the meeting is now."""
+    meeting = view.meeting
+    if meeting.starts_at is None or meeting.starts_local is None:
+        return visitor.t("status.postponed")
+    zone = ZoneInfo(meeting.zone)
+    if meeting.precision is Precision.TIME:
+        when = dates.format_when(meeting.starts_at, meeting.ends_at, visitor.locale, zone=zone)
+    else:
+        when = dates.format_long_date(meeting.starts_local.date(), visitor.locale)
+    place = "" if meeting.mode is Mode.ONLINE else meeting.place_name
+    return f"{when}, {place}" if place else when
+
+
+def _refuse_link(services: Services, visitor: Visitor, error: DomainError) -> Response[bytes]:
+    """Show the page of a link that opens nothing, with the way to new ones."""
+    when = error.values.get("until") or error.values.get("renewed_at")
+    date = dates.format_short_date(when, visitor.locale) if when else ""
+    return respond.page(
+        services,
+        visitor,
+        "replies/link.html",
+        errors.status_of(error),
+        heading=visitor.t(f"rsvp.{error.code}"),
+        text=visitor.t(f"rsvp.{error.code}_text", date=date),
+    )
+
+
+ROUTES = [show_invitation, answer_invitation, show_thanks, show_not_you, mail_my_links]
