@@ -22,8 +22,6 @@ CONFIG_PAUSE = 300.0
 POISON_LIMIT = 3
 JITTER = 0.2
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\b")
-_HARD = re.compile(r"5\.1\.(?:[0-3]|6|10)|5\.2\.1")
-_ROUTING = re.compile(r"[45]\.4\.\d+|[45]\.2\.2")
 TEXT_LIMIT = 500
 """Characters of a server's words that are kept."""
 
@@ -78,9 +76,6 @@ class Outcome:
     alarm: bool = False
 
 
-Rule = tuple[Callable[[Phase, Reply], bool], Callable[[float], Outcome]]
-
-
 def _relay_down(_: float) -> Outcome:
     return Outcome("queued", "relay_down", counted=False, pause=RELAY_STEPS[0])
 
@@ -105,35 +100,54 @@ def _retry(reason: str, at_least: float = 0.0) -> Callable[[float], Outcome]:
     return lambda wait: Outcome("queued", reason, delay=max(wait, at_least))
 
 
-def _is(*phases: Phase) -> Callable[[Phase], bool]:
-    return lambda phase: phase in phases
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row: which phases, codes and enhanced codes it is about (None: any), and what follows."""
+
+    phases: frozenset[Phase]
+    code: str | None
+    enhanced: str | None
+    follows: Callable[[float], Outcome]
+
+    def fits(self, phase: Phase, reply: Reply) -> bool:
+        """Tell whether the row is about this failure."""
+        return (
+            phase in self.phases
+            and (self.code is None or re.fullmatch(self.code, str(reply.code)) is not None)
+            and (self.enhanced is None or re.fullmatch(self.enhanced, reply.enhanced) is not None)
+        )
 
 
-_before_mail = _is(Phase.CONNECT, Phase.GREETING, Phase.TLS, Phase.AUTH)
-_content = _is(Phase.DATA, Phase.DOT)
+_BEFORE_MAIL = frozenset({Phase.CONNECT, Phase.GREETING, Phase.TLS, Phase.AUTH})
+_MAIL = frozenset({Phase.MAIL})
+_RCPT = frozenset({Phase.RCPT})
+_CONTENT = frozenset({Phase.DATA, Phase.DOT})
+_ALL = frozenset(Phase)
+_ROUTING = r"[45]\.4\.\d+|[45]\.2\.2|5\.3\.4"
+_NO_SUCH_ADDRESS = r"5\.1\.(?:[0-3]|6|10)|5\.2\.1"
 
 RULES: tuple[Rule, ...] = (
-    (lambda p, r: _before_mail(p) and (r.code in {421, 432, 454} or r.enhanced == "4.3.2"),
-        _relay_busy),
-    (lambda p, r: _before_mail(p) and r.code // 100 == 4, _relay_down),
-    (lambda p, _: _before_mail(p), _relay_config),
-    (lambda _, r: r.code == 421, _retry("temporary")),
-    (lambda p, r: p is Phase.MAIL and (r.code == 552 or r.enhanced == "5.3.4"),
-        _final("too_large")),
-    (lambda p, r: p is Phase.MAIL and r.code // 100 == 5, _relay_config),
-    (lambda p, r: p is Phase.RCPT and (r.code == 552 or bool(_ROUTING.fullmatch(r.enhanced))),
-        _retry("mailbox_full_or_unreachable", LATER)),
-    (lambda p, r: p is Phase.RCPT and "too large" in r.text.lower(), _retry("temporary", LATER)),
-    (lambda p, r: p is Phase.RCPT and r.code // 100 == 4, _retry("temporary", GREYLIST)),
-    (lambda p, r: p is Phase.RCPT and r.enhanced in {"5.1.1", "5.1.10"}, _hard(certain=True)),
-    (lambda p, r: p is Phase.RCPT and bool(_HARD.fullmatch(r.enhanced)), _hard(certain=False)),
-    (lambda p, r: p is Phase.RCPT and r.code == 550 and not r.enhanced, _hard(certain=False)),
-    (lambda p, r: p is Phase.RCPT and r.code // 100 == 5, _final("policy")),
-    (lambda _, r: r.code // 100 == 4, _retry("temporary")),
-    (lambda p, r: _content(p) and (r.enhanced.startswith("5.7.") or r.code == 550),
-        _final("policy")),
-    (lambda _, r: r.code // 100 == 5, _final("content_refused")),
-)  # fmt: skip
+    Rule(_BEFORE_MAIL, "421|432|454", None, _relay_busy),
+    Rule(_BEFORE_MAIL, None, r"4\.3\.2", _relay_busy),
+    Rule(_BEFORE_MAIL, "4..", None, _relay_down),
+    Rule(_BEFORE_MAIL, None, None, _relay_config),
+    Rule(_ALL, "421", None, _retry("temporary")),
+    Rule(_MAIL, "552", None, _final("too_large")),
+    Rule(_MAIL, None, r"5\.3\.4", _final("too_large")),
+    Rule(_MAIL, "5..", None, _relay_config),
+    # A full mailbox and a broken route mend themselves, but not within minutes.
+    Rule(_RCPT, "552", None, _retry("unreachable", LATER)),
+    Rule(_RCPT, None, _ROUTING, _retry("unreachable", LATER)),
+    Rule(_RCPT, "4..", None, _retry("temporary", GREYLIST)),
+    Rule(_RCPT, None, r"5\.1\.1|5\.1\.10", _hard(certain=True)),
+    Rule(_RCPT, "5..", _NO_SUCH_ADDRESS, _hard(certain=False)),
+    Rule(_RCPT, "550", "", _hard(certain=False)),
+    # A refusal for policy is about us; the address is not blamed.
+    Rule(_RCPT, "5..", None, _final("policy")),
+    Rule(_ALL, "4..", None, _retry("temporary")),
+    Rule(_CONTENT, None, r"5\.7\.\d+", _final("policy")),
+    Rule(_CONTENT, "5..", None, _final("content_refused")),
+)
 
 
 def wait(attempts: int, jitter: float = 0.0) -> float:
@@ -159,9 +173,10 @@ def decide(phase: Phase, reply: Reply | None, attempts: int, jitter: float = 0.0
     if reply is None or reply.code not in range(400, 600):
         if phase is Phase.TLS:
             return _relay_config(0)
-        return _relay_down(0) if not _content(phase) else Outcome("uncertain", "delivery_unclear")
+        unclear = Outcome("uncertain", "delivery_unclear")
+        return unclear if phase in _CONTENT else _relay_down(0)
     waits = wait(attempts, jitter)
-    return next(make(waits) for fits, make in RULES if fits(phase, reply))
+    return next(rule.follows(waits) for rule in RULES if rule.fits(phase, reply))
 
 
 def _poisoned(attempts: int) -> Outcome:

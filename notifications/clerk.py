@@ -1,4 +1,4 @@
-"""What the postman asks of whoever knows what a letter is about: still true, and in which words?"""
+"""What the postman asks of the one who knows the occasion: does it hold, in which words."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -104,6 +104,9 @@ def _encode_words(text: str) -> bytes:
 
 def _cut(text: str, size: int) -> list[bytes]:
     """Cut into pieces of at most so many bytes, never within a character (RFC 2047 section 5)."""
+    whole = text.encode("utf-8", "replace")
+    if len(whole) <= size:
+        return [whole]
     pieces = [b""]
     for sign in text:
         raw = sign.encode("utf-8", "replace")

@@ -18,6 +18,7 @@ from notifications.letters import Prototype
 from notifications.relay import SmtpError
 from notifications.storage import Database
 
+UNDATED = datetime.min.replace(tzinfo=UTC)
 _REMOTE_LIMIT = 200
 
 _log = structlog.get_logger(__name__)
@@ -34,7 +35,7 @@ class Job:
     not_before_tick: float = 0.0
     raw: bytes = b""
     sha256: bytes = b""
-    dated_at: datetime = datetime.min.replace(tzinfo=UTC)
+    dated_at: datetime = UNDATED
     to_addr: str = ""
     to_name: str = ""
     mark: "asyncio.Future[bool] | None" = None
@@ -68,19 +69,19 @@ class Endings:
         )
 
     def stopped(self, letter: Claimed, state: str, reason: str) -> None:
-        """The letter does not leave, and nothing was tried."""
+        """Note that the letter does not leave; nothing was tried."""
         self._group.submit(
             Ending(id=letter.id, token=letter.lease_token, state=state, reason=reason)
         )
 
     def released(self, letter: Claimed, delay: float = 0.0) -> None:
-        """The letter goes back to the queue as it was; even a mark is taken back."""
+        """Put the letter back into the queue as it was; even a mark is taken back."""
         self._group.submit(
             Ending(id=letter.id, token=letter.lease_token, state="queued", delay=delay)
         )
 
     def poisoned(self, letter: Claimed, error: Exception) -> None:
-        """The letter cannot be written: try again soon, three times at most."""
+        """Note that the letter cannot be written: again soon, three times at most."""
         outcome = backoff.decide(Phase.RENDER, None, letter.attempts)
         _log.error("mail.unwritable", letter=str(letter.id), error=type(error).__name__)
         self._group.submit(
@@ -99,7 +100,7 @@ class Endings:
         )
 
     def sent(self, job: Job, words: str) -> None:
-        """The server took the letter over with these words."""
+        """Note that the server took the letter over, with these words."""
         self._group.submit(
             Ending(
                 id=job.letter.id,
@@ -117,7 +118,7 @@ class Endings:
         )
 
     def failed(self, job: Job, error: SmtpError) -> Outcome:
-        """The try failed; return what that means, for the relay too."""
+        """Note a failed try, and return what that means, for the relay too."""
         jitter = random.uniform(-1, 1)  # noqa: S311  # spreads retries, guards nothing
         letter, reply = job.letter, error.reply
         outcome = backoff.decide(error.phase, reply, letter.attempts, jitter)

@@ -17,7 +17,7 @@ LEASE_SECONDS = 120
 """From claim to mark; what is not sent 60 s after the claim is given back long before."""
 
 MARKED_SECONDS = 900
-"""From mark to end: ten minutes for the reply to the final dot (RFC 5321 4.5.3.2.6), and reserve."""
+"""From mark to end: ten minutes for the final reply (RFC 5321 4.5.3.2.6), and some reserve."""
 
 HOLD = "interval '15 minutes'"
 MAX_WAIT = "interval '2 hours'"

@@ -13,6 +13,7 @@ from notifications.outbox import NewLetter
 from service.database import Database
 
 SENDER = Sender("termine@alliance.example.org", "Geschäftsstelle", "alliance.example.org")
+AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LINK = "https://termine.example.org/a/" + "x7" * 26
 
 

@@ -45,6 +45,8 @@ class Server:
     mails: list[Mail] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     connections: int = 0
+    delays: dict[str, float] = field(default_factory=dict)
+    reached: dict[str, asyncio.Event] = field(default_factory=dict)
 
     def relay(self, connections: int = 2, **more: object) -> RelaySettings:
         """Return settings that lead here."""
@@ -71,9 +73,10 @@ class Server:
             self.lines.append(line)
             verb = line.split(" ")[0].upper()
             if verb == "DATA":
-                if await self._answer(line, "354 go on", session, writer) and not (
-                    await self._take(session, reader, writer)
-                ):
+                answer = self.script(line, session) or "354 go on"
+                if not await self._answer(line, "", session, writer, answer=answer):
+                    return
+                if answer.startswith("354") and not await self._take(session, reader, writer):
                     return
                 continue
             self._remember(verb, line, session)
@@ -87,16 +90,25 @@ class Server:
         while (line := await reader.readline()) not in {b".\r\n", b""}:
             raw += line.removeprefix(b".") if line.startswith(b"..") else line
         answer = self.script(".", session)
-        if answer is None or answer.startswith("250") or answer in {CLOSE, HANG}:
+        if answer is None or answer[0] not in "45":
             # Whatever the client hears, the mail is taken: the ambiguous case.
             self.mails.append(Mail(session.sender, session.recipient, raw, session.number))
             session.mails += 1
-        return await self._answer(".", f"250 2.0.0 queued as {len(self.mails)}", session, writer)
+        words = answer or f"250 2.0.0 queued as {len(self.mails)}"
+        return await self._answer(".", words, session, writer, answer=words)
 
     async def _answer(
-        self, line: str, usual: str, session: Session, writer: asyncio.StreamWriter
+        self,
+        line: str,
+        usual: str,
+        session: Session,
+        writer: asyncio.StreamWriter,
+        answer: Answer = None,
     ) -> bool:
-        answer = self.script(line, session) or usual
+        if line in self.reached:
+            self.reached[line].set()
+        await asyncio.sleep(self.delays.get(line, 0))
+        answer = answer or self.script(line, session) or usual
         if answer == CLOSE:
             writer.transport.abort()
             return False
@@ -104,8 +116,7 @@ class Server:
             await asyncio.sleep(3600)
         writer.write(answer.encode() + b"\r\n")
         await writer.drain()
-        refused_data = line == "DATA" and not answer.startswith("354")
-        return not refused_data or True
+        return True
 
     def _remember(self, verb: str, line: str, session: Session) -> None:
         address = line.partition("<")[2].partition(">")[0]

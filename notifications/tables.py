@@ -1,0 +1,113 @@
+"""The tables of this package for the query builder; the migration's SQL is the truth."""
+
+from piccolo.columns import (
+    JSONB,
+    UUID,
+    BigInt,
+    Bytea,
+    Integer,
+    Real,
+    SmallInt,
+    Text,
+    Timestamptz,
+)
+from piccolo.table import Table
+
+
+class OutgoingLetter(Table, tablename="letter"):
+    """Who gets which letter about what; written once, frozen with the first mark."""
+
+    id = UUID(primary_key=True)
+    dedupe_key = Text(unique=True)
+    kind = Text()
+    recipient_id = UUID(null=True, default=None)
+    subject_id = UUID(null=True, default=None)
+    subject_rev = Integer()
+    time_rev = Integer()
+    ordering_key = Text()
+    locale = Text()
+    cause = JSONB()
+    to_addr = Text(null=True, default=None)
+    to_name = Text(null=True, default=None)
+    prototype_sha256 = Bytea(null=True, default=None)
+    slot_values = JSONB(null=True, default=None)
+    dated_at = Timestamptz(null=True, default=None)
+    created_at = Timestamptz()
+
+
+class Delivery(Table, tablename="outbox"):
+    """Where a letter is; narrow, because it changes several times."""
+
+    id = UUID(primary_key=True)
+    state = Text()
+    reason = Text(null=True, default=None)
+    priority = SmallInt()
+    ordering_key = Text()
+    recipient_domain = Text()
+    created_at = Timestamptz()
+    next_attempt_at = Timestamptz()
+    expires_at = Timestamptz(default=None)
+    lease_owner = Text(null=True, default=None)
+    lease_until = Timestamptz(null=True, default=None)
+    lease_token = Integer()
+    data_started_at = Timestamptz(null=True, default=None)
+    letter_sha256 = Bytea(null=True, default=None)
+    attempts = SmallInt()
+    uncertain_count = SmallInt()
+    last_phase = Text(null=True, default=None)
+    last_code = SmallInt(null=True, default=None)
+    last_enhanced = Text(null=True, default=None)
+    last_text = Text(null=True, default=None)
+    remote_id = Text(null=True, default=None)
+    accepted_at = Timestamptz(null=True, default=None)
+    finished_at = Timestamptz(null=True, default=None)
+
+
+class Attempt(Table, tablename="mail_attempt"):
+    """One try to hand a letter over; only ever added."""
+
+    id = BigInt(primary_key=True)
+    letter_id = UUID()
+    lease_token = Integer()
+    worker = Text()
+    started_at = Timestamptz(default=None)
+    data_started_at = Timestamptz(null=True, default=None)
+    ended_at = Timestamptz(null=True, default=None)
+    outcome = Text()
+    phase = Text(null=True, default=None)
+    code = SmallInt(null=True, default=None)
+    enhanced = Text(null=True, default=None)
+    reply = Text(null=True, default=None)
+
+
+class Relay(Table, tablename="relay_state"):
+    """Whether a mail relay rests, and why."""
+
+    relay = Text(primary_key=True)
+    paused_until = Timestamptz(null=True, default=None)
+    reason = Text(null=True, default=None)
+    consecutive_failures = Integer()
+    last_ok_at = Timestamptz(null=True, default=None)
+
+
+class Address(Table, tablename="address_state"):
+    """What refusals have taught us about an address."""
+
+    address_normal = Text(primary_key=True)
+    state = Text()
+    score = Real()
+    last_bounce_at = Timestamptz(null=True, default=None)
+    last_status = Text(null=True, default=None)
+    cleared_by = UUID(null=True, default=None)
+    updated_at = Timestamptz()
+
+
+class Inbound(Table, tablename="mail_event"):
+    """Something that came back: a report, an automatic answer, an unsubscription."""
+
+    id = BigInt(primary_key=True)
+    raw_sha256 = Bytea(unique=True)
+    kind = Text()
+    letter_id = UUID(null=True, default=None)
+    details = JSONB()
+    received_at = Timestamptz()

@@ -1,0 +1,184 @@
+"""Posting and claiming against a real PostgreSQL."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from notifications import leases, outbox
+from notifications.outbox import State
+from service.database import Database
+from tests.notifications import builders
+from tests.notifications.builders import a_letter
+
+SELECT = """
+SELECT 'inv:' || n, 'invitation', gen_random_uuid(), $1::uuid, 1, 1, 'order:' || n, 'de',
+    '{"invitation": "x"}'::jsonb, 4::smallint, now(), now() + interval '1 day', 'Example.ORG'
+FROM generate_series(1, $2) AS n
+"""
+
+
+async def claim(database: Database, limit: int = 100, owner: str = "one") -> list[leases.Claimed]:
+    return await leases.claim(database, limit, owner, "relay", paced=False)
+
+
+async def test_a_set_is_posted_once_however_often_it_is_asked_for(database: Database) -> None:
+    subject = uuid4()
+    counts = []
+    for size in (50, 50, 60):
+        async with database.unit_of_work() as unit:
+            counts.append(await outbox.post_selected(unit.connection, SELECT, subject, size))
+
+    assert counts == [50, 0, 10]
+    assert await database.fetchval("SELECT count(*) FROM outbox") == 60
+    assert await database.fetchval("SELECT DISTINCT recipient_domain FROM outbox") == "example.org"
+
+
+async def test_a_key_twice_in_one_set_is_one_letter(database: Database) -> None:
+    double = f"({SELECT}) UNION ALL ({SELECT})"
+    async with database.unit_of_work() as unit:
+        count = await outbox.post_selected(unit.connection, double, uuid4(), 5)
+
+    assert count == 5
+
+
+async def test_one_key_is_posted_once(database: Database) -> None:
+    letter = a_letter(1, dedupe_key="inv:1")
+
+    ids = [await builders.post(database, letter) for _ in range(2)]
+    assert [len(found) for found in ids] == [1, 0]
+
+
+async def test_what_is_rolled_back_was_never_posted(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with database.unit_of_work() as unit:
+            await outbox.post(unit.connection, a_letter())
+            _ = 1 / 0
+
+    assert await claim(database) == []
+
+
+async def test_a_letter_waits_for_the_elder_of_its_order_only(database: Database) -> None:
+    first, second = await builders.post(database, a_letter(1, ordering_key="p:m")) + (
+        await builders.post(database, a_letter(2, ordering_key="p:m"))
+    )
+    [other] = await builders.post(database, a_letter(3))
+
+    assert {first, other} == {letter.id for letter in await claim(database)}
+    assert await claim(database) == []
+    await database.fetch("UPDATE outbox SET state = 'sent' WHERE id = $1", first)
+    assert [second] == [letter.id for letter in await claim(database)]
+
+
+async def test_a_letter_of_sign_in_passes_a_waiting_crowd(database: Database) -> None:
+    await builders.post(database, *(a_letter(number) for number in range(20)))
+    [sign_in] = await builders.post(database, a_letter(99, priority=0))
+
+    assert [sign_in] == [letter.id for letter in await claim(database, 1)]
+
+
+async def test_not_yet_due_expired_and_paused_letters_are_not_claimed(database: Database) -> None:
+    now = datetime.now(UTC)
+    await builders.post(
+        database,
+        a_letter(1, not_before=now + timedelta(hours=1)),
+        a_letter(2, expires_at=now - timedelta(seconds=1)),
+    )
+    early = await claim(database)
+    await builders.post(database, a_letter(3))
+    await leases.pause_relay(database, "relay", 60, "relay_down")
+    paused = await claim(database)
+    await leases.note_relay_ok(database, "relay")
+
+    assert (early, paused, len(await claim(database))) == ([], [], 1)
+
+
+async def test_a_limit_is_a_limit(database: Database) -> None:
+    await builders.post(database, *(a_letter(number, priority=number % 3) for number in range(30)))
+
+    assert [len(await claim(database, 8)) for _ in range(4)] == [8, 8, 8, 6]
+
+
+async def test_cancelling_takes_back_queued_letters_of_these_kinds_only(database: Database) -> None:
+    kept = await builders.post(
+        database, a_letter(1, kind="cancellation"), a_letter(2, subject_id=uuid4())
+    )
+    leaving = await builders.post(database, a_letter(3))
+    await database.fetch("UPDATE outbox SET state = 'sending' WHERE id = $1", leaving[0])
+    [taken] = await builders.post(database, a_letter(4))
+    async with database.unit_of_work() as unit:
+        count = await outbox.cancel(
+            unit.connection, UUID(int=16), ["invitation", "reminder"], "superseded"
+        )
+
+    assert count == 1
+    row = await builders.state_of(database, taken)
+    assert (row["state"], row["reason"]) == (State.CANCELLED, "superseded")
+    assert {"queued", "sending"} == {
+        (await builders.state_of(database, one))["state"] for one in kept + leaving
+    }
+
+
+async def test_cancelling_for_one_recipient_leaves_the_others(database: Database) -> None:
+    person = uuid4()
+    await builders.post(database, a_letter(1, recipient_id=person), a_letter(2))
+    async with database.unit_of_work() as unit:
+        count = await outbox.cancel(unit.connection, UUID(int=16), ["invitation"], "gone", person)
+
+    assert count == 1
+
+
+async def test_a_finished_letter_is_repeated_under_a_new_id(database: Database) -> None:
+    [letter] = await builders.post(database, a_letter())
+    later = datetime.now(UTC) + timedelta(days=1)
+    async with database.unit_of_work() as unit:
+        open_still = await outbox.repeat(unit.connection, letter, later)
+        await unit.connection.execute("UPDATE outbox SET state = 'failed'")
+        repeated = await outbox.repeat(unit.connection, letter, later)
+
+    assert open_still is None
+    assert repeated not in {None, letter}
+    assert [repeated] == [found.id for found in await claim(database)]
+
+
+async def test_an_older_claim_changes_nothing_any_more(database: Database) -> None:
+    await builders.post(database, a_letter())
+    [old] = await claim(database, owner="one")
+    await database.fetch("UPDATE outbox SET lease_until = now() - interval '1 second'")
+    await leases.reap(database)
+    [new] = await claim(database, owner="two")
+    ending = leases.Ending(id=old.id, token=old.lease_token, state="sent")
+
+    assert new.lease_token == old.lease_token + 1
+    assert await leases.finish(database, [ending], "one") == set()
+    assert (await builders.state_of(database, old.id))["state"] == "sending"
+
+
+async def test_what_is_past_its_time_expires_with_the_reason(database: Database) -> None:
+    fresh, tried = await builders.post(database, a_letter(1), a_letter(2))
+    await database.fetch("UPDATE outbox SET attempts = 3 WHERE id = $1", tried)
+    await database.fetch("UPDATE outbox SET expires_at = now() - interval '1 second'")
+    await leases.reap(database)
+
+    rows = [await builders.state_of(database, one) for one in (fresh, tried)]
+    assert [(row["state"], row["reason"]) for row in rows] == [
+        ("expired", "expired"),
+        ("dead", "gave_up"),
+    ]
+
+
+async def test_a_planned_letter_survives_the_guard_against_a_wrong_clock(
+    database: Database,
+) -> None:
+    day = datetime.now(UTC) + timedelta(days=30)
+    planned, retried = await builders.post(
+        database,
+        a_letter(1, not_before=day, expires_at=day + timedelta(days=1)),
+        a_letter(2, not_before=day, expires_at=day + timedelta(days=1)),
+    )
+    await database.fetch("UPDATE outbox SET attempts = 1 WHERE id = $1", retried)
+    await leases.reap(database)
+
+    rows = [await builders.state_of(database, one) for one in (planned, retried)]
+    assert rows[0]["next_attempt_at"] == day
+    assert rows[1]["next_attempt_at"] < datetime.now(UTC) + timedelta(hours=3)
