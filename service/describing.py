@@ -10,7 +10,7 @@ from calendars.entry import Attendee, Entry, Organiser, Status
 from service.domain import replies
 from service.domain.changes import MeetingFacts
 from service.domain.replies import GivenFor
-from service.domain.words import Answer, Heading, Mode, Precision, State
+from service.domain.words import Answer, Heading, Mode, Precision, State, Visibility
 from service.pages import dates
 from service.pages.catalogue import texts
 from service.pages.rendering import localised
@@ -104,6 +104,14 @@ def personal_entry(
     )
 
 
+def invited_entry(meeting: ShownMeeting, voice: Voice) -> Entry | None:
+    """Describe a meeting to those who are invited, as the file in their letter: with the access."""
+    times = _times(meeting)
+    if times is None:
+        return None
+    return replace(_entry(meeting, voice, times, knows_access=True), busy=True)
+
+
 def office_entries(meeting: ShownMeeting, voice: Voice) -> list[Entry]:
     """Describe a meeting to the office: drafts too, and the answer deadline as a day of its own."""
     times = _times(meeting)
@@ -152,6 +160,12 @@ def page_url(meeting: ShownMeeting, voice: Voice) -> str:
     if meeting.slug is None:
         return ""
     return f"{voice.public_url}{localised(f'/termin/{meeting.slug}', voice.locale)}"
+
+
+def page_path(meeting: ShownMeeting) -> str:
+    """Return the path of the meeting's public page, empty where there is none to show."""
+    is_shown = meeting.slug is not None and meeting.visibility != Visibility.INTERNAL
+    return f"/termin/{meeting.slug}" if is_shown else ""
 
 
 def place_line(meeting: ShownMeeting) -> str:

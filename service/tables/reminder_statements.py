@@ -1,6 +1,7 @@
 """SQL text of planning and expanding reminders."""
 
 from service.tables import facts
+from service.tables.invitation_statements import HOLDS
 
 HAS_GLOBAL_RULES = (
     "SELECT EXISTS (SELECT FROM reminder_rule WHERE group_id IS NULL AND meeting_id IS NULL)"
@@ -89,22 +90,8 @@ FOR UPDATE OF s SKIP LOCKED
 
 FINISH_SLOT = "UPDATE reminder_slot SET state = $2, reason = $3, letters = $4 WHERE id = $1"
 
-# `domain.replies.still_holds` in SQL: a test holds the two against each other.
-STILL_HOLDS = """
-(i.answer IS NOT NULL
- AND (i.given_starts_local IS NULL OR m.starts_local IS NULL
-      OR (i.given_starts_local::date = m.starts_local::date
-          AND abs(extract(epoch FROM i.given_starts_local - m.starts_local)) < 3600))
- AND (coalesce(btrim(i.given_town), '') = '' OR btrim(m.town) = ''
-      OR lower(btrim(i.given_town)) = lower(btrim(m.town)))
- AND NOT (coalesce(i.given_mode, m.mode) <> m.mode
-          AND 'hybrid' NOT IN (coalesce(i.given_mode, m.mode), m.mode))
- AND NOT (i.answer = 'in_person' AND m.mode = 'online')
- AND NOT (i.answer = 'online' AND m.mode = 'on_site'))
-"""
-
-_AUDIENCE = f"""
-CASE WHEN NOT {STILL_HOLDS} THEN 'no_answer'
+AUDIENCE = f"""
+CASE WHEN i.answer IS NULL OR NOT {HOLDS} THEN 'no_answer'
      WHEN i.answer IN ('in_person', 'online', 'represented') THEN 'accepted'
      WHEN i.answer = 'undecided' THEN 'undecided'
      ELSE 'declined' END
@@ -125,7 +112,7 @@ JOIN invitation i ON i.meeting_id = m.id AND i.state = 'invited'
 JOIN person p ON p.id = i.person_id AND p.email IS NOT NULL AND p.anonymised_at IS NULL
     AND (p.ended_on IS NULL OR p.ended_on > current_date)
 WHERE s.id = $1
-  AND {_AUDIENCE} = ANY(r.audience)
+  AND {AUDIENCE} = ANY(r.audience)
   AND i.answer IS DISTINCT FROM 'declined'
   AND (s.person_id IS NULL OR s.person_id = p.id)
   AND i.invited_at <= s.due_at - make_interval(days => r.min_days_invited)
@@ -140,7 +127,7 @@ PLANNED = f"""
 SELECT s.id, r.kind, r.audience, s.due_at, s.state, s.reason, coalesce(s.letters, (
     SELECT count(*)::int FROM invitation i
     WHERE i.meeting_id = m.id AND i.state = 'invited' AND i.answer IS DISTINCT FROM 'declined'
-      AND {_AUDIENCE} = ANY(r.audience))) AS letters
+      AND {AUDIENCE} = ANY(r.audience))) AS letters
 FROM reminder_slot s
 JOIN reminder_rule r ON r.id = s.rule_id
 JOIN meeting m ON m.id = s.meeting_id AND m.time_rev = s.time_rev

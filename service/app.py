@@ -1,0 +1,80 @@
+"""Wiring and nothing but wiring: settings in, running parts out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from notifications.postman import Options, Postman
+from service import clock, composing, embedded, jobs, publishing, relaying, reminding, ticking
+from service.clock import Clock
+from service.database import Database
+from service.pages.assets import static_urls
+from service.pages.rendering import Instance, Pages
+from service.services import Services
+from service.settings import Settings
+
+
+@asynccontextmanager
+async def open_database(settings: Settings, *, migrate: bool) -> AsyncIterator[Database]:
+    """Open the configured database, or the embedded one where none is configured."""
+    async with AsyncExitStack() as stack:
+        dsn = settings.database_url
+        if dsn is None:
+            dsn = await stack.enter_async_context(embedded.running(settings.data_dir))
+        database = await stack.enter_async_context(Database(dsn, pool_size=settings.pool_size))
+        if migrate:
+            await database.migrate()
+        yield database
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings, *, migrate: bool = True, now: Clock = clock.now
+) -> AsyncIterator[Services]:
+    """Open everything that handlers and ticks need."""
+    async with open_database(settings, migrate=migrate) as database:
+        if migrate:
+            await _furnish(database)
+        # Pages show the instance from the database; this one is for the time before there is any.
+        pages = Pages(settings.public_url, Instance("Terminbuch", ""), static_urls())
+        yield Services(settings, database, pages, now, settings.token_keys)
+
+
+async def _furnish(database: Database) -> None:
+    """Make what every installation has: the reminder rules everybody starts with, and the feeds."""
+    async with database.unit_of_work() as unit:
+        await reminding.ensure_rules(unit.connection)
+        await publishing.ensure_feeds(unit.connection)
+
+
+@asynccontextmanager
+async def working(services: Services) -> AsyncIterator[jobs.Ticks]:
+    """Run the ticks and, where a mail server is set, the postman; drain both at the end."""
+    postman = _hire(services)
+    ticks = jobs.Ticks(services.database, ticking.ticks(services, postman), services.clock)
+    delivering = asyncio.create_task(postman.run()) if postman else None
+    ticks.start()
+    try:
+        yield ticks
+    finally:
+        await ticks.stop()
+        if postman is not None and delivering is not None:
+            await postman.stop()
+            await delivering
+
+
+def _hire(services: Services) -> Postman | None:
+    relay = relaying.relay_settings(services.settings)
+    if relay is None:
+        return None
+    return Postman(
+        services.database,
+        relay,
+        composing.Clerk(services),
+        relaying.sender(services.settings),
+        Options(
+            pace_seconds=relaying.pace_seconds(services.settings),
+            once_kinds=relaying.ONCE_KINDS,
+            clock=services.clock,
+        ),
+    )

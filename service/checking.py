@@ -1,0 +1,82 @@
+"""`terminbuch check`: look at everything that must stand before the office can rely on it."""
+
+import asyncio
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import aiosmtplib
+
+from notifications.relay import connect
+from service import app, furnishing
+from service.database import Database
+from service.relaying import relay_settings
+from service.settings import Settings
+
+MISSING = ("imprint", "privacy", "accessibility")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: whether it is well, and what to do if not."""
+
+    is_well: bool
+    sentence: str
+
+
+async def run(settings: Settings, say: Callable[[str], object]) -> int:
+    """Print one line a finding; return 1 when something needs a hand."""
+    is_well = True
+    async for finding in _look(settings):
+        say(("ok      " if finding.is_well else "PROBLEM ") + finding.sentence)
+        is_well = is_well and finding.is_well
+    return 0 if is_well else 1
+
+
+async def _look(settings: Settings) -> AsyncIterator[Finding]:
+    yield Finding(True, f"settings: read; public address {settings.public_url}")
+    try:
+        async with app.open_database(settings, migrate=False) as database:
+            async for finding in _look_at_database(database):
+                yield finding
+    except (OSError, TimeoutError) as error:
+        yield Finding(False, f"database: does not answer ({error})")
+    yield await _look_at_relay(settings)
+    yield await asyncio.to_thread(_look_at_address, settings.public_url)
+
+
+async def _look_at_database(database: Database) -> AsyncIterator[Finding]:
+    version = await database.fetchval("SHOW server_version")
+    yield Finding(True, f"database: PostgreSQL {version} answers")
+    pending = await database.pending_migrations()
+    if pending:
+        yield Finding(False, f"database: {len(pending)} migrations wait; run `terminbuch migrate`")
+        return
+    missing = await furnishing.missing_texts(database)
+    if missing:
+        yield Finding(
+            False,
+            f"legal texts: {', '.join(missing)} missing; public pages answer 503 until then",
+        )
+    else:
+        yield Finding(True, "legal texts: Impressum, Datenschutz and Barrierefreiheit stand")
+
+
+async def _look_at_relay(settings: Settings) -> Finding:
+    if settings.smtp_host is None:
+        return Finding(False, "mail: TERMINBUCH_SMTP_HOST is not set; no letter leaves")
+    try:
+        client = await connect(relay_settings(settings))
+        await client.quit()
+    except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+        return Finding(False, f"mail: {settings.smtp_host} refuses us ({type(error).__name__})")
+    return Finding(True, f"mail: {settings.smtp_host}:{settings.smtp_port} takes our letters")
+
+
+def _look_at_address(public_url: str) -> Finding:
+    try:
+        with urllib.request.urlopen(f"{public_url}/health/live", timeout=5) as answer:  # noqa: S310 - our own configured address
+            is_well = answer.status == 200  # noqa: PLR2004 - OK
+    except (OSError, ValueError) as error:
+        return Finding(False, f"public address: {public_url} does not answer ({error})")
+    return Finding(is_well, f"public address: {public_url} answers")

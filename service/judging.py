@@ -1,0 +1,119 @@
+"""Does a letter still hold at the moment it would leave? One pure decision per kind.
+
+The answers are codes that the pages translate (`reason.<code>`).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from service.domain.words import State
+
+# A reminder that arrives while people are sitting down helps nobody.
+LATEST_REMINDER = timedelta(minutes=5)
+
+Row = Mapping[str, Any]
+
+_INVITING = frozenset({"invitation", "date_confirmed", "confirmed"})
+
+
+def judge(row: Row, now: datetime) -> str | None:
+    """Return why the letter must not leave, or None when it holds."""
+    kind = row["kind"]
+    if kind == "sign_in":
+        return _judge_sign_in(row)
+    if kind == "hint_received":
+        return None
+    if row["person_email"] is None or row["person_is_gone"]:
+        return "no_address"
+    if kind == "lost_links":
+        return None
+    return _judge_invited(row) or _BY_KIND[kind](row, now)
+
+
+def is_held_back(row: Row) -> bool:
+    """Tell whether the address is known not to work; the office clears it."""
+    return row["address_state"] in {"undeliverable", "blocked"}
+
+
+def _judge_sign_in(row: Row) -> str | None:
+    if row["account_email"] is None or row["disabled_at"] is not None:
+        return "no_access"
+    if row["token_id"] is None or row["used_at"] is not None or row["replaced_at"] is not None:
+        return "replaced"
+    return "expired" if row["token_is_old"] else None
+
+
+def _judge_invited(row: Row) -> str | None:
+    if row["meeting_state"] is None or row["invitation_state"] is None:
+        return "gone"
+    if row["invitation_state"] == "uninvited" and row["kind"] != "uninvited":
+        return "uninvited"
+    return None
+
+
+def _must_take_place(row: Row, now: datetime) -> str | None:
+    state = row["meeting_state"]
+    if state != State.CONFIRMED:
+        return f"meeting_{state}"
+    return "started" if row["starts_at"] is not None and row["starts_at"] <= now else None
+
+
+def _judge_reminder(row: Row, now: datetime) -> str | None:
+    standing = _must_take_place(row, now) or _same_time(row)
+    if standing is not None:
+        return standing
+    if row["bucket"] == "declined":
+        return "declined"
+    wanted = row["rule_audience"] or ("accepted", "undecided")
+    if row["bucket"] not in wanted:
+        return "answer_changed"
+    return "started" if row["starts_at"] - now < LATEST_REMINDER else None
+
+
+def _judge_nudge(row: Row, now: datetime) -> str | None:
+    standing = _must_take_place(row, now) or _same_time(row)
+    if standing is not None:
+        return standing
+    is_open = row["bucket"] == "no_answer" and row["answer"] != "declined"
+    return None if is_open else "answered"
+
+
+def _same_time(row: Row) -> str | None:
+    return None if row["time_rev"] == row["meeting_time_rev"] else "moved"
+
+
+def _judge_change(row: Row, now: datetime) -> str | None:
+    if row["meeting_state"] in {State.CONFIRMED, State.TENTATIVE}:
+        return "started" if row["starts_at"] is not None and row["starts_at"] <= now else None
+    return f"meeting_{row['meeting_state']}"
+
+
+def _judge_cancellation(row: Row, _: datetime) -> str | None:
+    return None if row["meeting_state"] == State.CANCELLED else "taken_back"
+
+
+def _judge_postponed(row: Row, _: datetime) -> str | None:
+    return None if row["meeting_state"] == State.POSTPONED else "taken_back"
+
+
+def _judge_uninvited(row: Row, _: datetime) -> str | None:
+    return None if row["invitation_state"] == "uninvited" else "taken_back"
+
+
+def _judge_receipt(row: Row, _: datetime) -> str | None:
+    wanted = row["cause"].get("answer_rev", row["answer_rev"])
+    return None if wanted == row["answer_rev"] else "replaced"
+
+
+_BY_KIND: Mapping[str, Callable[[Row, datetime], str | None]] = {
+    **dict.fromkeys(_INVITING, _must_take_place),
+    "reminder": _judge_reminder,
+    "nudge": _judge_nudge,
+    "change": _judge_change,
+    "cancellation": _judge_cancellation,
+    "postponed": _judge_postponed,
+    "uncancellation": _must_take_place,
+    "uninvited": _judge_uninvited,
+    "receipt": _judge_receipt,
+}

@@ -1,0 +1,65 @@
+"""SQL text of the question "does this letter still hold, and for whom?" for a whole batch."""
+
+from service.tables.invitation_statements import HOLDS
+from service.tables.reminder_statements import AUDIENCE
+
+LOOK_UP = f"""
+SELECT l.id, l.kind, l.locale, l.cause, l.time_rev, l.subject_id, l.recipient_id,
+    m.state AS meeting_state, m.revision AS meeting_revision, m.time_rev AS meeting_time_rev,
+    m.starts_at, m.ends_at, m.mode AS meeting_mode,
+    i.handle, i.epoch, i.state AS invitation_state, i.answer, i.answer_rev, i.answered_at,
+    i.given_starts_local, i.note, i.deputy_name,
+    CASE WHEN i.id IS NOT NULL THEN {AUDIENCE} END AS bucket,
+    CASE WHEN i.id IS NOT NULL THEN i.answer IS NOT NULL AND {HOLDS} END AS holds,
+    r.audience AS rule_audience, n.id AS notice_id, n.asks_again,
+    p.full_name AS person_name, p.email AS person_email, p.first_letter_on,
+    p.anonymised_at IS NOT NULL OR p.ended_on <= current_date AS person_is_gone,
+    p.page_handle, p.page_epoch,
+    o.name AS organisation_name,
+    a.full_name AS account_name, a.email AS account_email, a.disabled_at,
+    k.id AS token_id, k.used_at, k.replaced_at, k.expires_at < now() AS token_is_old,
+    s.state AS address_state
+FROM letter l
+LEFT JOIN meeting m ON m.id = l.subject_id
+LEFT JOIN person p ON p.id = l.recipient_id
+LEFT JOIN invitation i ON i.meeting_id = m.id AND i.person_id = p.id
+LEFT JOIN organisation o ON o.id = i.organisation_id
+LEFT JOIN reminder_rule r ON r.id = (l.cause ->> 'rule')::uuid
+LEFT JOIN notice n ON n.id = (l.cause ->> 'notice')::uuid
+LEFT JOIN account a ON a.id = l.recipient_id
+LEFT JOIN one_time_token k ON k.id = (l.cause ->> 'token_id')::uuid
+LEFT JOIN address_state s ON s.address_normal = p.email_normal
+WHERE l.id = ANY($1::uuid[])
+"""
+
+NOTICE = "SELECT kind, before, message, asks_again FROM notice WHERE id = $1"
+
+OPEN_LINKS = """
+SELECT p.full_name, m.title, m.starts_local, i.handle, i.epoch
+FROM person asked
+JOIN person p ON p.id = asked.id
+    OR (p.email_normal = asked.email_normal AND p.anonymised_at IS NULL)
+JOIN invitation i ON i.person_id = p.id AND i.state = 'invited'
+JOIN meeting m ON m.id = i.meeting_id AND m.state IN ('confirmed', 'postponed')
+    AND (m.ends_at IS NULL OR m.ends_at > now())
+WHERE asked.id = $1
+ORDER BY p.sort_key, m.starts_at NULLS LAST
+LIMIT 100
+"""
+
+NOTE_FIRST_LETTERS = """
+UPDATE person p SET first_letter_on = f.accepted_on
+FROM (
+    SELECT l.recipient_id, min(o.accepted_at)::date AS accepted_on
+    FROM outbox o JOIN letter l ON l.id = o.id
+    WHERE o.state = 'sent' AND o.accepted_at IS NOT NULL
+      AND l.recipient_id IN (SELECT id FROM person WHERE first_letter_on IS NULL)
+    GROUP BY l.recipient_id
+) f
+WHERE p.id = f.recipient_id AND p.first_letter_on IS NULL
+"""
+
+RELEASE_UNREADY = """
+UPDATE outbox SET state = 'queued', reason = NULL, finished_at = NULL, next_attempt_at = now()
+WHERE state = 'held' AND reason = 'not_ready' AND expires_at > now()
+"""
