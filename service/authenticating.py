@@ -248,5 +248,3 @@ async def _use(database: Database, row_id: UUID, old_session: str | None, now: d
         if account_id is None:
             raise LinkUsedError
         return await keeping_sessions.open_new(unit.connection, account_id, old_session, now)
-
-

@@ -81,6 +81,7 @@ class LegalText:
 
     body: str
     updated_at: datetime | None
+    locale: str = "de"
 
 
 UNFURNISHED = Furnishing(InstanceData("Terminbuch"), is_demo=False, missing=LEGAL_KINDS)
@@ -139,10 +140,11 @@ async def read_texts(database: Database) -> Mapping[tuple[str, str], str]:
 
 async def read_text(database: Database, kind: str, locale: str) -> LegalText:
     """Return one legal text; the German one where the English one is empty."""
-    row = await database.fetchrow(_TEXT, kind, locale)
-    if (row is None or not row["body"].strip()) and locale != "de":
-        row = await database.fetchrow(_TEXT, kind, "de")
-    return LegalText("", None) if row is None else LegalText(row["body"], row["updated_at"])
+    for spoken in dict.fromkeys((locale, "de")):
+        row = await database.fetchrow(_TEXT, kind, spoken)
+        if row is not None and row["body"].strip():
+            return LegalText(row["body"], row["updated_at"], spoken)
+    return LegalText("", None)
 
 
 async def save_text(

@@ -142,9 +142,7 @@ async def use_link(
 
 
 @post("/abmelden", opt={"policy": Policy.STAFF})
-async def sign_out(
-    services: NamedDependency[Services], visitor: NamedDependency[Visitor]
-) -> Page:
+async def sign_out(services: NamedDependency[Services], visitor: NamedDependency[Visitor]) -> Page:
     """End this browser's session on the server, then drop its cookie."""
     if visitor.session is not None:
         await keeping_sessions.end(services.database, visitor.session, visitor.now)

@@ -1,0 +1,84 @@
+"""Tell whether everything that runs without a person still runs."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import asyncpg
+from asyncpg import Record
+
+from notifications import log
+from service.database import Database, DatabaseError
+
+# Some tick wakes every few seconds; five quiet minutes mean that no worker is there.
+QUIET = timedelta(minutes=5)
+# The longest honest run is the nightly clean-up.
+STUCK = timedelta(minutes=15)
+LATE_LETTER = timedelta(minutes=15)
+_PATIENCE_SECONDS = 3.0
+
+_JOBS = "SELECT job, last_start_at, last_ok_at, last_error_at FROM job_health ORDER BY job"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One thing that must hold; the detail names no address, no host and no person."""
+
+    name: str
+    holds: bool
+    detail: str
+
+
+async def examine(database: Database, now: datetime) -> list[Condition]:
+    """Look at the database, its migrations, the ticks and the oldest due letter."""
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await database.fetchval("SELECT 1")
+            return [
+                Condition("database", holds=True, detail="answers"),
+                judge_migrations(await database.pending_migrations()),
+                judge_ticks(await database.fetch(_JOBS), now),
+                judge_letters(await log.oldest_due_age(database)),
+            ]
+    except (OSError, TimeoutError, DatabaseError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return [Condition("database", holds=False, detail="does not answer")]
+
+
+def judge_migrations(pending: Iterable[str]) -> Condition:
+    """Tell whether the schema is the one that this code was written for."""
+    count = len(list(pending))
+    return Condition("migrations", not count, f"{count} pending" if count else "current")
+
+
+def judge_ticks(jobs: Iterable[Record], now: datetime) -> Condition:
+    """Tell whether some tick ended lately and none failed or hangs in its last run."""
+    rows = list(jobs)
+    ended = [row["last_ok_at"] for row in rows if row["last_ok_at"] is not None]
+    if not ended:
+        return Condition("ticks", holds=False, detail="none has ended well yet")
+    if max(ended) < now - QUIET:
+        return Condition("ticks", holds=False, detail="none has ended for five minutes")
+    bad = [row["job"] for row in rows if _has_failed(row) or _is_stuck(row, now)]
+    return Condition("ticks", not bad, f"failing: {', '.join(bad)}" if bad else "running")
+
+
+def judge_letters(oldest: timedelta | None) -> Condition:
+    """Tell whether letters leave when they are due."""
+    if oldest is None:
+        return Condition("letters", holds=True, detail="none waits")
+    seconds = int(oldest.total_seconds())
+    return Condition("letters", oldest < LATE_LETTER, f"oldest due for {seconds} s")
+
+
+def _has_failed(row: Record) -> bool:
+    failed, ended = row["last_error_at"], row["last_ok_at"]
+    return failed is not None and (ended is None or failed > ended)
+
+
+def _is_stuck(row: Record, now: datetime) -> bool:
+    started = row["last_start_at"]
+    if started is None or started > now - STUCK:
+        return False
+    ends = [at for at in (row["last_ok_at"], row["last_error_at"]) if at is not None]
+    return not ends or max(ends) < started
