@@ -27,6 +27,7 @@ IDLE_SECONDS = 30.0
 
 _START_INPUT = 354
 _ACCEPTED = range(250, 252)
+_REFUSED = range(400, 600)
 _CLOSING = 421
 
 
@@ -126,6 +127,11 @@ class Link:
             except (SMTPException, OSError, ValueError):
                 self.close()
 
+    async def try_out(self) -> None:
+        """Connect, protect and log in as for a letter, then leave; raise `SmtpError` if refused."""
+        await self._ensure_open()
+        await self.leave()
+
     async def leave(self) -> None:
         """Say goodbye if the connection stands; never wait longer than a moment for it."""
         client, self._client = self._client, None
@@ -223,7 +229,7 @@ class Link:
         except (SMTPException, OSError) as error:
             raise _as_smtp_error(Phase.DATA, error) from error
         if reply.code != _START_INPUT:
-            raise SmtpError(Phase.DATA, Reply(reply.code, reply.message))
+            raise SmtpError(Phase.DATA, _refusal(reply.code, reply.message))
         protocol = client.protocol
         if protocol is None:
             raise SmtpError(Phase.DATA, None, "closed")
@@ -242,8 +248,13 @@ class Link:
         self._letters += 1
         self._dirty = False
         if reply.code not in _ACCEPTED:
-            raise SmtpError(Phase.DOT, Reply(reply.code, reply.message))
+            raise SmtpError(Phase.DOT, _refusal(reply.code, reply.message))
         return Reply(reply.code, reply.message).text
+
+
+def _refusal(code: int, text: str) -> Reply | None:
+    """Return a reply that refuses; anything else that was not expected is no reply at all."""
+    return Reply(code, text) if code in _REFUSED else None
 
 
 def _is_clean(error: BaseException) -> bool:
@@ -265,7 +276,7 @@ async def _log_in(client: aiosmtplib.SMTP, settings: RelaySettings) -> None:
 
 
 def _as_smtp_error(phase: Phase, error: BaseException) -> SmtpError:
-    if isinstance(error, SMTPResponseException) and error.code > 0:
+    if isinstance(error, SMTPResponseException) and error.code in _REFUSED:
         found = Phase.GREETING if phase is Phase.CONNECT else phase
         return SmtpError(found, Reply(error.code, error.message))
     causes = (error, error.__cause__)

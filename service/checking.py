@@ -5,15 +5,11 @@ import urllib.request
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-import aiosmtplib
-
-from notifications.relay import connect
+from notifications.relay import Link, SmtpError
 from service import app, furnishing
 from service.database import Database
 from service.relaying import relay_settings
 from service.settings import Settings
-
-MISSING = ("imprint", "privacy", "accessibility")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ async def _look_at_database(database: Database) -> AsyncIterator[Finding]:
     if pending:
         yield Finding(False, f"database: {len(pending)} migrations wait; run `terminbuch migrate`")
         return
-    missing = await furnishing.missing_texts(database)
+    missing = (await furnishing.read(database)).missing
     if missing:
         yield Finding(
             False,
@@ -63,14 +59,14 @@ async def _look_at_database(database: Database) -> AsyncIterator[Finding]:
 
 
 async def _look_at_relay(settings: Settings) -> Finding:
-    if settings.smtp_host is None:
+    relay = relay_settings(settings)
+    if relay is None:
         return Finding(False, "mail: TERMINBUCH_SMTP_HOST is not set; no letter leaves")
     try:
-        client = await connect(relay_settings(settings))
-        await client.quit()
-    except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
-        return Finding(False, f"mail: {settings.smtp_host} refuses us ({type(error).__name__})")
-    return Finding(True, f"mail: {settings.smtp_host}:{settings.smtp_port} takes our letters")
+        await Link(relay).try_out()
+    except (SmtpError, OSError, TimeoutError) as error:
+        return Finding(False, f"mail: {relay.name} refuses us ({error})")
+    return Finding(True, f"mail: {relay.name} takes our letters")
 
 
 def _look_at_address(public_url: str) -> Finding:
