@@ -91,7 +91,7 @@ async def request_link(
         allowed = account is not None and await _is_within_limits(unit.connection, account, now)
         known = account if allowed else None
         row_id = await _add_token(
-            unit.connection, keys, known and known["id"], browser_secret, now, LINK_LIFE
+            unit.connection, keys, known and known["id"], browser_secret, (now, now + LINK_LIFE)
         )
         if known is not None:
             await outbox.post(unit.connection, _letter(known, row_id, now))
@@ -118,6 +118,7 @@ async def use_link(database: Database, secret: str, old_session: str | None, now
 async def use_code(
     database: Database,
     keys: Keys,
+    *,
     browser_secret: str,
     code: str,
     old_session: str | None,
@@ -141,6 +142,7 @@ async def use_code(
 async def create_account(
     database: Database,
     keys: Keys,
+    *,
     email: str,
     name: str,
     role: Role,
@@ -148,7 +150,9 @@ async def create_account(
     now: datetime,
 ) -> str:
     """Add an account by command and return the path of its first sign-in link, good for a day."""
-    account_id = await add_account(database, COMMAND, email, name, role, groups)
+    account_id = await add_account(
+        database, COMMAND, email=email, name=name, role=role, groups=groups
+    )
     return await print_link(database, keys, account_id, now)
 
 
@@ -156,24 +160,30 @@ async def print_link(database: Database, keys: Keys, account_id: UUID, now: date
     """Make a sign-in link that is shown once instead of mailed; return its path."""
     async with database.unit_of_work() as unit:
         row_id = await _add_token(
-            unit.connection, keys, account_id, tokens.draw_secret(), now, PRINTED_LINK_LIFE
+            unit.connection, keys, account_id, tokens.draw_secret(), (now, now + PRINTED_LINK_LIFE)
         )
     return link_path(keys, row_id)
 
 
 async def add_account(
-    database: Database, actor: Actor, email: str, name: str, role: str, groups: Iterable[UUID]
+    database: Database,
+    actor: Actor,
+    *,
+    email: str,
+    name: str,
+    role: Role,
+    groups: Iterable[UUID] = (),
 ) -> UUID:
     """Add an account of the office, leads with their groups."""
     async with database.unit_of_work() as unit:
         normal = email.casefold()
         account_id: UUID = await unit.connection.fetchval(
-            _ADD_ACCOUNT, email, normal, name, Role(role).value
+            _ADD_ACCOUNT, email, normal, name, role.value
         )
         for group_id in groups:
             await unit.connection.execute(_ADD_GROUP, account_id, group_id)
         await auditing.record(
-            unit.connection, actor, "add_account", "account", account_id, role=Role(role).value
+            unit.connection, actor, "add_account", "account", account_id, role=role.value
         )
     return account_id
 
@@ -194,13 +204,12 @@ async def _add_token(
     keys: Keys,
     account_id: UUID | None,
     browser_secret: str,
-    now: datetime,
-    life: timedelta,
+    span: tuple[datetime, datetime],
 ) -> UUID:
     """Add a one-time row; what is mailed is derived from its id, so the row keeps hashes only."""
     row_id = uuid4()
     if account_id is not None:
-        await connection.execute(_REPLACE, account_id, now)
+        await connection.execute(_REPLACE, account_id, span[0])
     await connection.execute(
         _ADD,
         row_id,
@@ -208,8 +217,7 @@ async def _add_token(
         tokens.hash_code(keys, tokens.one_time_code(keys, row_id), str(row_id)),
         tokens.hash_secret(browser_secret),
         account_id,
-        now,
-        now + life,
+        *span,
     )
     return row_id
 

@@ -148,9 +148,10 @@ async def read_text(database: Database, kind: str, locale: str) -> LegalText:
 
 
 async def save_text(
-    database: Database, actor: Actor, kind: str, locale: str, body: str, now: datetime
+    database: Database, actor: Actor, text: tuple[str, str], body: str, now: datetime
 ) -> None:
-    """Save one legal text; an empty German one closes the pages again."""
+    """Save one legal text, named by kind and locale; an empty German one closes the pages again."""
+    kind, locale = text
     async with database.unit_of_work() as unit:
         await unit.connection.execute(_SAVE_TEXT, kind, locale, body, now)
         await auditing.record(

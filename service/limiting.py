@@ -50,7 +50,8 @@ async def take(database: Database, limit: Limit, key: str, now: datetime) -> dat
     if row is None:
         return now
     missing = max(0.0, 1 - row["tokens"]) / limit.per_second
-    return max(now, row["updated_at"] + timedelta(seconds=missing))
+    full_at: datetime = row["updated_at"] + timedelta(seconds=missing)
+    return max(now, full_at)
 
 
 async def purge(database: Database, now: datetime) -> None:

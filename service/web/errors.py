@@ -133,7 +133,7 @@ def answer_failure(request: AnyRequest, error: Exception) -> Response[bytes]:
     return _answer(request, 500, "failed")
 
 
-HANDLERS: Mapping[type[Exception], Any] = {
+HANDLERS: Mapping[int | type[Exception], Any] = {
     domain.DomainError: answer_domain_error,
     HTTPException: answer_http_error,
     RecursionError: answer_bad_input,
@@ -194,8 +194,8 @@ def _facts(request: AnyRequest) -> Facts:
 
 
 def _visitor(request: AnyRequest) -> Visitor:
-    known: Visitor | None = request.scope.get(VISITOR)
-    if known is not None:
+    known = request.scope.get(VISITOR)
+    if isinstance(known, Visitor):
         return known
     services: Services = request.app.state.services
     last = furnishing.last_known(services.database)

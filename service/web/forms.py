@@ -203,14 +203,11 @@ def _parse_day(_: Field, value: str) -> date:
 
 
 def _parse_clock(_: Field, value: str) -> time:
-    found = _CLOCK.fullmatch(value)
-    try:
-        return time(*(int(part) for part in found.groups())) if found else _refuse_clock()
-    except ValueError:
-        return _refuse_clock()
-
-
-def _refuse_clock() -> time:
+    if found := _CLOCK.fullmatch(value):
+        try:
+            return time(int(found[1]), int(found[2]))
+        except ValueError:
+            pass
     raise _OddError("err.time")
 
 

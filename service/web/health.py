@@ -1,16 +1,13 @@
 """What machines that watch ask: is the process there, and does everything behind it work."""
 
-from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-import structlog
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.response import Response
 
 from service import looking_after
-from service.looking_after import Condition
 from service.services import Services
 from service.web.policy import Policy
 

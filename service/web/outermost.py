@@ -86,7 +86,7 @@ class Outermost:
             await self.app(exchange.scope, exchange.receive, exchange.send)
 
     async def _is_open(self) -> bool:
-        """Feeds go on from their copies while the database is away."""
+        """Tell whether feeds may answer; while the database is away they do, from their copies."""
         try:
             return await furnishing.is_ready(self._services.database)
         except Exception:  # noqa: BLE001

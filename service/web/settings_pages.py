@@ -112,7 +112,7 @@ async def save_text(
     if not form.is_valid or form["preview"]:
         return await _edit_text(services, visitor, kind, spoken, form)
     await furnishing.save_text(
-        services.database, visitor.actor, kind, spoken, form["body"], visitor.now
+        services.database, visitor.actor, (kind, spoken), form["body"], visitor.now
     )
     return respond.see_other(visitor, "/buero/einstellungen?gespeichert=1")
 

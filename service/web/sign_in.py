@@ -161,10 +161,10 @@ async def _try_code(
         return await authenticating.use_code(
             services.database,
             services.keys,
-            browser,
-            form["code"],
-            _old_session(request, services),
-            visitor.now,
+            browser_secret=browser,
+            code=form["code"],
+            old_session=_old_session(request, services),
+            now=visitor.now,
         )
     except CodeWrongError as error:
         form.refuse("code", "signin.code_wrong", n=error.values["left"])

@@ -12,6 +12,7 @@ import pytest_asyncio
 from service import authenticating, furnishing, keeping_sessions
 from service.auditing import COMMAND
 from service.database import Database
+from service.domain.words import Role
 from service.logs import configure_logs
 from service.pages.assets import static_urls
 from service.pages.rendering import Instance, Pages
@@ -31,9 +32,11 @@ class Clock:
     at: datetime
 
     def __call__(self) -> datetime:
+        """Return the set instant."""
         return self.at
 
     def go_on(self, by: timedelta) -> None:
+        """Let time pass."""
         self.at += by
 
 
@@ -46,9 +49,11 @@ class Browser:
     ft: str
 
     async def get(self, path: str, **details: object) -> httpx.Response:
+        """Read a page."""
         return await self.client.get(path, **details)  # type: ignore[arg-type]
 
     async def post(self, path: str, data: dict[str, object] | None = None) -> httpx.Response:
+        """Send a form of one of our own pages."""
         return await self.client.post(
             path,
             data={"ft": self.ft, **(data or {})},
@@ -78,12 +83,12 @@ def services(settings: Settings, database: Database, clock: Clock) -> Services:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def ready(database: Database) -> AsyncIterator[None]:
-    """An instance whose legal texts stand, so that its pages open."""
+    """Set the legal texts, so that pages open."""
     data = furnishing.InstanceData("Bündnis", email="buero@example.org", phone="0361 1234")
     await furnishing.save_instance(database, COMMAND, data)
     for kind in furnishing.LEGAL_KINDS:
         now = datetime.now(UTC)
-        await furnishing.save_text(database, COMMAND, kind, "de", "Ein Text.", now)
+        await furnishing.save_text(database, COMMAND, (kind, "de"), "Ein Text.", now)
     yield
     furnishing.forget(database)
 
@@ -102,7 +107,7 @@ def open_client(services: Services, app: Outermost | None = None) -> httpx.Async
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def sign_in(services: Services, ready: None) -> AsyncIterator[SignIn]:
-    """Sign somebody in: `browser = await sign_in("lead", groups=[group_id])`."""
+    """Give a way to sign in, by role and (for leads) groups."""
     opened: list[httpx.AsyncClient] = []
     app = create_app(services)
 
@@ -111,7 +116,12 @@ async def sign_in(services: Services, ready: None) -> AsyncIterator[SignIn]:
         opened.append(client)
         address = f"{role}-{uuid4().hex[:8]}@example.org"
         account_id = await authenticating.add_account(
-            services.database, COMMAND, address, f"Eine {role}", role, groups
+            services.database,
+            COMMAND,
+            email=address,
+            name=f"Eine {role}",
+            role=Role(role),
+            groups=groups,
         )
         async with services.database.unit_of_work() as unit:
             secret = await keeping_sessions.open_new(
@@ -128,6 +138,6 @@ async def sign_in(services: Services, ready: None) -> AsyncIterator[SignIn]:
 
 
 def over_https(services: Services) -> Services:
-    """The same services under a public https address."""
+    """Return the same services under a public https address."""
     settings = replace(services.settings, public_url="https://termine.example.org")
     return replace(services, settings=settings)

@@ -49,7 +49,7 @@ class Row:
 def everybody(
     status: int, *, make: Make | None = None, data: Mapping[str, str] | None = None
 ) -> Row:
-    """A route of Policy.PUBLIC, TOKEN or HEALTH: identity changes nothing."""
+    """Expect the same for all: routes of Policy.PUBLIC, TOKEN and HEALTH."""
     return Row(dict.fromkeys(IDENTITIES, status), make, data or {})
 
 
@@ -64,7 +64,7 @@ def signed_in(
     data: Mapping[str, str] | None = None,
     posts: bool = False,
 ) -> Row:
-    """A route behind sign-in: others go to the sign-in page, their forms are refused."""
+    """Expect strangers at the sign-in page, and their forms refused."""
     outside = 403 if posts else 303
     expected = {
         "anonymous": outside,

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from service import authenticating
 from service.auditing import COMMAND
+from service.domain.words import Role
 from tests.web.matrix import Row, World, everybody, signed_in
 
 
@@ -12,7 +13,7 @@ async def _link(world: World) -> Mapping[str, str]:
     services = world.services
     address = f"{uuid4().hex}@example.org"
     account = await authenticating.add_account(
-        services.database, COMMAND, address, "Eine", "reader", ()
+        services.database, COMMAND, email=address, name="Eine", role=Role.READER
     )
     path = await authenticating.print_link(
         services.database, services.keys, account, services.clock()

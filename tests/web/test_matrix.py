@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from litestar.routes import HTTPRoute
 
 from service.database import Database
 from service.services import Services
@@ -37,8 +38,9 @@ def test_every_registered_handler_declares_a_policy(services: Services) -> None:
     app = application.create_router(services, application.collect_routes())
     undeclared = []
     for route in app.routes:
-        for handler in route.route_handlers:  # type: ignore[union-attr]
-            if handler.http_methods == {"OPTIONS"}:  # type: ignore[union-attr]
+        assert isinstance(route, HTTPRoute)
+        for handler in route.route_handlers:
+            if handler.http_methods == {"OPTIONS"}:
                 continue
             try:
                 policy_of(handler)

@@ -1,11 +1,7 @@
-from typing import Any
-
 import httpx
 import pytest
 
-from service.services import Services
 from service.web.headers import CONTENT_SECURITY_POLICY
-from tests.web.conftest import open_client, over_https
 
 
 @pytest.mark.parametrize("path", ["/robots.txt", "/gibt-es-nicht", "/en/gibt-es-nicht"])

@@ -11,6 +11,8 @@ import pytest
 from service import authenticating, tokens
 from service.auditing import COMMAND
 from service.database import Database
+from service.domain.errors import LinkUsedError
+from service.domain.words import Role
 from service.services import Services
 from tests.web.conftest import PUBLIC_URL, Clock, SignIn, open_client, over_https
 
@@ -20,7 +22,7 @@ ADDRESS = "ada@example.org"
 @pytest.fixture
 async def account(database: Database) -> UUID:
     return await authenticating.add_account(
-        database, COMMAND, ADDRESS, "Ada Ahorn", "coordinator", ()
+        database, COMMAND, email=ADDRESS, name="Ada Ahorn", role=Role.COORDINATOR
     )
 
 
@@ -197,7 +199,7 @@ async def test_two_presses_at_once_open_one_session(
     secret = path.rpartition("/")[2]
     await authenticating.use_link(database, secret, None, clock())
 
-    with pytest.raises(authenticating.LinkUsedError):
+    with pytest.raises(LinkUsedError):
         await authenticating.use_link(database, secret, None, clock())
     assert await database.fetchval("SELECT count(*) FROM staff_session") == 1
 
