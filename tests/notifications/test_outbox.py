@@ -50,10 +50,13 @@ async def test_one_key_is_posted_once(database: Database) -> None:
 
 
 async def test_what_is_rolled_back_was_never_posted(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError):
+    async def post_and_fail() -> None:
         async with database.unit_of_work() as unit:
             await outbox.post(unit.connection, a_letter())
             _ = 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        await post_and_fail()
 
     assert await claim(database) == []
 

@@ -1,0 +1,198 @@
+"""The way to the relay: no password without protection, and no surprise from a broken server."""
+
+import asyncio
+import ssl
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd import smtp as aiosmtpd_smtp
+
+from notifications import backoff
+from notifications.backoff import Phase
+from notifications.relay import Link, RelaySettings, SmtpError
+from tests.notifications import smtp_servers
+
+SECRET = "b3l13v3-m3"
+
+
+class Keeper:
+    """Keeps what aiosmtpd's own server took."""
+
+    def __init__(self) -> None:
+        self.mails: list[bytes] = []
+        self.logins: list[bytes] = []
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
+        """Keep the bytes as they came."""
+        self.mails.append(envelope.original_content)
+        return "250 2.0.0 kept"
+
+    def check(self, _server: Any, _session: Any, _envelope: Any, _how: str, data: Any) -> Any:
+        """Let one password in."""
+        self.logins.append(data.password)
+        return aiosmtpd_smtp.AuthResult(success=data.password == SECRET.encode(), handled=False)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    subprocess.run(
+        [*command.split(), "-addext", "subjectAltName=DNS:localhost", "-keyout", path, "-out",
+            path.with_suffix(".crt")],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    path.write_bytes(path.read_bytes() + path.with_suffix(".crt").read_bytes())
+    return path
+
+
+@asynccontextmanager
+async def a_real_server(certificate: Path, **more: Any) -> AsyncIterator[tuple[Keeper, int]]:
+    """Run aiosmtpd with TLS and a password."""
+    keeper = Keeper()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    implicit = more.pop("implicit", False)
+
+    def make() -> aiosmtpd_smtp.SMTP:
+        # Implicit TLS happens below the server, which then must not ask for STARTTLS.
+        values = {} if implicit else {"tls_context": context, "require_starttls": True}
+        return aiosmtpd_smtp.SMTP(
+            keeper,
+            authenticator=keeper.check,
+            auth_require_tls=not implicit,
+            auth_required=not implicit,
+            loop=asyncio.get_running_loop(),
+            **values,
+        )
+
+    loop = asyncio.get_running_loop()
+    listener = await loop.create_server(make, "127.0.0.1", 0, ssl=context if implicit else None)
+    try:
+        yield keeper, listener.sockets[0].getsockname()[1]
+    finally:
+        listener.close()
+
+
+def trusting(certificate: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(certificate.with_suffix(".crt")))
+
+
+def settings_for(port: int, mode: str, password: str = SECRET, **more: Any) -> RelaySettings:
+    return RelaySettings(
+        host="localhost", port=port, mode=mode, user="office", password=password, **more
+    )
+
+
+async def send(settings: RelaySettings) -> str:
+    link = Link(settings)
+    try:
+        await link.address("a@example.org", "b@example.org")
+        return await link.transfer(b"Subject: x\r\n\r\n.dot\r\n")
+    finally:
+        await link.leave()
+
+
+@pytest.mark.parametrize("mode", ["starttls", "tls"])
+async def test_a_password_travels_protected(certificate: Path, mode: str) -> None:
+    async with a_real_server(certificate, implicit=mode == "tls") as (keeper, port):
+        words = await send(settings_for(port, mode, tls_context=trusting(certificate)))
+
+    assert words == "2.0.0 kept"
+    assert keeper.logins == [SECRET.encode()]
+    assert keeper.mails == [b"Subject: x\r\n\r\n.dot\r\n"]
+
+
+async def test_a_wrong_password_is_tried_once(certificate: Path) -> None:
+    async with a_real_server(certificate) as (keeper, port):
+        settings = settings_for(port, "starttls", "wrong", tls_context=trusting(certificate))
+        with pytest.raises(SmtpError) as caught:
+            await send(settings)
+
+    assert (caught.value.phase, len(keeper.logins)) == (Phase.AUTH, 1)
+    outcome = backoff.decide(caught.value.phase, caught.value.reply, 0)
+    assert (outcome.reason, outcome.alarm) == ("relay_config", True)
+
+
+@pytest.mark.parametrize("mode", ["starttls", "tls"])
+async def test_a_certificate_that_nobody_vouches_for_gets_no_password(
+    certificate: Path, mode: str
+) -> None:
+    async with a_real_server(certificate, implicit=mode == "tls") as (keeper, port):
+        with pytest.raises(SmtpError) as caught:
+            await send(settings_for(port, mode))
+
+    assert (caught.value.phase, keeper.logins) == (Phase.TLS, [])
+
+
+@pytest.mark.parametrize("offered", [(), ("AUTH PLAIN LOGIN",)])
+async def test_stripped_starttls_sends_no_password(offered: tuple[str, ...]) -> None:
+    async with smtp_servers.running(extensions=offered) as server:
+        with pytest.raises(SmtpError) as caught:
+            await send(settings_for(server.port, "starttls"))
+
+    assert caught.value.phase is Phase.TLS
+    assert backoff.decide(caught.value.phase, caught.value.reply, 0).reason == "relay_config"
+    assert [line for line in server.lines if not line.startswith(("EHLO", "QUIT"))] == []
+
+
+@pytest.mark.parametrize(
+    "more", [{"host": "mail.example.org"}, {"user": "office", "password": SECRET}]
+)
+def test_an_open_way_is_for_loopback_without_a_name(more: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="loopback"):
+        RelaySettings(**{"host": "localhost", "port": 25, "mode": "plain", **more})
+
+
+async def test_a_connection_is_renewed_after_a_hundred_letters() -> None:
+    async with smtp_servers.running() as server:
+        link = Link(server.relay())
+        for _ in range(201):
+            await link.address("a@example.org", "b@example.org")
+            await link.transfer(b"Subject: x\r\n\r\n")
+        await link.leave()
+
+    assert (len(server.mails), server.connections) == (201, 3)
+
+
+async def test_lines_that_begin_with_a_dot_arrive_as_they_were() -> None:
+    raw = b"Subject: x\r\n\r\n.\r\n..\r\n.a\r\n"
+    async with smtp_servers.running() as server:
+        link = Link(server.relay())
+        await link.address("a@example.org", "b@example.org")
+        await link.transfer(raw)
+        await link.leave()
+
+    assert [mail.raw for mail in server.mails] == [raw]
+
+
+@pytest.mark.parametrize("reply", ["hello", "x" * 40000, "250-" + "y" * 200 + "\r\n250-", "99"])
+async def test_a_malformed_reply_closes_the_connection(reply: str) -> None:
+    async with smtp_servers.running(
+        lambda line, _: reply if line.startswith("RCPT") else None
+    ) as server:
+        link = Link(server.relay(command_seconds=0.3))
+        with pytest.raises(SmtpError) as caught:
+            await link.address("a@example.org", "b@example.org")
+
+        assert (caught.value.reply, link.is_open) == (None, False)
+
+
+async def test_a_cancelled_transfer_closes_the_connection() -> None:
+    async with smtp_servers.running(
+        lambda line, _: smtp_servers.HANG if line == "." else None
+    ) as server:
+        reached = server.reached["."] = asyncio.Event()
+        link = Link(server.relay())
+        await link.address("a@example.org", "b@example.org")
+        task = asyncio.create_task(link.transfer(b"Subject: x\r\n\r\n"))
+        await reached.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+        assert not link.is_open
