@@ -24,7 +24,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/a/{token:str}/nicht-ich"): everybody(200, make=_invited),
     ("POST", "/a/{token:str}/meine-termine"): everybody(403, make=_invited),
     ("GET", "/c"): everybody(200),
-    ("POST", "/c"): everybody(422, data={"code": "BCDF-2346"}),
+    ("POST", "/c"): everybody(422, data={"code": "0000"}),
     ("GET", "/link-anfordern"): everybody(200),
     ("POST", "/link-anfordern"): everybody(303, data={"email": "wer@example.org"}),
 }
