@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from asyncpg import Connection, Record
 
 from notifications import outbox
-from service import auditing, keeping_sessions, tokens
+from service import addressing, auditing, keeping_sessions, tokens
 from service.auditing import COMMAND, Actor
 from service.database import Database
 from service.domain.errors import (
@@ -87,7 +87,7 @@ async def request_link(
 ) -> None:
     """Post a sign-in letter if the address has access and its limits are kept; say nothing."""
     async with database.unit_of_work() as unit:
-        account = await unit.connection.fetchrow(_ACCOUNT, email.casefold())
+        account = await unit.connection.fetchrow(_ACCOUNT, addressing.normal(email))
         allowed = account is not None and await _is_within_limits(unit.connection, account, now)
         known = account if allowed else None
         row_id = await _add_token(
@@ -139,10 +139,9 @@ async def use_code(
     return await _use(database, row["id"], old_session, now)
 
 
-async def create_account(
+async def create_account(  # noqa: PLR0917 - an account has these values and no fewer
     database: Database,
     keys: Keys,
-    *,
     email: str,
     name: str,
     role: Role,
@@ -176,7 +175,7 @@ async def add_account(
 ) -> UUID:
     """Add an account of the office, leads with their groups."""
     async with database.unit_of_work() as unit:
-        normal = email.casefold()
+        normal = addressing.normal(email)
         account_id: UUID = await unit.connection.fetchval(
             _ADD_ACCOUNT, email, normal, name, role.value
         )
