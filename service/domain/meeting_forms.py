@@ -150,7 +150,7 @@ def _find_missing(form: MeetingForm) -> Fields:
         wrong["start_date"] = ("plan.err_date", {})
     if form.status is State.CONFIRMED and _is_rough(form):
         wrong["start_date"] = ("plan.err_confirmed", {})
-    elif form.start_on is not None and form.precision is Precision.TIME and form.ends_local is None:
+    elif form.start_on is not None and form.precision is Precision.TIME and _is_rough(form):
         wrong["start_time" if form.start_time is None else "end_time"] = ("plan.err_times", {})
     has_access = form.online_url or form.dial_in
     if form.status is State.CONFIRMED and form.mode is not Mode.ON_SITE and not has_access:

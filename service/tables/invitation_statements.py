@@ -18,21 +18,22 @@ HOLDS = """(
 # function of that day. Events of others ("Sonstige") invite nobody.
 ADD_PLANNED = """
 INSERT INTO invitation (meeting_id, person_id, organisation_id, role_title, created_at)
-SELECT m.id, p.id, belonging.organisation_id, coalesce(belonging.role_title, ''), $2
+SELECT m.id, p.id, belonging.organisation_id, coalesce(belonging.role_title, ''), $2::timestamptz
 FROM meeting m
+CROSS JOIN LATERAL (SELECT coalesce(m.starts_local::date, $2::timestamptz::date) AS day) day
 JOIN person p ON p.anonymised_at IS NULL
-    AND (p.ended_on IS NULL OR p.ended_on >= coalesce(m.starts_local, $2)::date)
+    AND (p.ended_on IS NULL OR p.ended_on >= day.day)
 LEFT JOIN LATERAL (
     SELECT a.organisation_id, a.role_title FROM affiliation a
-    WHERE a.person_id = p.id AND a.from_on <= coalesce(m.starts_local, $2)::date
-        AND (a.to_on IS NULL OR a.to_on >= coalesce(m.starts_local, $2)::date)
+    WHERE a.person_id = p.id AND a.from_on <= day.day
+        AND (a.to_on IS NULL OR a.to_on >= day.day)
     ORDER BY a.from_on DESC, a.id LIMIT 1) belonging ON true
 WHERE m.id = $1 AND EXISTS (
     SELECT FROM membership s
     JOIN meeting_group mg ON mg.group_id = s.group_id AND mg.meeting_id = m.id
     JOIN working_group g ON g.id = s.group_id AND g.heading <> 'other'
-    WHERE s.person_id = p.id AND s.from_on <= coalesce(m.starts_local, $2)::date
-        AND (s.to_on IS NULL OR s.to_on >= coalesce(m.starts_local, $2)::date))
+    WHERE s.person_id = p.id AND s.from_on <= day.day
+        AND (s.to_on IS NULL OR s.to_on >= day.day))
 ON CONFLICT (meeting_id, person_id) DO UPDATE
     SET organisation_id = excluded.organisation_id, role_title = excluded.role_title
     WHERE invitation.state = 'planned' AND invitation.answer IS NULL

@@ -18,7 +18,8 @@ RETURNING id
 """
 MERGE = """
 UPDATE notice SET kind = $2, due_at = $3, to_revision = $4, with_decliners = $5, asks_again = $6,
-    message = CASE WHEN $7 <> '' THEN $7 ELSE message END
+    message = CASE WHEN $7 <> '' THEN $7 WHEN kind <> $2 AND kind IN ('cancellation', 'postponed')
+        THEN '' ELSE message END
 WHERE id = $1 AND state = 'pending'
 RETURNING id
 """
@@ -27,6 +28,10 @@ UPDATE notice SET to_revision = $2, due_at = coalesce($3, due_at)
 WHERE meeting_id = $1 AND state = 'pending' AND kind = 'invitation'
 RETURNING id
 """
+HURRY = """
+UPDATE notice SET due_at = least(due_at, $2), to_revision = $3 WHERE id = $1 AND state = 'pending'
+"""
+DROP = "DELETE FROM notice WHERE id = $1 AND state = 'pending'"
 FINISH = """
 UPDATE notice SET state = $2, letters = $3, finished_at = $4
 WHERE id = $1 AND state = 'pending'

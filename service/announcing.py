@@ -1,0 +1,193 @@
+"""Put down what invited people are to be told, in the transaction of the change.
+
+A pending notice keeps the state of things that people know. A further change merges into it, and
+what counts is the net effect since people were told last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Connection, Record
+
+from service.auditing import Actor
+from service.domain import changes
+from service.domain.changes import ChangeEffect, MeetingFacts, Tells
+from service.domain.words import NoticeKind, State
+from service.tables import meeting_statements, notice_statements
+
+COUNTDOWN = timedelta(minutes=10)
+SHORT_COUNTDOWN = timedelta(seconds=60)
+SHORT_BEFORE_START = timedelta(hours=48)
+_OFF = frozenset({State.CANCELLED, State.POSTPONED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A saved change, as a notice needs it: both states of things and their revisions.
+
+    `is_ticked` tells people of what the rules would tell nobody; `is_silent` puts nothing down.
+    """
+
+    meeting_id: UUID
+    before: MeetingFacts
+    after: MeetingFacts
+    from_revision: int
+    to_revision: int
+    effect: ChangeEffect
+    asked_again: int = 0
+    message: str = ""
+    is_ticked: bool = False
+    is_silent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """An invitation or a nudge; `person_ids` None means everybody whom it can concern."""
+
+    kind: NoticeKind
+    meeting_id: UUID
+    person_ids: Sequence[UUID] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What a notice is about and whom it reaches."""
+
+    kind: NoticeKind
+    tells: Tells
+
+
+def due_at(kind: NoticeKind, starts_at: datetime | None, now: datetime) -> datetime:
+    """Return the end of the countdown: ten minutes, or one when it is urgent."""
+    is_near = starts_at is not None and starts_at - now < SHORT_BEFORE_START
+    is_urgent = is_near or kind is NoticeKind.CANCELLATION
+    return now + (SHORT_COUNTDOWN if is_urgent else COUNTDOWN)
+
+
+async def put_down_change(
+    connection: "Connection[Any]", actor: Actor, change: Change, now: datetime
+) -> UUID | None:
+    """Put down a notice of a saved change, or merge it into the pending one; None for no notice.
+
+    A pending notice keeps the state of things that people know; when the net effect is nothing it
+    is not needed any more.
+    """
+    kinds = list(notice_statements.CHANGES)
+    pending = await connection.fetchrow(notice_statements.PENDING, change.meeting_id, kinds)
+    if change.is_silent and (pending is None or change.after.state in _OFF):
+        await connection.execute(notice_statements.REPLACE, change.meeting_id, kinds, now)
+        return None
+    if pending is not None:
+        return await _merge(connection, pending, change, now)
+    words = _words(change.effect, is_ticked=change.is_ticked)
+    if words is None:
+        return None
+    return await _put_down(connection, actor, change, words, now)
+
+
+async def put_down_asking(
+    connection: "Connection[Any]", actor: Actor, asking: Asking, due: datetime, now: datetime
+) -> UUID | None:
+    """Put down an invitation or a nudge; one that is pending for the same people leaves by then.
+
+    None when there is nobody whom it concerns.
+    """
+    row = await connection.fetchrow(meeting_statements.FIND, asking.meeting_id)
+    people = None if asking.person_ids is None else list(asking.person_ids)
+    known = await connection.fetch(notice_statements.PENDING, asking.meeting_id, [asking.kind])
+    for pending in known:
+        if pending["person_ids"] == people:
+            await connection.execute(notice_statements.HURRY, pending["id"], due, row["revision"])
+            return pending["id"]  # type: ignore[no-any-return]
+    notice_id = await connection.fetchval(
+        notice_statements.INSERT,
+        *(asking.meeting_id, asking.kind, due, row["revision"], row["revision"]),
+        *(changes.to_json(meeting_statements.facts(row)), people, False, False, "", actor.id, now),
+    )
+    return await _keep_if_anybody(connection, notice_id, asking.kind)
+
+
+async def follow_revision(
+    connection: "Connection[Any]", meeting_id: UUID, revision: int, due: datetime | None
+) -> None:
+    """Let a pending invitation show the newest revision, and leave at another time when given."""
+    await connection.execute(notice_statements.FOLLOW, meeting_id, revision, due)
+
+
+async def replace_pending(
+    connection: "Connection[Any]", meeting_id: UUID, kinds: Sequence[NoticeKind], now: datetime
+) -> None:
+    """Drop pending notices that something newer takes the place of."""
+    await connection.execute(
+        notice_statements.REPLACE, meeting_id, [kind.value for kind in kinds], now
+    )
+
+
+async def _put_down(
+    connection: "Connection[Any]", actor: Actor, change: Change, words: _Words, now: datetime
+) -> UUID | None:
+    due = due_at(words.kind, _start(change), now)
+    notice_id = await connection.fetchval(
+        notice_statements.INSERT,
+        *(change.meeting_id, words.kind, due, change.from_revision, change.to_revision),
+        *(changes.to_json(change.before), None, words.tells is Tells.ALL),
+        *(change.effect.asks_again or change.asked_again > 0, change.message, actor.id, now),
+    )
+    return await _keep_if_anybody(connection, notice_id, words.kind)
+
+
+async def _merge(
+    connection: "Connection[Any]", pending: Record, change: Change, now: datetime
+) -> UUID | None:
+    known = changes.from_json(pending["before"])
+    net = changes.diff(known, change.after)
+    # What waits although the rules would tell nobody was ticked by the office.
+    was_ticked = (
+        pending["kind"] == NoticeKind.CHANGE and changes.diff(known, change.before).notice is None
+    )
+    words = _words(net, is_ticked=change.is_ticked or was_ticked)
+    if words is None:
+        await connection.execute(notice_statements.FINISH, pending["id"], "unneeded", 0, now)
+        return None
+    await connection.execute(
+        notice_statements.MERGE,
+        *(pending["id"], words.kind, due_at(words.kind, _start(change), now), change.to_revision),
+        *(words.tells is Tells.ALL, net.asks_again or change.asked_again > 0, change.message),
+    )
+    if await _is_for_anybody(connection, pending["id"], words.kind):
+        return pending["id"]  # type: ignore[no-any-return]
+    await connection.execute(notice_statements.FINISH, pending["id"], "unneeded", 0, now)
+    return None
+
+
+def _words(effect: ChangeEffect, *, is_ticked: bool) -> _Words | None:
+    """Return what the letters are about, None for none; invitations have their own notice."""
+    if effect.notice is not None and effect.notice is not NoticeKind.INVITATION:
+        return _Words(effect.notice, effect.tells)
+    if is_ticked and effect.fields:
+        return _Words(NoticeKind.CHANGE, Tells.NOT_DECLINED)
+    return None
+
+
+def _start(change: Change) -> datetime | None:
+    """Return the nearer of the starts before and after: who comes too early must know in time."""
+    starts = [each for each in (change.before.starts_at, change.after.starts_at) if each]
+    return min(starts, default=None)
+
+
+async def _keep_if_anybody(
+    connection: "Connection[Any]", notice_id: UUID, kind: NoticeKind
+) -> UUID | None:
+    """Drop a new notice that is for nobody, so that no countdown runs for nothing."""
+    if await _is_for_anybody(connection, notice_id, kind):
+        return notice_id
+    await connection.execute(notice_statements.DROP, notice_id)
+    return None
+
+
+async def _is_for_anybody(connection: "Connection[Any]", notice_id: UUID, kind: NoticeKind) -> bool:
+    found = await connection.fetchrow(notice_statements.RECIPIENTS[kind], notice_id)
+    return found is not None

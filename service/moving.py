@@ -1,0 +1,374 @@
+"""Make one move of a meeting inside a transaction, with all that follows from it.
+
+The row's lock puts editors, presses and replicas in line. Answers are never touched: what they
+were given for stands beside them, and whether they still hold is computed.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Connection, Record
+
+from notifications import outbox
+from service import announcing, auditing, numbering, obstacles, planning, publishing, reminding
+from service.announcing import Asking, Change
+from service.auditing import Actor
+from service.domain import changes, meeting_forms, meetings, reminders
+from service.domain.authority import EVERYTHING, Authority
+from service.domain.changes import ChangeEffect, MeetingFacts
+from service.domain.errors import FieldsError
+from service.domain.meeting_forms import MeetingForm
+from service.domain.meetings import Move
+from service.domain.words import NoticeKind, State
+from service.tables import invitation_statements, meeting_statements
+
+# Letters about a time that is no more; the newest state leaves with the notice.
+_SUPERSEDED = ("invitation", "reminder", "nudge")
+_EVERY_LETTER = (
+    *_SUPERSEDED,
+    "date_confirmed",
+    "change",
+    "postponed",
+    "cancellation",
+    "uncancellation",
+)
+_ASKING = (NoticeKind.INVITATION, NoticeKind.NUDGE)
+_INVITE_WEEKS = """
+SELECT g.invite_weeks_before FROM meeting_group mg JOIN working_group g ON g.id = mg.group_id
+WHERE mg.meeting_id = $1 ORDER BY mg.position, g.id LIMIT 1
+"""
+
+
+class Letters(StrEnum):
+    """Which letters a change gives rise to: the rules', none, at once, or also where none go."""
+
+    BY_RULE = "by_rule"
+    NONE = "none"
+    NOW = "now"
+    TICKED = "ticked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a change is saved: with which right, seen at which revision, told to whom.
+
+    `seen_revision` None skips the check for another editor. `invite_at` puts the invitations off.
+    `message` is said to everybody who is told.
+    """
+
+    authority: Authority = EVERYTHING
+    seen_revision: int | None = None
+    letters: Letters = Letters.BY_RULE
+    invite_at: datetime | None = None
+    message: str = ""
+
+
+BY_RULE = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """Who saves, when, and how."""
+
+    actor: Actor
+    now: datetime
+    options: Options = BY_RULE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What stands after a move; `asked_again` counts answers that no longer hold."""
+
+    meeting_id: UUID
+    state: State
+    revision: int
+    effect: ChangeEffect
+    notice_ids: tuple[UUID, ...] = ()
+    asked_again: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is said of a cancellation."""
+
+    reason: str = ""
+    number_kept: bool = True
+
+
+NO_ENDING = Ending()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """One move on its way: the locked row, what it becomes, and what is said about it."""
+
+    row: Record
+    form: MeetingForm
+    before: MeetingFacts
+    after: MeetingFacts
+    effect: ChangeEffect
+    ending: Ending
+
+    @property
+    def meeting_id(self) -> UUID:
+        return self.row["id"]  # type: ignore[no-any-return]
+
+    @property
+    def is_published_now(self) -> bool:
+        return self.before.state is State.DRAFT
+
+
+async def make_move(
+    connection: "Connection[Any]",
+    meeting_id: UUID,
+    wanted: Move,
+    saving: Saving,
+    *,
+    form: MeetingForm | None = None,
+    ending: Ending = NO_ENDING,
+) -> Saved:
+    """Make one move inside the caller's transaction; `form` None keeps the entries.
+
+    Order of locks: meeting, groups, invitations, seats, feeds.
+    """
+    row = await planning.lock(connection, meeting_id, saving.options.authority)
+    if _was_done_before(row, wanted):
+        return _as_it_stands(row)
+    step = await _prepare(connection, row, wanted, saving, form)
+    if step is None:
+        return _as_it_stands(row)
+    step = replace(step, ending=ending)
+    revision = await _save(connection, step, saving)
+    await _record(connection, step, wanted, saving)
+    notice_ids, asked_again = await _tell(connection, step, revision, saving)
+    await _follow(connection, step, saving.now)
+    return Saved(
+        meeting_id=meeting_id,
+        state=step.after.state,
+        revision=revision,
+        effect=step.effect,
+        notice_ids=notice_ids,
+        asked_again=asked_again,
+    )
+
+
+def _was_done_before(row: Record, wanted: Move) -> bool:
+    """Tell whether this is the second press of one button; changes compare their entries."""
+    again = {
+        Move.PUBLISH_TENTATIVE: State.TENTATIVE,
+        Move.PUBLISH_CONFIRMED: State.CONFIRMED,
+        Move.CONFIRM: State.CONFIRMED,
+        Move.POSTPONE: State.POSTPONED,
+        Move.CANCEL: State.CANCELLED,
+    }
+    return again.get(wanted) == State(row["state"])
+
+
+def _as_it_stands(row: Record) -> Saved:
+    return Saved(
+        meeting_id=row["id"],
+        state=State(row["state"]),
+        revision=row["revision"],
+        effect=ChangeEffect(fields=()),
+    )
+
+
+async def add_invitations(connection: "Connection[Any]", meeting_id: UUID, now: datetime) -> int:
+    """Plan an invitation for each member of the session's groups on its day; return how many new.
+
+    A person who belongs to several of them is asked once. The partner and the function of that day
+    are kept, and follow while the invitation is only planned.
+    """
+    rows = await connection.fetch(invitation_statements.ADD_PLANNED, meeting_id, now)
+    return sum(row["is_new"] for row in rows)
+
+
+async def _prepare(
+    connection: "Connection[Any]",
+    row: Record,
+    wanted: Move,
+    saving: Saving,
+    form: MeetingForm | None,
+) -> _Step | None:
+    """Check everything before anything is written; None when the form changes nothing."""
+    before = meeting_statements.facts(row)
+    state = meetings.move(before.state, wanted)
+    kept = planning.form_of(row)
+    form = kept if form is None else form
+    if state is before.state and replace(form, number=None, status=kept.status) == kept:
+        return None
+    planning.require_fresh(row, saving.options.seen_revision)
+    if state is State.POSTPONED:
+        form = meeting_forms.without_date(form)
+    else:
+        form = await _check(connection, row, replace(form, status=state), saving)
+    after = form.facts(state)
+    effect = changes.diff(before, after)
+    return _Step(row=row, form=form, before=before, after=after, effect=effect, ending=NO_ENDING)
+
+
+async def _check(
+    connection: "Connection[Any]", row: Record, form: MeetingForm, saving: Saving
+) -> MeetingForm:
+    form = await planning.complete_title(connection, form)
+    await planning.require_groups(connection, form, saving.options.authority)
+    if form.status in {State.TENTATIVE, State.CONFIRMED}:
+        form = await _renew_deadline(connection, row, form, saving.now)
+        meeting_forms.check(form)
+    return form
+
+
+async def _renew_deadline(
+    connection: "Connection[Any]", row: Record, form: MeetingForm, now: datetime
+) -> MeetingForm:
+    """Give a moved session a new deadline, unless the office set one itself."""
+    starts = form.starts_local
+    old_start = row["starts_local"] or row["previous_starts_local"]
+    is_untouched = form.answer_by == row["answer_by_local"]
+    is_moved = not changes.same_date(old_start, starts)
+    if starts is None or not is_untouched or not is_moved or row["state"] == State.DRAFT:
+        return form
+    rule = await planning.find_deadline(connection, form.group_ids[0], starts)
+    is_holiday = obstacles.is_holiday(await planning.find_region(connection))
+    deadline = reminders.deadline_after_move(rule, starts, form.zone, now, is_holiday)
+    return replace(form, answer_by=deadline)
+
+
+async def _save(connection: "Connection[Any]", step: _Step, saving: Saving) -> int:
+    """Write the row, number and groups; then, still before seats, who is to be invited."""
+    form, after = step.form, step.after
+    await planning.save_groups(connection, step.meeting_id, form.group_ids)
+    if step.is_published_now:
+        drawn = await numbering.draw_numbers(connection, step.meeting_id, form)
+        title, _ = await numbering.name_meeting(connection, step.meeting_id, form, drawn)
+        form, after = replace(form, title=title), replace(after, title=title)
+    revision = await connection.fetchval(
+        meeting_statements.SAVE,
+        *(step.meeting_id, step.row["revision"], saving.actor.name, saving.now, after.state),
+        *(int(step.effect.bumps_sequence), int(step.effect.bumps_time_rev)),
+        *_fate(step),
+        *planning.values_of(form, after),
+    )
+    if after.state is State.CONFIRMED:
+        await add_invitations(connection, step.meeting_id, saving.now)
+    return int(revision)
+
+
+def _fate(step: _Step) -> tuple[Any, ...]:
+    """Return what is kept of a cancellation, and whether the date becomes the former one."""
+    is_cancelled = step.after.state is State.CANCELLED
+    return (
+        step.ending.reason if is_cancelled else "",
+        step.ending.number_kept,
+        step.before.state if is_cancelled else None,
+        step.after.state is State.POSTPONED and step.before.starts_local is not None,
+    )
+
+
+async def _record(connection: "Connection[Any]", step: _Step, wanted: Move, saving: Saving) -> None:
+    await auditing.record(
+        connection,
+        saving.actor,
+        wanted.value,
+        "meeting",
+        step.meeting_id,
+        fields=[field.name for field in step.effect.fields],
+        letters=saving.options.letters.value,
+    )
+
+
+async def _tell(
+    connection: "Connection[Any]", step: _Step, revision: int, saving: Saving
+) -> tuple[tuple[UUID, ...], int]:
+    """Take back letters that are no longer true, and put down what people are to be told."""
+    planned_again = await _take_back(connection, step, saving.now)
+    asked_again = 0
+    if step.after.state in {State.TENTATIVE, State.CONFIRMED}:
+        asked_again = await connection.fetchval(
+            invitation_statements.COUNT_ASKED_AGAIN, step.meeting_id
+        )
+    told = await announcing.put_down_change(
+        connection,
+        saving.actor,
+        Change(
+            meeting_id=step.meeting_id,
+            before=step.before,
+            after=step.after,
+            from_revision=step.row["revision"],
+            to_revision=revision,
+            effect=step.effect,
+            asked_again=asked_again,
+            message=saving.options.message or step.ending.reason,
+            is_ticked=saving.options.letters is Letters.TICKED or bool(saving.options.message),
+            is_silent=saving.options.letters is Letters.NONE,
+        ),
+        saving.now,
+    )
+    invited = await _invite(connection, step, revision, saving, is_again=planned_again > 0)
+    return tuple(each for each in (told, invited) if each is not None), asked_again
+
+
+async def _take_back(connection: "Connection[Any]", step: _Step, now: datetime) -> int:
+    """Cancel letters that speak of the former state; return whose invitation never left."""
+    is_off = step.after.state in {State.CANCELLED, State.POSTPONED}
+    if step.after.state is not State.CONFIRMED:
+        await announcing.replace_pending(connection, step.meeting_id, _ASKING, now)
+    if step.is_published_now or not (is_off or step.effect.bumps_time_rev):
+        return 0
+    kinds = _EVERY_LETTER if is_off else _SUPERSEDED
+    await outbox.cancel(connection, step.meeting_id, kinds, "superseded")
+    rows = await connection.fetch(invitation_statements.PLAN_AGAIN, step.meeting_id)
+    return len(rows)
+
+
+async def _invite(
+    connection: "Connection[Any]", step: _Step, revision: int, saving: Saving, *, is_again: bool
+) -> UUID | None:
+    if step.after.state is not State.CONFIRMED:
+        return None
+    if step.before.state is State.CONFIRMED and not is_again:
+        due = (
+            await _invitation_due(connection, step, saving) if step.effect.bumps_time_rev else None
+        )
+        await announcing.follow_revision(connection, step.meeting_id, revision, due)
+        return None
+    if saving.options.letters is Letters.NONE:
+        return None
+    due = await _invitation_due(connection, step, saving)
+    asking = Asking(kind=NoticeKind.INVITATION, meeting_id=step.meeting_id)
+    return await announcing.put_down_asking(connection, saving.actor, asking, due, saving.now)
+
+
+async def _invitation_due(connection: "Connection[Any]", step: _Step, saving: Saving) -> datetime:
+    """Return when invitations leave: by the group's rule, and never before the countdown ends."""
+    soonest = announcing.due_at(NoticeKind.INVITATION, step.after.starts_at, saving.now)
+    if saving.options.letters is Letters.NOW or step.after.starts_local is None:
+        return soonest
+    if saving.options.invite_at is not None:
+        return max(soonest, saving.options.invite_at)
+    weeks = await connection.fetchval(_INVITE_WEEKS, step.meeting_id)
+    is_holiday = obstacles.is_holiday(await planning.find_region(connection))
+    by_rule = reminders.invitation_at(
+        step.after.starts_local, step.after.zone, weeks or 0, is_holiday
+    )
+    return max(soonest, by_rule)
+
+
+async def _follow(connection: "Connection[Any]", step: _Step, now: datetime) -> None:
+    """Let reminders, seats and feeds follow, in the order of the locks."""
+    await reminding.plan_slots(connection, step.meeting_id, now)
+    await _count_seats(connection, step)
+    await publishing.touch_feeds(connection, step.meeting_id, now)
+
+
+async def _count_seats(connection: "Connection[Any]", step: _Step) -> None:
+    """Count the seats under their lock, and refuse a new limit that more people have accepted."""
+    await connection.execute(meeting_statements.ENSURE_SEATS, step.meeting_id)
+    await connection.execute(meeting_statements.LOCK_SEATS, step.meeting_id)
+    taken = await connection.fetchval(meeting_statements.COUNT_SEATS, step.meeting_id)
+    capacity = step.after.capacity
+    if capacity is not None and capacity != step.before.capacity and capacity < taken:
+        raise FieldsError({"capacity": ("plan.err_capacity", {"n": taken})})

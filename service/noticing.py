@@ -1,0 +1,213 @@
+"""Tell invited people: one pending notice a meeting, a countdown, then letters as a set.
+
+A saved change puts down a notice in its own transaction. Until the countdown ends the office can
+send it at once or take it back, and a further change merges into it: what counts is the net
+effect since people were told last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Connection, Record
+
+from notifications import outbox
+from service import announcing, auditing, reminding
+from service.announcing import Asking
+from service.auditing import Actor
+from service.database import Database
+from service.domain import authority as rights
+from service.domain.authority import EVERYTHING, Authority
+from service.domain.errors import NotFoundError
+from service.domain.words import NoticeKind, State
+from service.tables import meeting_statements, notice_statements
+
+EXPANSION_SECONDS = 60.0
+_MOST_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Somebody a notice is for; without an address no letter leaves and the office calls."""
+
+    person_id: UUID
+    name: str
+    partner: str
+    has_address: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedNotice:
+    """A pending notice with its countdown and everybody it is for."""
+
+    id: UUID
+    kind: NoticeKind
+    due_at: datetime
+    asks_again: bool
+    message: str
+    recipients: tuple[Recipient, ...]
+
+    @property
+    def letters(self) -> int:
+        """How many letters leave."""
+        return sum(each.has_address for each in self.recipients)
+
+    @property
+    def without_address(self) -> tuple[Recipient, ...]:
+        """Those who have to be told otherwise."""
+        return tuple(each for each in self.recipients if not each.has_address)
+
+
+async def invite(
+    database: Database,
+    actor: Actor,
+    meeting_id: UUID,
+    now: datetime,
+    *,
+    person_ids: Sequence[UUID] | None = None,
+    authority: Authority = EVERYTHING,
+) -> UUID | None:
+    """Invite planned people after the countdown, all or the named; None when nobody is left."""
+    asking = Asking(kind=NoticeKind.INVITATION, meeting_id=meeting_id, person_ids=person_ids)
+    return await _ask(database, actor, asking, now, authority)
+
+
+async def remind(
+    database: Database,
+    actor: Actor,
+    meeting_id: UUID,
+    now: datetime,
+    *,
+    person_ids: Sequence[UUID] | None = None,
+    authority: Authority = EVERYTHING,
+) -> UUID | None:
+    """Remind invited people without an answer after the countdown; None when nobody is left."""
+    asking = Asking(kind=NoticeKind.NUDGE, meeting_id=meeting_id, person_ids=person_ids)
+    return await _ask(database, actor, asking, now, authority)
+
+
+async def send_now(
+    database: Database,
+    actor: Actor,
+    notice_id: UUID,
+    now: datetime,
+    *,
+    authority: Authority = EVERYTHING,
+) -> int | None:
+    """End the countdown and return how many letters were posted, None if it was over already."""
+    async with database.unit_of_work(statement_seconds=EXPANSION_SECONDS) as unit:
+        notice = await _lock_pending(unit.connection, notice_id, authority)
+        if notice is None:
+            return None
+        await auditing.record(
+            unit.connection, actor, "sent_now", "notice", notice_id, kind=notice["kind"]
+        )
+        return await _expand(unit.connection, notice, now)
+
+
+async def withdraw(
+    database: Database,
+    actor: Actor,
+    notice_id: UUID,
+    now: datetime,
+    *,
+    authority: Authority = EVERYTHING,
+) -> bool:
+    """Take a notice back before its letters exist; the change itself stays. False if too late."""
+    async with database.unit_of_work() as unit:
+        notice = await _lock_pending(unit.connection, notice_id, authority)
+        if notice is None:
+            return False
+        await unit.connection.execute(notice_statements.FINISH, notice_id, "withdrawn", None, now)
+        await auditing.record(
+            unit.connection, actor, "withdrew", "notice", notice_id, kind=notice["kind"]
+        )
+        return True
+
+
+async def queue_due(database: Database, now: datetime) -> int:
+    """Turn due notices into letters, one transaction each, and return how many letters are new.
+
+    Any number of replicas may do so any number of times: a notice is claimed by one of them.
+    """
+    letters = 0
+    for _ in range(_MOST_AT_ONCE):
+        async with database.unit_of_work(statement_seconds=EXPANSION_SECONDS) as unit:
+            notice = await unit.connection.fetchrow(notice_statements.CLAIM_DUE, now)
+            if notice is None:
+                break
+            letters += await _expand(unit.connection, notice, now)
+    return letters
+
+
+async def list_pending(connection: "Connection[Any]", meeting_id: UUID) -> list[PlannedNotice]:
+    """Return the meeting's pending notices with everybody they are for, oldest first."""
+    rows = await connection.fetch(
+        "SELECT * FROM notice WHERE meeting_id = $1 AND state = 'pending' ORDER BY created_at, id",
+        meeting_id,
+    )
+    return [await _describe(connection, row) for row in rows]
+
+
+async def find_pending(database: Database, meeting_id: UUID) -> list[PlannedNotice]:
+    """Return the meeting's pending notices, for the office's page."""
+    async with database.reading() as connection:
+        return await list_pending(connection, meeting_id)
+
+
+async def _expand(connection: "Connection[Any]", notice: Record, now: datetime) -> int:
+    """Post the letters of a notice whose meeting is locked, and note who has been told."""
+    kind = NoticeKind(notice["kind"])
+    count = await outbox.post_selected(
+        connection, notice_statements.EXPAND[kind], notice["id"], now
+    )
+    if kind is NoticeKind.INVITATION:
+        await connection.execute(notice_statements.MARK_INVITED, notice["id"], now)
+        await connection.execute(notice_statements.MARK_MEETING_INVITED, notice["meeting_id"], now)
+        await reminding.plan_slots(connection, notice["meeting_id"], now)
+    elif kind.value in notice_statements.CHANGES:
+        await connection.execute(notice_statements.MARK_TOLD, notice["id"])
+    await connection.execute(notice_statements.FINISH, notice["id"], "sent", count, now)
+    return count
+
+
+async def _ask(
+    database: Database, actor: Actor, asking: Asking, now: datetime, authority: Authority
+) -> UUID | None:
+    """Put down an invitation or a nudge by hand; a second press finds the first one's notice."""
+    async with database.unit_of_work() as unit:
+        connection = unit.connection
+        row = await connection.fetchrow(meeting_statements.LOCK, asking.meeting_id)
+        if row is None:
+            raise NotFoundError
+        rights.require_change(authority, row["group_ids"])
+        if row["state"] != State.CONFIRMED:
+            return None
+        due = announcing.due_at(asking.kind, row["starts_at"], now)
+        await auditing.record(connection, actor, f"asked_{asking.kind}", "meeting", row["id"])
+        return await announcing.put_down_asking(connection, actor, asking, due, now)
+
+
+async def _lock_pending(
+    connection: "Connection[Any]", notice_id: UUID, authority: Authority
+) -> Record | None:
+    meeting = await connection.fetchrow(notice_statements.LOCK_MEETING, notice_id)
+    if meeting is None:
+        raise NotFoundError
+    rights.require_change(authority, meeting["group_ids"])
+    return await connection.fetchrow(notice_statements.LOCK_PENDING, notice_id)
+
+
+async def _describe(connection: "Connection[Any]", row: Record) -> PlannedNotice:
+    kind = NoticeKind(row["kind"])
+    people = await connection.fetch(notice_statements.RECIPIENTS[kind], row["id"])
+    return PlannedNotice(
+        id=row["id"],
+        kind=kind,
+        due_at=row["due_at"],
+        asks_again=row["asks_again"],
+        message=row["message"],
+        recipients=tuple(Recipient(**person) for person in people),
+    )

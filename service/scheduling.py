@@ -1,0 +1,171 @@
+"""Publish, confirm, move, postpone, cancel: one transaction each, and all that follows with it."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from service import auditing, moving, planning, publishing
+from service.auditing import CLOCK, Actor
+from service.database import Database
+from service.domain import meetings
+from service.domain.errors import FieldsError
+from service.domain.meeting_forms import MeetingForm
+from service.domain.meetings import Move
+from service.domain.words import State
+from service.moving import BY_RULE, Letters, Options, Saved, Saving, add_invitations
+from service.tables import meeting_statements
+
+__all__ = [
+    "BY_RULE",
+    "Letters",
+    "Options",
+    "Saved",
+    "add_invitations",
+    "cancel",
+    "change",
+    "confirm",
+    "hold_finished",
+    "postpone",
+    "publish",
+    "reschedule",
+    "uncancel",
+]
+
+HELD_AFTER_END = timedelta(hours=1)
+REASON_LENGTH = 2000
+
+
+async def publish(
+    database: Database,
+    actor: Actor,
+    meeting_id: UUID,
+    form: MeetingForm,
+    now: datetime,
+    *,
+    options: Options = BY_RULE,
+) -> Saved:
+    """Publish a draft as the form's status says; draw its number, plan its invitations.
+
+    A second press finds it published and changes nothing. Raises `FieldsError`, `StaleFormError`,
+    `IllegalMoveError`, `NotFoundError`.
+    """
+    is_firm = form.status is State.CONFIRMED
+    wanted = Move.PUBLISH_CONFIRMED if is_firm else Move.PUBLISH_TENTATIVE
+    saving = Saving(actor, now, options)
+    async with database.unit_of_work() as unit:
+        return await moving.make_move(unit.connection, meeting_id, wanted, saving, form=form)
+
+
+async def confirm(
+    database: Database,
+    actor: Actor,
+    meeting_id: UUID,
+    form: MeetingForm | None,
+    now: datetime,
+    *,
+    options: Options = BY_RULE,
+) -> Saved:
+    """Say that a tentative date stands, with a changed form or, by None, as it is."""
+    saving = Saving(actor, now, options)
+    async with database.unit_of_work() as unit:
+        return await moving.make_move(unit.connection, meeting_id, Move.CONFIRM, saving, form=form)
+
+
+async def change(
+    database: Database,
+    actor: Actor,
+    meeting_id: UUID,
+    form: MeetingForm,
+    now: datetime,
+    *,
+    options: Options = BY_RULE,
+) -> Saved:
+    """Save a changed form of a published session; what it does is the rules' table."""
+    saving = Saving(actor, now, options)
+    async with database.unit_of_work() as unit:
+        return await moving.make_move(unit.connection, meeting_id, Move.CHANGE, saving, form=form)
+
+
+async def postpone(
+    database: Database,
+    actor: Actor,
+    meeting_id: UUID,
+    now: datetime,
+    *,
+    options: Options = BY_RULE,
+) -> Saved:
+    """Take the date away: "verschoben, neuer Termin folgt"; number, UID and page stay."""
+    saving = Saving(actor, now, options)
+    async with database.unit_of_work() as unit:
+        return await moving.make_move(unit.connection, meeting_id, Move.POSTPONE, saving)
+
+
+async def reschedule(
+    database: Database,
+    actor: Actor,
+    meeting_id: UUID,
+    form: MeetingForm,
+    now: datetime,
+    *,
+    options: Options = BY_RULE,
+) -> Saved:
+    """Give a postponed session a new date, firm or not as the form's status says."""
+    is_firm = form.status is State.CONFIRMED
+    wanted = Move.RESCHEDULE_CONFIRMED if is_firm else Move.RESCHEDULE_TENTATIVE
+    saving = Saving(actor, now, options)
+    async with database.unit_of_work() as unit:
+        return await moving.make_move(unit.connection, meeting_id, wanted, saving, form=form)
+
+
+async def cancel(
+    database: Database,
+    actor: Actor,
+    meeting_id: UUID,
+    reason: str,
+    now: datetime,
+    *,
+    number_kept: bool = True,
+    options: Options = BY_RULE,
+) -> Saved:
+    """Cancel with a reason that everybody reads; what was not yet told is not told at all.
+
+    `number_kept` is the office's word: the number stays with this session, or the session is
+    made up for. Nothing renumbers either way.
+    """
+    if len(reason) > REASON_LENGTH:
+        raise FieldsError({"reason": ("plan.err_long", {"n": REASON_LENGTH})})
+    ending = moving.Ending(reason=reason, number_kept=number_kept)
+    saving = Saving(actor, now, options)
+    async with database.unit_of_work() as unit:
+        return await moving.make_move(
+            unit.connection, meeting_id, Move.CANCEL, saving, ending=ending
+        )
+
+
+async def uncancel(
+    database: Database,
+    actor: Actor,
+    meeting_id: UUID,
+    form: MeetingForm | None,
+    now: datetime,
+    *,
+    options: Options = BY_RULE,
+) -> Saved:
+    """Take a cancellation back to where the session stood; its answers hold again as frozen."""
+    saving = Saving(actor, now, options)
+    async with database.unit_of_work() as unit:
+        row = await planning.lock(unit.connection, meeting_id, options.authority)
+        stood = row["cancelled_from"]
+        wanted = meetings.uncancel_to(State(stood) if stood else None)
+        return await moving.make_move(unit.connection, meeting_id, wanted, saving, form=form)
+
+
+async def hold_finished(database: Database, now: datetime) -> int:
+    """Note one hour after the end that confirmed sessions took place; return how many."""
+    async with database.unit_of_work() as unit:
+        rows = await unit.connection.fetch(
+            meeting_statements.HOLD_FINISHED, now, now - HELD_AFTER_END
+        )
+        for row in rows:
+            await auditing.record(unit.connection, CLOCK, "held", "meeting", row["id"])
+            await publishing.touch_feeds(unit.connection, row["id"], now)
+        return len(rows)
