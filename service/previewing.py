@@ -1,0 +1,102 @@
+"""Show letters and calendar entries before anything leaves, with sample words for the slots."""
+
+import re
+from dataclasses import dataclass
+
+from calendars import invitation
+from service import composing, describing, phrasing
+from service.domain.words import Mode, NoticeKind
+from service.furnishing import InstanceData
+from service.pages.catalogue import LOCALES, texts
+from service.rehearsing import Rehearsal
+from service.services import Services
+
+_SLOT = re.compile("⟦([a-z_]+)⟧")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLetter:
+    """One letter as its reader will see it, in one language."""
+
+    kind: str
+    locale: str
+    subject: str
+    text: str
+
+
+def show_letters(
+    services: Services, instance: InstanceData, rehearsal: Rehearsal
+) -> list[ShownLetter]:
+    """Return the letter of each notice that would wait, in both languages."""
+    clerk = composing.Clerk(services)
+    kinds = dict.fromkeys(notice.kind for notice in rehearsal.notices)
+    return [
+        _show(clerk, services, instance, rehearsal, kind, locale)
+        for kind in kinds
+        for locale in LOCALES
+    ]
+
+
+def show_entry(services: Services, instance: InstanceData, rehearsal: Rehearsal) -> str | None:
+    """Return the calendar entry as its file writes it, None where the date is too rough."""
+    voice = describing.voice_of(
+        services.settings, "de", instance.office_name or None, instance.phone or None
+    )
+    entry = describing.public_entry(rehearsal.meeting, voice)
+    return None if entry is None else invitation.render_download(entry).decode()
+
+
+def effect_on_calendars(rehearsal: Rehearsal) -> str:
+    """Name what calendars will do, as the end of a text id."""
+    before, after, effect = rehearsal.before, rehearsal.after, rehearsal.saved.effect
+    if after.state in {"cancelled", "postponed"}:
+        return "gone"
+    if after.precision in {"week", "month"}:
+        return "rough"
+    if before.state in {"draft", "cancelled", "postponed"}:
+        return "new_tentative" if after.state == "tentative" else "new"
+    if effect.bumps_time_rev:
+        return "moves"
+    return "updated" if effect.bumps_sequence else "text"
+
+
+def _show(  # noqa: PLR0917 - one letter of one kind in one language
+    clerk: composing.Clerk,
+    services: Services,
+    instance: InstanceData,
+    rehearsal: Rehearsal,
+    kind: NoticeKind,
+    locale: str,
+) -> ShownLetter:
+    notice = next(each for each in rehearsal.notices if each.kind is kind)
+    draft = clerk.draft_of(
+        phrasing.Occasion(
+            kind=kind.value,
+            locale=locale,
+            public_url=services.settings.public_url,
+            meeting=rehearsal.meeting,
+            now_facts=rehearsal.after,
+            instance=instance,
+            stance=_stance(rehearsal, kind),
+            holds=not notice.asks_again,
+            before=rehearsal.before,
+            message=notice.message,
+        )
+    )
+    return ShownLetter(
+        kind.value, locale, draft.subject, _fill(draft.text, locale, services.settings.public_url)
+    )
+
+
+def _stance(rehearsal: Rehearsal, kind: NoticeKind) -> str:
+    """Show changes as somebody reads them who had accepted."""
+    if kind in {NoticeKind.INVITATION, NoticeKind.NUDGE}:
+        return ""
+    return "online" if rehearsal.before.mode is Mode.ONLINE else "in_person"
+
+
+def _fill(text: str, locale: str, public_url: str) -> str:
+    t = texts(locale).t
+    words = {"name": t("preview.sample_name"), "partner": t("preview.sample_partner")}
+    link = f"{public_url}/a/{t('preview.sample_link')}"
+    return _SLOT.sub(lambda slot: words.get(slot[1], link), text)
