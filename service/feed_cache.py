@@ -59,15 +59,16 @@ class FeedCopy:
     until: datetime | None = None
 
 
-Headers = tuple[tuple[bytes, bytes], ...]
+Message = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The headers of both answers to a request, ready to be sent."""
+    """The messages of every answer to a request, ready to be sent; nobody may change them."""
 
-    full: Headers
-    unchanged: Headers
+    full: Message
+    unchanged: Message
+    body: Message
     tag: bytes
 
 
@@ -83,9 +84,9 @@ class Entry:
     fetched_by: str | None = None
 
     @property
-    def is_plain(self) -> bool:
-        """Tell whether the copy may be served without a further look."""
-        return not self.is_stale and not self.suspect_until
+    def is_doubtful(self) -> bool:
+        """Tell whether the copy needs a further look before it is served."""
+        return self.is_stale or self.suspect_until > 0
 
 
 Result = TypeVar("Result")
@@ -209,9 +210,9 @@ class FeedCache:
         try:
             await self.check()
             self._is_cut_off = False
-        except Exception:  # noqa: BLE001 - whatever keeps the database away, copies are served
+        except Exception as error:  # noqa: BLE001 - whatever keeps the database away, copies serve
             if not self._is_cut_off:
-                _log.warning("feeds.check_failed", exc_info=True)
+                _log.warning("feeds.check_failed", kind=type(error).__name__)
             self._is_cut_off = True
         finally:
             self._checking = None
@@ -219,8 +220,8 @@ class FeedCache:
     async def _renewed(self, address: str, entry: Entry) -> Entry | None:
         try:
             return await asyncio.wait_for(self._loaded(address), PATIENCE_SECONDS)
-        except Exception:  # noqa: BLE001 - the last good copy is better than any error
-            _log.warning("feeds.stale_copy_served", exc_info=True)
+        except Exception as error:  # noqa: BLE001 - the last good copy is better than any error
+            _log.warning("feeds.stale_copy_served", kind=type(error).__name__)
             entry.retry_at = time.monotonic() + POLL_SECONDS
             return entry
 

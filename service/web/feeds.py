@@ -5,7 +5,7 @@ is kept: several programs switch a calendar off for good when they meet one. It 
 compresses nothing (Outlook) and writes nothing.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -16,7 +16,7 @@ import structlog
 from calendars import feed
 from service import feeding, furnishing
 from service.domain.errors import NotReadyError
-from service.feed_cache import Answers, Entry, FeedCache, FeedCopy, Headers
+from service.feed_cache import Answers, Entry, FeedCache, FeedCopy, Message
 from service.feeding import Kitchen
 from service.services import Services
 
@@ -45,6 +45,9 @@ _FAMILIES = (
     (b"vdirsyncer", "vdirsyncer"),
     (b"mozilla", "Browser"),
 )
+
+Headers = tuple[tuple[bytes, bytes], ...]
+_NO_BODY: Message = {"type": "http.response.body", "body": b"", "more_body": False}
 
 _log = structlog.get_logger(__name__)
 
@@ -85,14 +88,16 @@ class FeedApplication:
         path = scope["path"]
         cache = self.cache
         entry = cache.entries.get(path)
-        if entry is None or not cache.is_watching or entry.is_stale or entry.suspect_until:
+        if entry is None or entry.is_doubtful or not cache.is_watching:
             entry = await self._find(send, method, path)
             if entry is None:
                 return
         else:
             cache.was_used = True
             cache.entries.move_to_end(path)
-        await _send_entry(send, method, scope["headers"], entry)
+        start, body = _choose(method, scope["headers"], entry)
+        await send(start)
+        await send(body)
 
     async def _find(self, send: Send, method: str, path: str) -> Entry | None:
         """Look the address up; answer here where there is nothing to show."""
@@ -135,7 +140,7 @@ class FeedApplication:
             (b"content-length", str(len(copy.body)).encode()),
             *unchanged,
         )
-        return Answers(full, unchanged, tag)
+        return Answers(_start(copy.status, full), _start(304, unchanged), _body(copy.body), tag)
 
     async def _say(
         self, send: Send, method: str, status: int, text: bytes, *more: tuple[bytes, bytes]
@@ -145,13 +150,14 @@ class FeedApplication:
         await self._answer(send, status, headers, b"" if method == "HEAD" else text)
 
     async def _answer(self, send: Send, status: int, headers: Headers, body: bytes) -> None:
-        await _send(send, status, (*headers, *self._safety), body)
+        await send(_start(status, (*headers, *self._safety)))
+        await send(_body(body))
 
 
-async def _send_entry(
-    send: Send, method: str, headers: Iterable[tuple[bytes, bytes]], entry: Entry
-) -> None:
-    answers, copy = entry.answers, entry.copy
+def _choose(
+    method: str, headers: Sequence[tuple[bytes, bytes]], entry: Entry
+) -> tuple[Message, Message]:
+    """Return the two messages that answer a GET or HEAD with these headers."""
     if_none_match = if_modified_since = None
     for name, value in headers:
         if name == b"if-none-match":
@@ -160,12 +166,12 @@ async def _send_entry(
             if_modified_since = value
     if entry.fetched_by is None:
         entry.fetched_by = client_family(headers)
+    answers, copy = entry.answers, entry.copy
     if copy.status == 200 and (  # noqa: PLR2004
         if_none_match == answers.tag or _is_unchanged(copy, if_none_match, if_modified_since)
     ):
-        await _send(send, 304, answers.unchanged, b"")
-    else:
-        await _send(send, copy.status, answers.full, b"" if method == "HEAD" else copy.body)
+        return answers.unchanged, _NO_BODY
+    return answers.full, _NO_BODY if method == "HEAD" else answers.body
 
 
 def _is_unchanged(
@@ -181,10 +187,12 @@ def _is_unchanged(
     )
 
 
-async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
-    # Both messages are fresh: whoever stands between may add to them.
-    await send({"type": "http.response.start", "status": status, "headers": list(headers)})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+def _start(status: int, headers: Headers) -> Message:
+    return {"type": "http.response.start", "status": status, "headers": list(headers)}
+
+
+def _body(body: bytes) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": False}
 
 
 def client_family(headers: Iterable[tuple[bytes, bytes]]) -> str:
