@@ -27,6 +27,7 @@ class Group(Generic[Item]):
         self._identify = identify
         self._patience = patience
         self._waiting: list[tuple[Item, asyncio.Future[bool]]] = []
+        self._in_flight: list[tuple[Item, asyncio.Future[bool]]] = []
         self._worker: asyncio.Task[None] | None = None
 
     def submit(self, item: Item) -> asyncio.Future[bool]:
@@ -37,6 +38,12 @@ class Group(Generic[Item]):
             self._worker = asyncio.create_task(self._work())
         return future
 
+    async def make_room(self, limit: int) -> None:
+        """Wait while more items than the limit are not written yet."""
+        while len(self._waiting) + len(self._in_flight) > limit:
+            last = (self._in_flight or self._waiting)[-1][1]
+            await asyncio.wait([last])
+
     async def flush(self) -> None:
         """Wait until everything that was submitted is written or given up."""
         while self._worker is not None and not self._worker.done():
@@ -44,8 +51,9 @@ class Group(Generic[Item]):
 
     async def _work(self) -> None:
         while self._waiting:
-            batch, self._waiting = self._waiting, []
-            await self._settle(batch)
+            self._in_flight, self._waiting = self._waiting, []
+            await self._settle(self._in_flight)
+            self._in_flight = []
 
     async def _settle(self, batch: list[tuple[Item, asyncio.Future[bool]]]) -> None:
         done: set[UUID] = set()

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from notifications import backoff, leases
+from notifications import backoff, crashing, leases
 from notifications.backoff import Outcome, Phase
 from notifications.clerk import Go
 from notifications.grouping import Group
@@ -147,6 +147,10 @@ class Endings:
             self._blamed.append((job.to_addr, status, outcome.certain))
         return outcome
 
+    async def make_room(self, limit: int) -> None:
+        """Wait while more ends than the limit are not written: they would all become unclear."""
+        await self._group.make_room(limit)
+
     async def flush(self) -> None:
         """Wait until all ends are written, and put refused addresses on record."""
         await self._group.flush()
@@ -155,4 +159,6 @@ class Endings:
             await leases.blame_address(self._database, address, status, certain=certain)
 
     async def _write(self, endings: Sequence[Ending]) -> set[UUID]:
-        return await leases.finish(self._database, endings, self._worker)
+        done = await leases.finish(self._database, endings, self._worker)
+        crashing.pass_point("after_end")
+        return done

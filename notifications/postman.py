@@ -43,6 +43,8 @@ MARK_VALID_SECONDS = 90.0
 """A process that slept longer between mark and DATA no longer knows who else acted."""
 
 MARK_PATIENCE_SECONDS = 5.0
+UNWRITTEN_PER_LINK = 4
+"""Ends that may wait for the database; as many letters become unclear if this process dies."""
 
 _log = structlog.get_logger(__name__)
 
@@ -247,6 +249,7 @@ class Postman:
             if self._stopping:
                 self._release([ahead])
                 break
+            await self._endings.make_room(UNWRITTEN_PER_LINK * len(self._links))
             job = ahead or self._take(stock)
         return sent, None
 

@@ -9,7 +9,7 @@ from typing import Literal
 import aiosmtplib
 from aiosmtplib.errors import SMTPException, SMTPResponseException
 
-from notifications import crashing
+from notifications import crashing, headers
 from notifications.backoff import Phase, Reply
 
 Mode = Literal["tls", "starttls", "plain"]
@@ -89,8 +89,10 @@ class Link:
     async def address(self, sender: str, recipient: str) -> None:
         """Get as far as RCPT (nothing can have been delivered yet), or raise `SmtpError`.
 
-        A connection that was idle may have been closed by the server: it is tried anew once.
+        Both addresses are checked again, whoever has done so before: ValueError. A connection
+        that was idle may have been closed by the server: it is opened anew once.
         """
+        sender, recipient = headers.check_address(sender), headers.check_address(recipient)
         reused = await self._ensure_open()
         try:
             await self._envelope(sender, recipient)
@@ -209,11 +211,11 @@ class Link:
         phase = Phase.MAIL
         try:
             self._dirty = True
-            await client.mail(sender, timeout=self._settings.command_seconds)
+            await self._command(client, phase, b"MAIL", b"FROM:<%b>" % sender.encode("ascii"))
             phase = Phase.RCPT
-            await client.rcpt(recipient, timeout=self._settings.command_seconds)
-        except (SMTPException, OSError) as error:
-            failed = _as_smtp_error(phase, error)
+            await self._command(client, phase, b"RCPT", b"TO:<%b>" % recipient.encode("ascii"))
+        except (SmtpError, SMTPException, OSError) as error:
+            failed = error if isinstance(error, SmtpError) else _as_smtp_error(phase, error)
             # After a clean refusal the connection goes on; after anything else replies may be
             # mispaired.
             if not _is_clean(failed):
@@ -222,6 +224,12 @@ class Link:
         except BaseException:
             self.close()
             raise
+
+    async def _command(self, client: aiosmtplib.SMTP, phase: Phase, *words: bytes) -> None:
+        """Send a command whose addresses were checked; the library would parse them once more."""
+        reply = await client.execute_command(*words, timeout=self._settings.command_seconds)
+        if reply.code not in _ACCEPTED:
+            raise SmtpError(phase, _refusal(reply.code, reply.message))
 
     async def _content(self, client: aiosmtplib.SMTP, raw: bytes) -> None:
         try:

@@ -89,6 +89,8 @@ class Server:
         raw = b""
         while (line := await reader.readline()) not in {b".\r\n", b""}:
             raw += line.removeprefix(b".") if line.startswith(b"..") else line
+        if not line:
+            return False
         answer = self.script(".", session)
         if answer is None or answer[0] not in "45":
             # Whatever the client hears, the mail is taken: the ambiguous case.

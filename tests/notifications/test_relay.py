@@ -196,3 +196,16 @@ async def test_a_cancelled_transfer_closes_the_connection() -> None:
         await asyncio.gather(task, return_exceptions=True)
 
         assert not link.is_open
+
+
+@pytest.mark.parametrize(
+    "address", ["a@x.example> SIZE=1", "a@exa mple.org", "a@x,b@y", "a@x\r\nQUIT"]
+)
+async def test_an_odd_address_is_refused_before_anything_is_said(address: str) -> None:
+    async with smtp_servers.running() as server:
+        link = Link(server.relay())
+        for sender, recipient in (("a@example.org", address), (address, "b@example.org")):
+            with pytest.raises(ValueError, match="plain mail address"):
+                await link.address(sender, recipient)
+
+    assert server.lines == []
