@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 import structlog
 from litestar import Request
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, SerializationException
 from litestar.response import Response
 
 from service import furnishing
@@ -91,7 +91,7 @@ def answer_http_error(request: AnyRequest, error: HTTPException) -> Response[byt
     status = error.status_code
     if status >= 500:  # noqa: PLR2004
         return answer_failure(request, error)
-    allowed = {key: value for key, value in (error.headers or {}).items() if key == "Allow"}
+    allowed = {key: value for key, value in (error.headers or {}).items() if key.lower() == "allow"}
     return _answer(request, status, _PAGE_OF_STATUS.get(status, "bad_request"), allowed)
 
 
@@ -138,7 +138,7 @@ HANDLERS: Mapping[int | type[Exception], Any] = {
     HTTPException: answer_http_error,
     RecursionError: answer_bad_input,
     UnicodeError: answer_bad_input,
-    msgspec.DecodeError: answer_bad_input,
+    SerializationException: answer_bad_input,
     ForeignFormError: answer_foreign_form,
     FormExpiredError: answer_expired_form,
     SignInNeededError: answer_anonymous,

@@ -10,10 +10,10 @@ from datetime import date, time
 from typing import Any
 from uuid import UUID
 
-from email_validator import EmailNotValidError, validate_email
 from litestar import Request
 from litestar.datastructures import UploadFile
 
+from service import addressing
 from service.domain.errors import FieldsError
 from service.domain.texts import clean_line, clean_text
 from service.pages.catalogue import texts
@@ -178,10 +178,10 @@ def _parse_choice(each: Field, value: str) -> str:
 
 
 def _parse_email(_: Field, value: str) -> str:
-    try:
-        return validate_email(value, check_deliverability=False, test_environment=True).normalized
-    except EmailNotValidError:
-        raise _OddError("err.email") from None
+    found = addressing.read_address(value)
+    if found is None:
+        raise _OddError("err.email")
+    return found
 
 
 def _parse_url(_: Field, value: str) -> str:

@@ -31,8 +31,9 @@ REQUEST_SECONDS = 30.0
 # No route takes more; a larger announced body is refused before it is read.
 LARGEST_BODY = 2_500_000
 LONGEST_PATH = 1000
-# Controls, and what stands where bytes were no UTF-8: no address of ours has them.
-_ODD_PATH = re.compile("[\x00-\x1f\x7f-\x9f\ufffd\ud800-\udfff]")
+# Controls, what stands where bytes were no UTF-8, and slashes that the router would forgive: no
+# address of ours has them.
+_ODD_PATH = re.compile("[\x00-\x1f\x7f-\x9f\ufffd\ud800-\udfff]|//")
 
 _log = structlog.get_logger(__name__)
 

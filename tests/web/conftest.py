@@ -1,6 +1,8 @@
 """A client that speaks to the whole application, as a browser would, and people signed in to it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import io
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -141,3 +143,13 @@ def over_https(services: Services) -> Services:
     """Return the same services under a public https address."""
     settings = replace(services.settings, public_url="https://termine.example.org")
     return replace(services, settings=settings)
+
+
+@pytest.fixture
+def capture_lines() -> Iterator[Callable[[], str]]:
+    """Give everything that was logged since the test began."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    stream = io.StringIO()
+    configure_logs("debug", stream=stream)
+    yield stream.getvalue
+    configure_logs("warning")
