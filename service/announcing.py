@@ -16,7 +16,7 @@ from service.auditing import Actor
 from service.domain import changes
 from service.domain.changes import ChangeEffect, MeetingFacts, Tells
 from service.domain.words import NoticeKind, State
-from service.tables import meeting_statements, notice_statements
+from service.tables import facts, meeting_statements, notice_statements
 
 COUNTDOWN = timedelta(minutes=10)
 SHORT_COUNTDOWN = timedelta(seconds=60)
@@ -105,7 +105,7 @@ async def put_down_asking(
     notice_id = await connection.fetchval(
         notice_statements.INSERT,
         *(asking.meeting_id, asking.kind, due, row["revision"], row["revision"]),
-        *(changes.to_json(meeting_statements.facts(row)), people, False, False, "", actor.id, now),
+        *(changes.to_json(facts.read(row)), people, False, False, "", actor.id, now),
     )
     return await _keep_if_anybody(connection, notice_id, asking.kind)
 

@@ -23,7 +23,7 @@ from service.domain.errors import FieldsError
 from service.domain.meeting_forms import MeetingForm
 from service.domain.meetings import Move
 from service.domain.words import NoticeKind, State
-from service.tables import invitation_statements, meeting_statements
+from service.tables import facts, invitation_statements, meeting_statements
 
 # Letters about a time that is no more; the newest state leaves with the notice.
 _SUPERSEDED = ("invitation", "reminder", "nudge")
@@ -35,6 +35,7 @@ _EVERY_LETTER = (
     "cancellation",
     "uncancellation",
 )
+_DATED = frozenset({State.TENTATIVE, State.CONFIRMED})
 _ASKING = (NoticeKind.INVITATION, NoticeKind.NUDGE)
 _INVITE_WEEKS = """
 SELECT g.invite_weeks_before FROM meeting_group mg JOIN working_group g ON g.id = mg.group_id
@@ -136,6 +137,9 @@ async def make_move(
     """
     row = await planning.lock(connection, meeting_id, saving.options.authority)
     if _was_done_before(row, wanted):
+        if form is not None and _is_another(row, form):
+            # Somebody else pressed first, with other entries: nothing typed may get lost.
+            planning.require_fresh(row, saving.options.seen_revision)
         return _as_it_stands(row)
     step = await _prepare(connection, row, wanted, saving, form)
     if step is None:
@@ -167,6 +171,12 @@ def _was_done_before(row: Record, wanted: Move) -> bool:
     return again.get(wanted) == State(row["state"])
 
 
+def _is_another(row: Record, form: MeetingForm) -> bool:
+    """Tell whether the form differs from what is kept; publishing itself writes the number."""
+    kept = planning.form_of(row)
+    return replace(form, number=None, title=kept.title, status=kept.status) != kept
+
+
 def _as_it_stands(row: Record) -> Saved:
     return Saved(
         meeting_id=row["id"],
@@ -180,8 +190,9 @@ async def add_invitations(connection: "Connection[Any]", meeting_id: UUID, now: 
     """Plan an invitation for each member of the session's groups on its day; return how many new.
 
     A person who belongs to several of them is asked once. The partner and the function of that day
-    are kept, and follow while the invitation is only planned.
+    are kept, and follow while the invitation is only planned; who left before the day is dropped.
     """
+    await connection.execute(invitation_statements.DROP_PLANNED, meeting_id, now)
     rows = await connection.fetch(invitation_statements.ADD_PLANNED, meeting_id, now)
     return sum(row["is_new"] for row in rows)
 
@@ -194,30 +205,30 @@ async def _prepare(
     form: MeetingForm | None,
 ) -> _Step | None:
     """Check everything before anything is written; None when the form changes nothing."""
-    before = meeting_statements.facts(row)
+    before = facts.read(row)
     state = meetings.move(before.state, wanted)
     kept = planning.form_of(row)
     form = kept if form is None else form
     if state is before.state and replace(form, number=None, status=kept.status) == kept:
         return None
     planning.require_fresh(row, saving.options.seen_revision)
-    if state is State.POSTPONED:
+    if state in _DATED:
+        form = await _renew_deadline(connection, row, replace(form, status=state), saving.now)
+    elif state is State.POSTPONED:
         form = meeting_forms.without_date(form)
-    else:
-        form = await _check(connection, row, replace(form, status=state), saving)
+    if form is not kept:
+        form = await _check(connection, form, state, saving)
     after = form.facts(state)
     effect = changes.diff(before, after)
     return _Step(row=row, form=form, before=before, after=after, effect=effect, ending=NO_ENDING)
 
 
 async def _check(
-    connection: "Connection[Any]", row: Record, form: MeetingForm, saving: Saving
+    connection: "Connection[Any]", form: MeetingForm, state: State, saving: Saving
 ) -> MeetingForm:
     form = await planning.complete_title(connection, form)
     await planning.require_groups(connection, form, saving.options.authority)
-    if form.status in {State.TENTATIVE, State.CONFIRMED}:
-        form = await _renew_deadline(connection, row, form, saving.now)
-        meeting_forms.check(form)
+    meeting_forms.check(form, is_draft=state not in _DATED)
     return form
 
 
@@ -286,7 +297,7 @@ async def _tell(
     """Take back letters that are no longer true, and put down what people are to be told."""
     planned_again = await _take_back(connection, step, saving.now)
     asked_again = 0
-    if step.after.state in {State.TENTATIVE, State.CONFIRMED}:
+    if step.after.state in _DATED:
         asked_again = await connection.fetchval(
             invitation_statements.COUNT_ASKED_AGAIN, step.meeting_id
         )
@@ -361,7 +372,11 @@ async def _follow(connection: "Connection[Any]", step: _Step, now: datetime) -> 
     """Let reminders, seats and feeds follow, in the order of the locks."""
     await reminding.plan_slots(connection, step.meeting_id, now)
     await _count_seats(connection, step)
-    await publishing.touch_feeds(connection, step.meeting_id, now)
+    if set(step.row["group_ids"]) <= set(step.form.group_ids):
+        await publishing.touch_feeds(connection, step.meeting_id, now)
+    else:
+        # A group that does not meet any more has to lose the entry, too.
+        await publishing.touch_all_feeds(connection, now)
 
 
 async def _count_seats(connection: "Connection[Any]", step: _Step) -> None:

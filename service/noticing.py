@@ -14,7 +14,7 @@ from uuid import UUID
 from asyncpg import Connection, Record
 
 from notifications import outbox
-from service import announcing, auditing, reminding
+from service import announcing, auditing, moving, reminding
 from service.announcing import Asking
 from service.auditing import Actor
 from service.database import Database
@@ -160,6 +160,9 @@ async def find_pending(database: Database, meeting_id: UUID) -> list[PlannedNoti
 async def _expand(connection: "Connection[Any]", notice: Record, now: datetime) -> int:
     """Post the letters of a notice whose meeting is locked, and note who has been told."""
     kind = NoticeKind(notice["kind"])
+    if kind is NoticeKind.INVITATION and notice["person_ids"] is None:
+        # Weeks may have passed: who has joined since is asked, who has left is not.
+        await moving.add_invitations(connection, notice["meeting_id"], now)
     count = await outbox.post_selected(
         connection, notice_statements.EXPAND[kind], notice["id"], now
     )

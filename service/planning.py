@@ -18,7 +18,7 @@ from service.domain.errors import FieldsError, IllegalMoveError, NotFoundError, 
 from service.domain.meeting_forms import MeetingForm
 from service.domain.words import Mode, Precision, State
 from service.obstacles import Region
-from service.tables import meeting_statements
+from service.tables import facts, meeting_statements
 
 _GROUP = """
 SELECT g.id, g.name, g.title_pattern, g.next_number, g.answer_working_days_before,
@@ -193,26 +193,26 @@ async def find_region(connection: "Connection[Any]") -> Region:
 
 def form_of(row: Record) -> MeetingForm:
     """Return the form that would save the row as it stands."""
-    facts = meeting_statements.facts(row)
-    starts, ends = facts.starts_local, facts.ends_local
-    is_exact = facts.precision is Precision.TIME
+    stands = facts.read(row)
+    starts, ends = stands.starts_local, stands.ends_local
+    is_exact = stands.precision is Precision.TIME
     copied = (*_PLACE, "mode", "capacity", "description", "agenda", "visibility")
     return MeetingForm(
         group_ids=tuple(row["group_ids"]),
-        title=facts.title,
-        status=State.CONFIRMED if facts.state is State.CONFIRMED else State.TENTATIVE,
+        title=stands.title,
+        status=State.CONFIRMED if stands.state is State.CONFIRMED else State.TENTATIVE,
         is_numbered=row["is_numbered"],
-        precision=facts.precision,
+        precision=stands.precision,
         start_on=None if starts is None else starts.date(),
         start_time=_time_of(starts) if is_exact else None,
-        end_on=_last_day(facts),
+        end_on=_last_day(stands),
         end_time=_time_of(ends) if is_exact else None,
-        zone=facts.zone,
-        answer_by=facts.answer_by_local,
+        zone=stands.zone,
+        answer_by=stands.answer_by_local,
         chair=row["chair"],
         organiser=row["organiser"],
         outward_url=row["outward_url"],
-        **{name: getattr(facts, name) for name in copied},
+        **{name: getattr(stands, name) for name in copied},
     )
 
 
@@ -220,14 +220,14 @@ def _time_of(local: datetime | None) -> time | None:
     return None if local is None else local.time()
 
 
-def _last_day(facts: MeetingFacts) -> date | None:
+def _last_day(stands: MeetingFacts) -> date | None:
     """Return the day of the end when it is not the day of the start."""
-    if facts.starts_local is None or facts.ends_local is None:
+    if stands.starts_local is None or stands.ends_local is None:
         return None
     # A rough date ends at midnight after its last day.
-    rest = timedelta(0) if facts.precision is Precision.TIME else timedelta(days=1)
-    last = (facts.ends_local - rest).date()
-    return None if last == facts.starts_local.date() else last
+    rest = timedelta(0) if stands.precision is Precision.TIME else timedelta(days=1)
+    last = (stands.ends_local - rest).date()
+    return None if last == stands.starts_local.date() else last
 
 
 def _like_the_last(form: MeetingForm, group: Record) -> MeetingForm:
@@ -237,10 +237,10 @@ def _like_the_last(form: MeetingForm, group: Record) -> MeetingForm:
     return replace(form, mode=Mode(group["mode"]), **copied)
 
 
-def values_of(form: MeetingForm, facts: MeetingFacts) -> tuple[Any, ...]:
+def values_of(form: MeetingForm, values: MeetingFacts) -> tuple[Any, ...]:
     """Return the values of the form's columns as the statements take them."""
     return meeting_statements.form_values(
-        facts,
+        values,
         is_numbered=form.is_numbered,
         chair=form.chair,
         organiser=form.organiser,

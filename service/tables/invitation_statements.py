@@ -42,6 +42,20 @@ ON CONFLICT (meeting_id, person_id) DO UPDATE
 RETURNING (xmax = 0) AS is_new
 """
 
+# Whoever left all of its groups before the day is not asked any more; guests, who never belonged to
+# one of them, stay.
+DROP_PLANNED = """
+DELETE FROM invitation i USING meeting m
+WHERE m.id = $1 AND i.meeting_id = m.id AND i.state = 'planned' AND i.answer IS NULL
+    AND EXISTS (SELECT FROM membership s JOIN meeting_group mg USING (group_id)
+        WHERE mg.meeting_id = m.id AND s.person_id = i.person_id)
+    AND NOT EXISTS (SELECT FROM membership s JOIN meeting_group mg USING (group_id)
+        WHERE mg.meeting_id = m.id AND s.person_id = i.person_id
+            AND s.from_on <= coalesce(m.starts_local::date, $2::timestamptz::date)
+            AND (s.to_on IS NULL
+                OR s.to_on >= coalesce(m.starts_local::date, $2::timestamptz::date)))
+"""
+
 # Whose invitation was taken back before it left was never told of the meeting.
 PLAN_AGAIN = """
 UPDATE invitation i SET state = 'planned', invited_at = NULL, told_rev = 0

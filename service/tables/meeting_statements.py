@@ -2,10 +2,7 @@
 
 from typing import Any, Final
 
-from asyncpg import Record
-
 from service.domain.changes import MeetingFacts
-from service.domain.words import Mode, Precision, State, Visibility
 
 _FORM_COLUMNS: Final = (
     "title",
@@ -132,31 +129,6 @@ UPDATE meeting_seats SET taken = (
 WHERE meeting_id = $1
 RETURNING taken
 """
-
-
-def facts(row: Record) -> MeetingFacts:
-    """Return what the rules see of a row of `meeting`."""
-    return MeetingFacts(
-        state=State(row["state"]),
-        title=row["title"],
-        precision=Precision(row["date_precision"]),
-        starts_local=row["starts_local"],
-        ends_local=row["ends_local"],
-        zone=row["time_zone"],
-        mode=Mode(row["mode"]),
-        place_name=row["place_name"],
-        room=row["room"],
-        street=row["street"],
-        town=row["town"],
-        place_access=row["place_access"],
-        online_url=row["online_url"],
-        dial_in=row["dial_in"],
-        capacity=row["capacity"],
-        answer_by_local=row["answer_by_local"],
-        visibility=Visibility(row["visibility"]),
-        description=row["description"],
-        agenda=row["agenda"],
-    )
 
 
 def form_values(values: MeetingFacts, **others: Any) -> tuple[Any, ...]:

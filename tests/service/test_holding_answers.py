@@ -8,7 +8,7 @@ from service.database import Database
 from service.domain import replies
 from service.domain.replies import GivenFor
 from service.domain.words import Answer, Mode
-from service.tables import meeting_statements
+from service.tables import facts
 from service.tables.invitation_statements import HOLDS
 from tests.builders import START, a_meeting, a_person, an_invitation
 
@@ -28,13 +28,13 @@ async def test_python_and_sql_agree_on_which_answers_hold(database: Database) ->
     for mode in Mode:
         meeting = await a_meeting(database, mode=mode)
         invitation = await an_invitation(database, meeting, person, answer="in_person")
-        facts = meeting_statements.facts(meeting)  # type: ignore[arg-type]
+        rules = facts.read(meeting)
         combinations = itertools.product(Answer, STARTS, Mode, TOWNS)
         for answer, starts, given_mode, town in combinations:
             await database.fetch(_SET, invitation["id"], answer, starts, given_mode, town)
             in_sql = await database.fetchval(_COMPARE, invitation["id"])
             given = GivenFor(starts_local=starts, mode=given_mode, town=town, answer=answer)
-            if in_sql is not replies.still_holds(given, facts):
+            if in_sql is not replies.still_holds(given, rules):
                 disagreements.append((mode, answer, starts, given_mode, town, in_sql))
 
     assert disagreements == []

@@ -15,7 +15,9 @@ from tests.builders import (
     NOW,
     START,
     Row,
+    a_group,
     a_meeting,
+    a_membership,
     a_notice,
     a_person,
     an_invitation,
@@ -330,3 +332,20 @@ async def test_anonymised_people_get_no_letter(database: Database) -> None:
     await a_notice(database, meeting)
 
     assert await noticing.queue_due(database, NOW) == 0
+
+
+async def test_who_joined_is_invited_and_who_left_before_the_day_is_not(database: Database) -> None:
+    group = await a_group(database)
+    meeting = await a_meeting(database, of=group)
+    stays = await a_person(database, member_of=group)
+    left, guest = await a_person(database), await a_person(database)
+    await a_membership(database, left, group, to_on=date(2027, 1, 31))
+    for person in (stays, left, guest):
+        await an_invitation(database, meeting, person, state="planned")
+    await noticing.invite(database, OFFICE, meeting["id"], NOW)
+    joined = await a_person(database, member_of=group)
+    await noticing.queue_due(database, LATER)
+
+    assert await told(database) == sorted(
+        ("invitation", each["id"]) for each in (stays, guest, joined)
+    )

@@ -677,3 +677,57 @@ async def test_a_session_over_midnight_is_published(database: Database) -> None:
     saved = await scheduling.publish(database, OFFICE, meeting_id, form, NOW)
 
     assert saved.state is State.CONFIRMED
+
+
+async def test_who_publishes_second_with_other_entries_is_told_who_was_first(
+    database: Database,
+) -> None:
+    group = await a_group(database)
+    meeting_id, form = await a_draft(database, group)
+    seen = Options(seen_revision=1)
+    await scheduling.publish(database, SOMEBODY, meeting_id, form, NOW, options=seen)
+    other = replace(form, room="Saal 9")
+
+    with pytest.raises(StaleFormError) as stale:
+        await scheduling.publish(database, OFFICE, meeting_id, other, NOW, options=seen)
+    assert stale.value.values["by"] == "Herr Kollege"
+
+
+async def test_a_group_that_does_not_meet_any_more_loses_the_entry(database: Database) -> None:
+    group = await a_group(database, heading="other", title_pattern="{title}", next_number=None)
+    other = await a_group(database)
+    feed = await insert(database, "feed", kind="group", group_id=group["id"])
+    meeting = await a_meeting(database, of=group, number=None)
+    form = await moved(database, meeting, group_ids=(other["id"],))
+    await scheduling.change(database, OFFICE, meeting["id"], form, NOW)
+
+    assert (await read(database, "feed", feed["id"]))["revision"] == feed["revision"] + 1
+
+
+async def test_every_feed_of_the_session_follows_in_the_same_transaction(
+    database: Database,
+) -> None:
+    group = await a_group(database)
+    member = await a_person(database, member_of=group)
+    meeting = await a_meeting(database, of=group)
+    await an_invitation(database, meeting, member)
+    for columns in (
+        {"kind": "public"},
+        {"kind": "group", "group_id": group["id"]},
+        {"kind": "personal", "person_id": member["id"]},
+    ):
+        await insert(database, "feed", **columns)
+    form = await moved(database, meeting, room="Saal 2")
+    await scheduling.change(database, OFFICE, meeting["id"], form, NOW)
+    rows = await database.fetch("SELECT revision FROM feed")
+
+    assert [row["revision"] for row in rows] == [2, 2, 2]
+
+
+async def test_a_held_session_can_still_get_its_title_corrected(database: Database) -> None:
+    meeting = await a_meeting(database, state="held")
+    await an_invitation(database, meeting, answer="in_person")
+    form = await moved(database, meeting, title="16. AG Klima")
+    saved = await scheduling.change(database, OFFICE, meeting["id"], form, NOW)
+
+    assert (saved.state, saved.notice_ids) == (State.HELD, ())
