@@ -24,10 +24,10 @@ _BERLIN = ZoneInfo("Europe/Berlin")
 _SHOWN = f"{SELECT} FROM meeting WHERE meeting.state <> 'draft' AND meeting.visibility = 'public'"
 # $1 is now, $2 the same as German wall time; nothing that still goes on began 100 days ago.
 _COMING = """
-AND (meeting.starts_at > $1 - interval '100 days'
+AND (meeting.starts_at > $1::timestamptz - interval '100 days'
         AND coalesce(meeting.ends_at, meeting.starts_at + interval '1 hour') > $1
     OR meeting.starts_at IS NULL
-        AND (meeting.state = 'postponed' OR meeting.previous_starts_local > $2))
+        AND (meeting.state = 'postponed' OR meeting.previous_starts_local > $2::timestamp))
 """
 _FILTERS = """
 AND ($3::text[] = '{}' OR EXISTS (
