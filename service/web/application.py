@@ -3,7 +3,6 @@
 import pkgutil
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from litestar import Litestar, Request, Router
@@ -13,7 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from service import web
 from service.services import Services
-from service.web import errors, policy
+from service.web import errors, feeds, policy
 from service.web.guard import guard
 from service.web.outermost import Outermost
 from service.web.visitors import VISITOR, Visitor
@@ -25,7 +24,7 @@ FORM_BYTES = 64 * 1024
 def create_app(services: Services) -> Outermost:
     """Return the ASGI application; refuse to start with a route that declares no policy."""
     router = create_router(services, collect_routes())
-    return Outermost(router, _find_feeds(services), services)
+    return Outermost(router, feeds.feed_application(services), services)
 
 
 def collect_routes() -> list[HTTPRouteHandler]:
@@ -33,16 +32,6 @@ def collect_routes() -> list[HTTPRouteHandler]:
     names = sorted(module.name for module in pkgutil.iter_modules(web.__path__))
     modules = (import_module(f"service.web.{name}") for name in names)
     return [handler for module in modules for handler in getattr(module, "ROUTES", ())]
-
-
-def _find_feeds(services: Services) -> Any:
-    if find_spec("service.web.feeds") is None:
-        return _no_feeds
-    return import_module("service.web.feeds").feed_application(services)
-
-
-async def _no_feeds(_scope: Any, _receive: Any, _send: Any) -> None:
-    raise NotImplementedError
 
 
 def create_router(services: Services, routes: Sequence[HTTPRouteHandler]) -> Litestar:

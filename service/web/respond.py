@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 from litestar.response import Response
 
@@ -11,7 +12,9 @@ from service.web.visitors import Visitor
 
 _HTML = "text/html; charset=utf-8"
 # No second slash, no backslash, nothing that browsers drop before they read an address.
-_LOCAL = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*", re.ASCII)
+_LOCAL = re.compile(r"/(?!/)[!-\[\]-~]*")
+# Letters of our own texts in a query are written as headers can carry them.
+_KEPT = "/?&=#%:@!$'()*+,;~\\ \t\r\n"
 
 
 def page(
@@ -27,7 +30,8 @@ def page(
 
 def see_other(visitor: Visitor, path: str) -> Response[bytes]:
     """Redirect after a POST to one of our own paths (without language), never to another site."""
-    target = localised(path if is_local(path) else "/", visitor.locale)
+    ours = quote(path, safe=_KEPT)
+    target = localised(ours if is_local(ours) else "/", visitor.locale)
     return Response(b"", status_code=303, headers={"location": target, "content-type": _HTML})
 
 

@@ -19,6 +19,10 @@ from service.web.policy import Policy
 from tests.web.conftest import PUBLIC_URL, SignIn, open_client, over_https
 
 PAGE = {"policy": Policy.PUBLIC}
+PUNYCODE = (
+    b'--b\r\nContent-Disposition: form-data; name="a"\r\n'
+    b"Content-Type: text/plain; charset=punycode\r\n\r\n\xff\r\n--b--\r\n"
+)
 MARKUP = "<img src=x onerror=alert(1)>"
 
 
@@ -246,8 +250,7 @@ async def test_odd_addresses_are_answered_and_never_a_failure(
         ("/form", b"--b\r\n\r\nx", "multipart/form-data; boundary=b"),
         (
             "/form",
-            b'--b\r\nContent-Disposition: form-data; name="a"\r\n'
-            b"Content-Type: text/plain; charset=punycode\r\n\r\n\xff\r\n--b--\r\n",
+            PUNYCODE,
             "multipart/form-data; boundary=b",
         ),
         (
@@ -264,7 +267,7 @@ async def test_odd_bodies_are_answered_and_never_a_failure(
     services: Services, ready: None, path: str, body: bytes, content_type: str
 ) -> None:
     async with client_of(services) as client:
-        headers = {"content-type": content_type.encode("latin-1")}
+        headers = [(b"content-type", content_type.encode("latin-1"))]
         answer = await client.post(path, content=body, headers=headers)
 
     assert answer.status_code < 500

@@ -1,0 +1,53 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from service import looking_after
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def job(*, start: float, ok: float | None = None, error: float | None = None) -> Any:
+    def ago(minutes: float | None) -> datetime | None:
+        return None if minutes is None else NOW - timedelta(minutes=minutes)
+
+    return {
+        "job": "queue",
+        "last_start_at": ago(start),
+        "last_ok_at": ago(ok),
+        "last_error_at": ago(error),
+    }
+
+
+@pytest.mark.parametrize(
+    ("jobs", "holds", "detail"),
+    [
+        ([], False, "none has ended well yet"),
+        ([job(start=0.2, ok=0.1)], True, "running"),
+        ([job(start=6, ok=5.1)], False, "none has ended for five minutes"),
+        ([job(start=0.2, ok=1, error=0.1)], False, "failing: queue"),
+        ([job(start=0.2, ok=0.1, error=1)], True, "running"),
+        ([job(start=0.1, ok=0.1), job(start=16, ok=17)], False, "failing: queue"),
+        ([job(start=0.1, ok=0.1), job(start=600, ok=599)], True, "running"),
+        ([job(start=0.1, ok=0.1), job(start=1)], True, "running"),
+    ],
+)
+def test_ticks_are_judged_by_their_last_runs(jobs: list[Any], holds: bool, detail: str) -> None:
+    found = looking_after.judge_ticks(jobs, NOW)
+
+    assert (holds, detail) == (found.holds, found.detail)
+
+
+@pytest.mark.parametrize(
+    ("age", "holds"),
+    [(None, True), (timedelta(minutes=14), True), (timedelta(minutes=15), False)],
+)
+def test_a_letter_may_wait_a_quarter_of_an_hour(age: timedelta | None, holds: bool) -> None:
+    assert holds == looking_after.judge_letters(age).holds
+
+
+def test_pending_migrations_are_a_failure() -> None:
+    found = looking_after.judge_migrations(["service_0002"])
+
+    assert (found.holds, found.detail) == (False, "1 pending")
