@@ -1,58 +1,63 @@
 """The clerk that the postman asks whether a letter still holds, for whom, and in which words."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from calendars import invitation
-from calendars.entry import Organiser
 from notifications.clerk import Go, Stop
 from notifications.letters import Draft
-from service import describing, furnishing, judging, phrasing, tokens, wording
+from service import describing, furnishing, judging, phrasing, plain_letters, tokens, wording
 from service.database import Database
-from service.describing import Voice
 from service.domain import changes
+from service.domain.changes import MeetingFacts
 from service.domain.errors import NotFoundError
+from service.domain.words import State
 from service.furnishing import InstanceData
+from service.occasions import Occasion
 from service.pages import dates
 from service.pages.catalogue import texts
 from service.pages.rendering import localised
 from service.services import Services
 from service.tables import facts, letter_statements, shown_meetings
 from service.tokens import Purpose
-from service.wording import Block, Words, paragraph
+from service.wording import Words
 
 # Kinds whose calendar file the reader's program should take in.
 _WITH_CALENDAR = frozenset(
     {
         "invitation",
         "date_confirmed",
-        "confirmed",
         "change",
         "cancellation",
         "postponed",
         "uncancellation",
         "receipt",
-        "reminder",
     }
+)
+# Kinds that speak of the recipient's own answer; the others are the same for everybody.
+_WITH_STANCE = frozenset(
+    {"date_confirmed", "nudge", "reminder", "change", "uncancellation", "receipt"}
 )
 _MEETING = f"{shown_meetings.SELECT}, meeting.capacity FROM meeting WHERE meeting.id = $1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """What letters with the same wording have in common."""
+    """What letters with the same wording have in common; equal keys promise equal drafts."""
 
     kind: str
     locale: str
+    instance: InstanceData
     meeting_id: UUID | None = None
     revision: int = 0
+    group_names: tuple[str, ...] = ()
     notice_id: UUID | None = None
     is_first: bool = False
     stance: str = ""
     holds: bool = False
-    cause: str = ""
+    has_deputy: bool = False
 
 
 class Clerk:
@@ -65,200 +70,178 @@ class Clerk:
     async def look_up(self, ids: Sequence[UUID]) -> Mapping[UUID, Go | Stop]:
         """Answer for a claimed batch with one query."""
         rows = await self._database.fetch(letter_statements.LOOK_UP, list(ids))
-        is_ready = await furnishing.is_ready(self._database)
-        return {row["id"]: await self._judge(row, is_ready=is_ready) for row in rows}
+        office = await furnishing.look(self._database)
+        return {
+            row["id"]: await self._judge(row, office.instance, is_ready=office.is_ready)
+            for row in rows
+        }
 
-    async def _judge(self, row: Mapping[str, Any], *, is_ready: bool) -> Go | Stop:
+    async def compose(self, prototype_key: Hashable) -> Draft:
+        """Write what all recipients with this key have in common."""
+        if not isinstance(prototype_key, Key):
+            raise TypeError(prototype_key)
+        key = prototype_key
+        if key.meeting_id is None:
+            public_url = self._services.settings.public_url
+            words = plain_letters.phrase(key.kind, key.locale, key.instance, public_url)
+            return self._draft(words, key.instance)
+        return self.draft_of(await self._occasion(key, key.meeting_id))
+
+    async def preview(
+        self,
+        kind: str,
+        locale: str,
+        meeting_id: UUID,
+        *,
+        before: MeetingFacts | None = None,
+        message: str = "",
+    ) -> Draft:
+        """Write a letter before anybody gets it, as most recipients will see it.
+
+        `before` is what people were told last, for a change. Slots stay open.
+        """
+        instance = (await furnishing.look(self._database)).instance
+        key = Key(kind=kind, locale=locale, instance=instance, meeting_id=meeting_id)
+        occasion = await self._occasion(key, meeting_id)
+        return self.draft_of(replace(occasion, before=before, message=message))
+
+    def draft_of(self, occasion: Occasion) -> Draft:
+        """Write the letter of an occasion that is known as a whole."""
+        calendar = self._calendar(occasion)
+        words = phrasing.phrase(replace(occasion, has_calendar=calendar is not None))
+        return replace(
+            self._draft(words, occasion.instance),
+            calendar=calendar,
+            references=f"<meeting-{occasion.meeting.uid}@{self._services.settings.mail_domain}>",
+        )
+
+    async def _judge(
+        self, row: Mapping[str, Any], instance: InstanceData, *, is_ready: bool
+    ) -> Go | Stop:
+        stop = self._stop(row, is_ready=is_ready)
+        if stop is not None:
+            return stop
+        if row["kind"] == "sign_in":
+            return self._sign_in(row, instance)
+        if row["kind"] == "hint_received":
+            return self._hint(row, instance)
+        if row["kind"] == "lost_links":
+            return await self._lost_links(row, instance)
+        return self._about_meeting(row, instance)
+
+    def _stop(self, row: Mapping[str, Any], *, is_ready: bool) -> Stop | None:
         reason = judging.judge(row, self._services.clock())
         if reason is not None:
             return Stop(reason)
         if row["kind"] != "sign_in" and not is_ready:
             return Stop("not_ready", "held")
-        if judging.is_held_back(row):
-            return Stop("undeliverable", "held")
-        return await self._address(row)
+        return Stop("undeliverable", "held") if judging.is_held_back(row) else None
 
-    async def _address(self, row: Mapping[str, Any]) -> Go:
-        if row["kind"] == "sign_in":
-            return self._sign_in(row)
-        if row["kind"] == "hint_received":
-            return await self._hint(row)
-        if row["kind"] == "lost_links":
-            return await self._lost_links(row)
-        values = {"name": row["person_name"], "partner": row["organisation_name"] or " "}
-        values |= self._links(row["handle"], row["epoch"], row["locale"])
-        stance = _stance(row)
+    def _about_meeting(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
+        name, partner = row["person_name"], row["organisation_name"]
+        values = {
+            "name": name,
+            "addressee": f"{name}, {partner}" if partner else name,
+            "deputy": row["deputy_name"],
+            **self._links(row["handle"], row["epoch"], row["locale"]),
+        }
         key = Key(
             kind=row["kind"],
             locale=row["locale"],
+            instance=instance,
             meeting_id=row["subject_id"],
             revision=row["meeting_revision"],
+            group_names=tuple(row["group_names"]),
             notice_id=row["notice_id"],
             is_first=row["first_letter_on"] is None,
-            stance=stance,
-            holds=bool(row["holds"]),
         )
-        return Go(row["person_email"], row["person_name"], values, key)
+        if key.kind in _WITH_STANCE:
+            stance, has_deputy = row["answer"] or "", bool(row["deputy_name"])
+            key = replace(key, stance=stance, holds=bool(row["holds"]), has_deputy=has_deputy)
+        return Go(row["person_email"], name, values, key)
 
     def _links(self, handle: UUID, epoch: int, locale: str) -> dict[str, str]:
         token = tokens.derive(self._services.keys, Purpose.ANSWER, handle, epoch)
-        path = localised(f"/a/{token}", locale)
-        address = f"{self._services.settings.public_url}{path}"
+        address = f"{self._services.settings.public_url}{localised(f'/a/{token}', locale)}"
         links = {
             f"link_{answer}": f"{address}?w={word}" for answer, word in phrasing.CHOICES.items()
         }
         return links | {"link_answer": address}
 
-    def _sign_in(self, row: Mapping[str, Any]) -> Go:
+    def _sign_in(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
         keys, token_id = self._services.keys, row["token_id"]
         path = f"/anmelden/l/{tokens.one_time_secret(keys, token_id)}"
         address = f"{self._services.settings.public_url}{localised(path, row['locale'])}"
         values = {"link_sign_in": address, "code": tokens.one_time_code(keys, token_id)}
-        key = Key(kind="sign_in", locale=row["locale"])
+        key = Key(kind="sign_in", locale=row["locale"], instance=instance)
         return Go(row["account_email"], row["account_name"], values, key, frozenset({"code"}))
 
-    async def _hint(self, row: Mapping[str, Any]) -> Go:
-        instance = (await furnishing.look(self._database)).instance
-        cause = row["cause"]
-        values = {
-            name: str(cause.get(name) or " ") for name in ("page", "problem", "email", "need")
-        }
-        key = Key(kind="hint_received", locale=row["locale"])
+    def _hint(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
+        values = {"lines": plain_letters.hint_lines(row["cause"], row["locale"])}
+        key = Key(kind="hint_received", locale=row["locale"], instance=instance)
         address = instance.email or self._services.settings.mail_from
-        return Go(address, instance.office_name, values, key)
+        # The cause holds the words already; a second copy would only have to be purged too.
+        return Go(address, instance.office_name, values, key, frozenset({"lines"}))
 
-    async def _lost_links(self, row: Mapping[str, Any]) -> Go:
+    async def _lost_links(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
         """Mail all open links of everybody who shares the address, each under its name."""
         found = await self._database.fetch(letter_statements.OPEN_LINKS, row["recipient_id"])
         locale = row["locale"]
-        lines = []
-        for link in found:
-            day = (
-                ""
-                if link["starts_local"] is None
-                else dates.format_short_date(link["starts_local"].date(), locale)
-            )
-            address = self._links(link["handle"], link["epoch"], locale)["link_answer"]
-            lines.append(f"{link['full_name']}: {link['title']} {day}".strip() + f"\n{address}")
+        lines = [self._open_link(link, locale) for link in found]
         none = texts(locale).t("letter.lost_links.none")
         values = {"name": row["person_name"], "lines": "\n\n".join(lines) or none}
-        key = Key(kind="lost_links", locale=locale)
-        return Go(
-            row["person_email"], row["person_name"], values, key, secrets=frozenset({"lines"})
-        )
+        key = Key(kind="lost_links", locale=locale, instance=instance)
+        return Go(row["person_email"], row["person_name"], values, key, frozenset({"lines"}))
 
-    async def compose(self, prototype_key: Hashable) -> Draft:
-        """Write what all recipients with this key have in common."""
-        assert isinstance(prototype_key, Key)  # noqa: S101 - the clerk made it itself
-        instance = (await furnishing.look(self._database)).instance
-        if prototype_key.meeting_id is None:
-            words = _plain_words(prototype_key, instance, self._services.settings.public_url)
-            return self._draft(words, instance)
-        return await self._compose_meeting(prototype_key, prototype_key.meeting_id, instance)
+    def _open_link(self, link: Mapping[str, Any], locale: str) -> str:
+        starts = link["starts_local"]
+        day = f", {dates.format_short_date(starts.date(), locale)}" if starts else ""
+        address = self._links(link["handle"], link["epoch"], locale)["link_answer"]
+        return f"{link['full_name']}: {link['title']}{day}\n{address}"
 
-    async def _compose_meeting(self, key: Key, meeting_id: UUID, instance: InstanceData) -> Draft:
+    async def _occasion(self, key: Key, meeting_id: UUID) -> Occasion:
         row = await self._database.fetchrow(_MEETING, meeting_id)
         if row is None:
             raise NotFoundError
         notice = None
         if key.notice_id is not None:
             notice = await self._database.fetchrow(letter_statements.NOTICE, key.notice_id)
-        occasion = phrasing.Occasion(
+        return Occasion(
             kind=key.kind,
             locale=key.locale,
             public_url=self._services.settings.public_url,
             meeting=shown_meetings.from_row(row),
             now_facts=facts.read(row),
-            instance=instance,
+            instance=key.instance,
             is_first=key.is_first,
             stance=key.stance,
             holds=key.holds,
+            has_deputy=key.has_deputy,
             before=changes.from_json(notice["before"]) if notice and notice["before"] else None,
             message=notice["message"] if notice else "",
         )
-        return self.draft_of(occasion)
 
-    def draft_of(self, occasion: phrasing.Occasion) -> Draft:
-        """Write the letter of an occasion; the preview of the office shows the same."""
-        calendar = None
-        if occasion.kind in _WITH_CALENDAR:
-            entry = describing.invited_entry(occasion.meeting, self._voice(occasion))
-            calendar = None if entry is None else invitation.render_download(entry)
-        return self._draft(phrasing.phrase(occasion), occasion.instance, calendar, occasion)
+    def _calendar(self, occasion: Occasion) -> bytes | None:
+        """Write the entry as a file; None where the letter's date is not one for a calendar."""
+        if occasion.kind not in _WITH_CALENDAR or _stays_away(occasion):
+            return None
+        if occasion.kind == "uncancellation" and occasion.now_facts.state is State.POSTPONED:
+            return None
+        settings, data = self._services.settings, occasion.instance
+        voice = describing.voice_of(settings, occasion.locale, data.office_name, data.phone)
+        entry = describing.invited_entry(occasion.meeting, voice)
+        return None if entry is None else invitation.render_download(entry)
 
-    def _voice(self, occasion: phrasing.Occasion) -> Voice:
-        data, settings = occasion.instance, self._services.settings
-        contact = ", ".join(part for part in (data.office_name, data.phone) if part)
-        organiser = Organiser(data.office_name or settings.mail_from_name, settings.mail_from)
-        return Voice(occasion.locale, settings.public_url, organiser, contact)
-
-    def _draft(
-        self,
-        words: Words,
-        instance: InstanceData,
-        calendar: bytes | None = None,
-        occasion: phrasing.Occasion | None = None,
-    ) -> Draft:
-        settings = self._services.settings
-        root = f"<meeting-{occasion.meeting.uid}@{settings.mail_domain}>" if occasion else None
+    def _draft(self, words: Words, instance: InstanceData) -> Draft:
         return Draft(
             subject=words.subject,
             text=wording.write_text(words),
             html=wording.write_html(words),
-            calendar=calendar,
             reply_to=instance.email or None,
-            references=root,
         )
 
 
-def _stance(row: Mapping[str, Any]) -> str:
-    return row["answer"] or ""
-
-
-def _plain_words(key: Key, instance: InstanceData, public_url: str) -> Words:
-    """Write the letters that are about no meeting."""
-    t = texts(key.locale).t
-    title = t(f"letter.{key.kind}.title", instance=instance.name)
-    footer = [
-        paragraph(t(f"letter.{key.kind}.why", instance=instance.name)),
-        Block(
-            "links",
-            rows=[
-                (t("frame.imprint"), f"{public_url}{localised('/impressum', key.locale)}"),
-                (t("frame.privacy"), f"{public_url}{localised('/datenschutz', key.locale)}"),
-            ],
-        ),
-    ]
-    return Words(title, title, key.locale, _PLAIN[key.kind](t), footer)
-
-
-def _sign_in_blocks(t: Any) -> list[Block]:
-    return [
-        paragraph(t("letter.sign_in.lead")),
-        Block("links", rows=[(t("letter.sign_in.link"), "⟦link_sign_in⟧")]),
-        Block("lines", f"{t('letter.sign_in.code')}\n⟦code⟧"),
-        paragraph(t("letter.sign_in.not_you")),
-    ]
-
-
-def _lost_links_blocks(t: Any) -> list[Block]:
-    return [
-        Block("lines", f"{t('letter.for')}\n⟦name⟧"),
-        paragraph(t("letter.lost_links.lead")),
-        Block("lines", "⟦lines⟧"),
-    ]
-
-
-def _hint_blocks(t: Any) -> list[Block]:
-    names = ("page", "problem", "email", "need")
-    return [
-        paragraph(t("letter.hint_received.lead")),
-        *(Block("lines", f"{t(f'letter.hint_received.{name}')}\n⟦{name}⟧") for name in names),
-    ]
-
-
-_PLAIN = {
-    "sign_in": _sign_in_blocks,
-    "lost_links": _lost_links_blocks,
-    "hint_received": _hint_blocks,
-}
+def _stays_away(occasion: Occasion) -> bool:
+    """Tell whether the date has no place in these people's own calendars."""
+    away = {"declined", "represented"} if occasion.kind == "receipt" else {"declined"}
+    return occasion.stance in away

@@ -11,10 +11,9 @@ from service.domain.words import State
 
 # A reminder that arrives while people are sitting down helps nobody.
 LATEST_REMINDER = timedelta(minutes=5)
+_OFF = frozenset({State.DRAFT, State.CANCELLED, State.HELD})
 
 Row = Mapping[str, Any]
-
-_INVITING = frozenset({"invitation", "date_confirmed", "confirmed"})
 
 
 def judge(row: Row, now: datetime) -> str | None:
@@ -32,8 +31,12 @@ def judge(row: Row, now: datetime) -> str | None:
 
 
 def is_held_back(row: Row) -> bool:
-    """Tell whether the address is known not to work; the office clears it."""
-    return row["address_state"] in {"undeliverable", "blocked"}
+    """Tell whether the address is known not to work; the office clears it.
+
+    A cancellation is tried all the same: it costs one refusal, and spares somebody the way.
+    """
+    held_back = {"blocked"} if row["kind"] == "cancellation" else {"undeliverable", "blocked"}
+    return row["address_state"] in held_back
 
 
 def _judge_sign_in(row: Row) -> str | None:
@@ -54,8 +57,10 @@ def _judge_invited(row: Row) -> str | None:
 
 def _must_take_place(row: Row, now: datetime) -> str | None:
     state = row["meeting_state"]
-    if state != State.CONFIRMED:
-        return f"meeting_{state}"
+    return _started(row, now) if state == State.CONFIRMED else f"meeting_{state}"
+
+
+def _started(row: Row, now: datetime) -> str | None:
     return "started" if row["starts_at"] is not None and row["starts_at"] <= now else None
 
 
@@ -68,7 +73,7 @@ def _judge_reminder(row: Row, now: datetime) -> str | None:
     wanted = row["rule_audience"] or ("accepted", "undecided")
     if row["bucket"] not in wanted:
         return "answer_changed"
-    return "started" if row["starts_at"] - now < LATEST_REMINDER else None
+    return "too_late" if row["starts_at"] - now < LATEST_REMINDER else None
 
 
 def _judge_nudge(row: Row, now: datetime) -> str | None:
@@ -85,8 +90,14 @@ def _same_time(row: Row) -> str | None:
 
 def _judge_change(row: Row, now: datetime) -> str | None:
     if row["meeting_state"] in {State.CONFIRMED, State.TENTATIVE}:
-        return "started" if row["starts_at"] is not None and row["starts_at"] <= now else None
+        return _started(row, now)
     return f"meeting_{row['meeting_state']}"
+
+
+def _judge_uncancellation(row: Row, now: datetime) -> str | None:
+    """Let it leave wherever the meeting came back to: a date, a likely one, or none yet."""
+    state = row["meeting_state"]
+    return f"meeting_{state}" if state in _OFF else _started(row, now)
 
 
 def _judge_cancellation(row: Row, _: datetime) -> str | None:
@@ -107,13 +118,14 @@ def _judge_receipt(row: Row, _: datetime) -> str | None:
 
 
 _BY_KIND: Mapping[str, Callable[[Row, datetime], str | None]] = {
-    **dict.fromkeys(_INVITING, _must_take_place),
+    "invitation": _must_take_place,
+    "date_confirmed": _must_take_place,
     "reminder": _judge_reminder,
     "nudge": _judge_nudge,
     "change": _judge_change,
     "cancellation": _judge_cancellation,
     "postponed": _judge_postponed,
-    "uncancellation": _must_take_place,
+    "uncancellation": _judge_uncancellation,
     "uninvited": _judge_uninvited,
     "receipt": _judge_receipt,
 }

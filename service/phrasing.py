@@ -1,19 +1,15 @@
-"""What each kind of letter about a meeting says, as blocks, in the reader's language."""
+"""What each kind of letter about a meeting says, as blocks, in the reader's language.
+
+The order is the same everywhere: whom it is for, what happened, the facts in a few lines, the
+answer links, the agenda, then who writes and why. Slots are filled for each recipient.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, cast
-from zoneinfo import ZoneInfo
 
-from service import describing
-from service.domain.changes import MeetingFacts
-from service.domain.words import Answer, Mode, Precision
+from service import describing, occasions
+from service.domain.words import Answer, Mode, State
 from service.furnishing import InstanceData
-from service.pages import dates
-from service.pages.catalogue import texts
-from service.pages.rendering import localised
-from service.tables.shown_meetings import ShownMeeting
+from service.occasions import Occasion
 from service.wording import Block, Words, facts, paragraph
 
 # What stands behind `?w=` in a letter's link checks that answer on the page; it sends nothing.
@@ -28,136 +24,60 @@ _OFFERED: Mapping[Mode, Sequence[Answer]] = {
     Mode.ONLINE: (Answer.ONLINE, Answer.REPRESENTED, Answer.DECLINED),
     Mode.HYBRID: (Answer.IN_PERSON, Answer.ONLINE, Answer.REPRESENTED, Answer.DECLINED),
 }
-_COMING = frozenset({"in_person", "online", "represented"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Occasion:
-    """Everything that the recipients of one prototype have in common.
-
-    `stance` is what they said (an answer, "" for none); `holds` whether it still counts.
-    `before` are the facts that a change notice starts from.
-    """
-
-    kind: str
-    locale: str
-    public_url: str
-    meeting: ShownMeeting
-    now_facts: MeetingFacts
-    instance: InstanceData
-    is_first: bool = False
-    stance: str = ""
-    holds: bool = False
-    before: MeetingFacts | None = None
-    message: str = ""
-
-    def t(self, key: str, /, **values: Any) -> str:
-        """Return a text in the letter's language."""
-        return texts(self.locale).t(key, **values)
-
-    def address(self, path: str) -> str:
-        """Return the full address of a page in the letter's language."""
-        return f"{self.public_url}{localised(path, self.locale)}"
-
-    @property
-    def short_when(self) -> str:
-        """The date for subjects: absolute, because letters are read late."""
-        starts = self.meeting.starts
-        if starts is None:
-            return self.t("letter.no_date")
-        precision = _precision(self.meeting.date_precision)
-        return dates.format_short_when(
-            starts, self.locale, precision=precision, zone=self.meeting.zone
-        )
 
 
 def phrase(occasion: Occasion) -> Words:
-    """Write the letter of this kind."""
-    kind = "date_confirmed" if occasion.kind == "confirmed" else occasion.kind
-    subject = _subject(kind, occasion)
-    blocks = [_addressee(occasion), *_BODIES[kind](occasion)]
+    """Write the letter of the occasion's kind."""
+    kind = occasion.kind
     return Words(
-        subject=subject,
+        subject=_subject(occasion),
         title=occasion.t(f"letter.{kind}.title", title=occasion.meeting.title),
         locale=occasion.locale,
-        blocks=blocks,
-        footer=_footer(kind, occasion),
+        blocks=[
+            # Two people may share a mailbox, so every letter names its person first.
+            paragraph(occasion.t("letter.greeting")),
+            *_BODIES[kind](occasion),
+            *_first_time(occasion),
+        ],
+        footer=_footer(occasion),
     )
 
 
-def _subject(kind: str, occasion: Occasion) -> str:
-    values = {
-        "title": occasion.meeting.title,
-        "when": occasion.short_when,
-        "deadline": _deadline(occasion, short=True),
-        "answer": occasion.t(f"answer.{occasion.stance or 'none'}"),
-    }
-    key = f"letter.{kind}.subject"
-    if kind == "change" and not _date_moved(occasion):
+def _subject(occasion: Occasion) -> str:
+    key = f"letter.{occasion.kind}.subject"
+    if occasion.kind == "change" and not occasions.is_moved(occasion):
         key = "letter.change.subject_same_date"
-    if kind == "nudge" and not values["deadline"]:
+    if occasion.kind == "nudge" and not occasion.short_deadline:
         key = "letter.nudge.subject_no_deadline"
-    return occasion.t(key, **values)
-
-
-def _addressee(occasion: Occasion) -> Block:
-    # Two people may share a mailbox, so every letter names its person first.
-    return Block("lines", f"{occasion.t('letter.for')}\n⟦name⟧\n⟦partner⟧")
+    return occasion.t(
+        key,
+        title=occasion.meeting.title,
+        when=occasion.short_when,
+        deadline=occasion.short_deadline,
+        answer=occasion.said,
+    )
 
 
 # The pieces that bodies are made of.
 
 
-def _precision(word: str) -> dates.Precision:
-    return cast("dates.Precision", Precision(word).value)
+def _said(occasion: Occasion, key: str) -> Block:
+    return paragraph(occasion.t(key, answer=occasion.said, office=occasion.office))
 
 
-def when(facts_: MeetingFacts, locale: str) -> str:
-    """Say when the meeting is, with the zone named for readers elsewhere."""
-    if facts_.starts_local is None:
-        return texts(locale).t("letter.no_date")
-    zone = ZoneInfo(facts_.zone)
-    starts = facts_.starts_local.replace(tzinfo=zone)
-    ends = facts_.ends_local.replace(tzinfo=zone) if facts_.ends_local else None
-    return dates.format_when(
-        starts, ends, locale, precision=_precision(facts_.precision), zone=zone
-    )
-
-
-def where(facts_: MeetingFacts, locale: str) -> str:
-    """Say where the meeting is, in one line."""
-    place = ", ".join(
-        part for part in (facts_.place_name, facts_.room, facts_.street, facts_.town) if part
-    )
-    if facts_.mode is Mode.ON_SITE:
-        return place
-    online = texts(locale).t("letter.online")
-    return online if facts_.mode is Mode.ONLINE or not place else f"{place}; {online}"
-
-
-def _deadline(occasion: Occasion, *, short: bool = False) -> str:
-    at = occasion.now_facts.answer_by_at
-    if at is None:
-        return ""
-    zone = occasion.meeting.zone
-    if short:
-        return dates.format_short_date(at.astimezone(zone).date(), occasion.locale)
-    return dates.format_moment(at, occasion.locale, zone=zone)
-
-
-def _four_lines(occasion: Occasion, *, with_deadline: bool = True) -> Block:
-    t, now = occasion.t, occasion.now_facts
+def _facts(occasion: Occasion, *, with_deadline: bool = True) -> Block:
+    t, now, locale = occasion.t, occasion.now_facts, occasion.locale
     return facts(
         (t("letter.what"), occasion.meeting.title),
-        (t("letter.when"), when(now, occasion.locale)),
-        (t("letter.where"), where(now, occasion.locale)),
+        (t("letter.when"), occasions.when(now, locale)),
+        (t("letter.where"), occasions.where(now, locale)),
         (t("letter.access"), now.place_access),
-        (t("letter.until"), _deadline(occasion) if with_deadline else ""),
+        (t("letter.until"), occasions.until(now, locale) if with_deadline else ""),
     )
 
 
 def _choices(occasion: Occasion) -> list[Block]:
-    offered = _OFFERED[Mode(occasion.meeting.mode)]
+    offered = _OFFERED[occasion.now_facts.mode]
     rows = [(occasion.t(f"letter.choice.{answer}"), f"⟦link_{answer}⟧") for answer in offered]
     return [
         paragraph(occasion.t("letter.answer_by_link")),
@@ -166,9 +86,16 @@ def _choices(occasion: Occasion) -> list[Block]:
     ]
 
 
+def _change_answer(occasion: Occasion) -> list[Block]:
+    if not occasion.takes_answers:
+        return []
+    return [Block("links", rows=[(occasion.t("letter.change_answer"), "⟦link_answer⟧")])]
+
+
 def _agenda(occasion: Occasion) -> list[Block]:
     blocks = []
     if occasion.meeting.description:
+        blocks.append(Block("heading", occasion.t("letter.description")))
         blocks.append(Block("lines", occasion.meeting.description))
     if occasion.meeting.agenda:
         blocks.append(Block("heading", occasion.t("letter.agenda")))
@@ -177,158 +104,193 @@ def _agenda(occasion: Occasion) -> list[Block]:
 
 
 def _access(occasion: Occasion) -> list[Block]:
-    """Tell those who take part online how they get in."""
-    meeting = occasion.meeting
-    if meeting.mode == Mode.ON_SITE or not meeting.online_url:
+    """Tell how to get into the video call."""
+    meeting, t = occasion.meeting, occasion.t
+    if occasion.now_facts.mode is Mode.ON_SITE:
         return []
-    rows = [(occasion.t("letter.online_access"), meeting.online_url)]
-    blocks = [Block("links", rows=rows)]
-    if meeting.dial_in:
-        blocks.append(facts((occasion.t("letter.dial_in"), meeting.dial_in)))
-    return blocks
-
-
-def _change_answer(occasion: Occasion) -> Block:
-    return Block("links", rows=[(occasion.t("letter.change_answer"), "⟦link_answer⟧")])
+    links = [(t("letter.online_access"), meeting.online_url)] if meeting.online_url else []
+    numbers = facts((t("letter.dial_in"), meeting.dial_in))
+    return [
+        *([Block("links", rows=links)] if links else []),
+        *([numbers] if numbers.rows else []),
+    ]
 
 
 def _own_answer(occasion: Occasion) -> list[Block]:
     if not occasion.stance:
         return []
-    return [facts((occasion.t("letter.your_answer"), occasion.t(f"answer.{occasion.stance}")))]
+    t = occasion.t
+    deputy = (t("letter.deputy"), "⟦deputy⟧" if occasion.has_deputy else "")
+    return [facts((t("letter.your_answer"), occasion.said), deputy)]
 
 
 def _message(occasion: Occasion) -> list[Block]:
     return [Block("lines", occasion.message)] if occasion.message else []
 
 
+def _calendar(occasion: Occasion, key: str = "letter.calendar_file") -> list[Block]:
+    return [paragraph(occasion.t(key))] if occasion.has_calendar else []
+
+
 # The bodies.
 
 
 def _invitation(occasion: Occasion) -> list[Block]:
+    return [_said(occasion, "letter.invitation.lead"), *_invited(occasion)]
+
+
+def _invited(occasion: Occasion) -> list[Block]:
     return [
-        paragraph(occasion.t("letter.invitation.lead", office=_office(occasion))),
         *_message(occasion),
-        _four_lines(occasion),
+        _facts(occasion),
         *_choices(occasion),
+        *_access(occasion),
         *_agenda(occasion),
-        paragraph(occasion.t("letter.calendar_file")),
-        *_first_time(occasion),
+        *_calendar(occasion),
     ]
 
 
 def _date_confirmed(occasion: Occasion) -> list[Block]:
-    return [paragraph(occasion.t("letter.date_confirmed.lead")), *_invitation(occasion)[1:]]
+    lead = _said(occasion, "letter.date_confirmed.lead")
+    if occasion.asks:
+        return [lead, *_asked_again(occasion), *_invited(occasion)]
+    return [
+        lead,
+        *_message(occasion),
+        _facts(occasion, with_deadline=False),
+        *_standing(occasion),
+        *_access(occasion),
+        *_agenda(occasion),
+        *_calendar(occasion),
+    ]
+
+
+def _asked_again(occasion: Occasion) -> list[Block]:
+    return [_said(occasion, "letter.change.ask_again")] if occasion.stance else []
+
+
+def _standing(occasion: Occasion) -> list[Block]:
+    """Say that an answer still counts, or that a former no need not be said again."""
+    if occasion.holds:
+        return [_said(occasion, "letter.change.holds"), *_change_answer(occasion)]
+    return [_said(occasion, "letter.change.declined"), *_change_answer(occasion)]
 
 
 def _nudge(occasion: Occasion) -> list[Block]:
     lead = "letter.nudge.lead_again" if occasion.stance else "letter.nudge.lead"
-    return [
-        paragraph(occasion.t(lead)),
-        _four_lines(occasion),
-        *_choices(occasion),
-        *_first_time(occasion),
-    ]
+    return [_said(occasion, lead), _facts(occasion), *_choices(occasion)]
 
 
 def _reminder(occasion: Occasion) -> list[Block]:
-    lead = "letter.reminder.lead"
-    if occasion.stance == "undecided":
-        lead = "letter.reminder.lead_undecided"
-    ask = occasion.stance not in _COMING
+    is_coming = occasion.holds and occasion.stance in {"in_person", "online", "represented"}
+    key = "letter.reminder.lead" if is_coming else "letter.reminder.lead_undecided"
+    if is_coming and occasion.stance == "represented":
+        key = "letter.reminder.lead_represented"
     return [
-        paragraph(occasion.t(lead)),
-        _four_lines(occasion, with_deadline=ask),
+        _said(occasion, key),
+        _facts(occasion, with_deadline=not is_coming),
         *_own_answer(occasion),
         *_access(occasion),
+        *(_change_answer(occasion) if is_coming else _choices(occasion)),
         *_agenda(occasion),
-        *(_choices(occasion) if ask else [_change_answer(occasion)]),
-        *_first_time(occasion),
     ]
 
 
 def _change(occasion: Occasion) -> list[Block]:
-    rows = _changed_rows(occasion)
-    asks = not occasion.holds and occasion.stance != "declined"
-    ending: list[Block] = [_change_answer(occasion)]
-    if asks:
-        key = "letter.change.ask_again" if occasion.stance else "letter.change.ask"
-        ending = [paragraph(occasion.t(key, answer=_said(occasion))), *_choices(occasion)]
-    elif occasion.stance == "declined" and not occasion.holds:
-        ending = [paragraph(occasion.t("letter.change.declined")), _change_answer(occasion)]
-    elif occasion.stance:
-        ending = [paragraph(occasion.t("letter.change.holds", answer=_said(occasion))), *ending]
+    rows = occasions.changed_rows(occasion)
     return [
-        paragraph(occasion.t("letter.change.lead")),
+        _said(occasion, "letter.change.lead"),
         *_message(occasion),
         *([Block("changes", rows=rows)] if rows else []),
-        _four_lines(occasion, with_deadline=asks),
-        *ending,
-        paragraph(occasion.t("letter.calendar_file")),
-        *_first_time(occasion),
+        *_change_ending(occasion),
+        _facts(occasion, with_deadline=occasion.asks),
+        *(_choices(occasion) if occasion.asks else _change_answer(occasion)),
+        *(_agenda(occasion) if occasions.changed_texts(occasion) else []),
+        *_calendar(occasion, "letter.change.calendar"),
     ]
+
+
+def _change_ending(occasion: Occasion) -> list[Block]:
+    """Say what the change means for the answer that these people gave."""
+    if not occasion.takes_answers:
+        return []
+    if occasion.asks:
+        key = "letter.change.ask"
+        if occasion.stance:
+            is_moved = occasions.is_moved(occasion)
+            key = "letter.change.ask_again" if is_moved else "letter.change.ask_again_same_date"
+        return [_said(occasion, key)]
+    key = "letter.change.holds" if occasion.holds else "letter.change.declined"
+    return [_said(occasion, key)]
 
 
 def _cancellation(occasion: Occasion) -> list[Block]:
     reason = occasion.meeting.cancel_reason
     return [
-        paragraph(occasion.t("letter.cancellation.lead")),
-        facts(
-            (occasion.t("letter.what"), occasion.meeting.title),
-            (occasion.t("letter.was_planned"), _planned(occasion)),
-            (occasion.t("letter.reason"), reason),
-        ),
-        paragraph(occasion.t("letter.cancellation.calendar")),
-        *_first_time(occasion),
+        _said(occasion, "letter.cancellation.lead"),
+        # The office's message is the reason itself unless it wrote another one.
+        *(_message(occasion) if occasion.message != reason else []),
+        *_called_off(occasion, reason),
+        *_calendar(occasion, "letter.cancellation.calendar"),
     ]
 
 
 def _postponed(occasion: Occasion) -> list[Block]:
     return [
-        paragraph(occasion.t("letter.postponed.lead")),
-        facts(
-            (occasion.t("letter.what"), occasion.meeting.title),
-            (occasion.t("letter.was_planned"), _planned(occasion)),
-            (occasion.t("letter.reason"), occasion.meeting.cancel_reason),
-        ),
-        paragraph(occasion.t("letter.postponed.calendar")),
-        *_first_time(occasion),
+        _said(occasion, "letter.postponed.lead"),
+        *_called_off(occasion, occasion.message),
+        *_calendar(occasion, "letter.postponed.calendar"),
     ]
+
+
+def _called_off(occasion: Occasion, reason: str) -> list[Block]:
+    t = occasion.t
+    rows = facts(
+        (t("letter.what"), occasion.meeting.title),
+        (t("letter.was_planned"), occasions.was_planned(occasion)),
+        (t("letter.where"), occasions.where(occasion.now_facts, occasion.locale)),
+        (t("letter.reason"), reason),
+    )
+    return [rows]
 
 
 def _uncancellation(occasion: Occasion) -> list[Block]:
-    holds = bool(occasion.stance) and occasion.holds
-    key = "letter.uncancellation.lead_holds" if holds else "letter.uncancellation.lead"
-    return [
-        paragraph(occasion.t(key, answer=_said(occasion))),
-        *_message(occasion),
-        _four_lines(occasion, with_deadline=not holds),
-        *([_change_answer(occasion)] if holds else _choices(occasion)),
-        paragraph(occasion.t("letter.calendar_file")),
-        *_first_time(occasion),
-    ]
+    state = occasion.now_facts.state
+    is_firm = state is State.CONFIRMED
+    lead = "letter.uncancellation.lead" if is_firm else f"letter.uncancellation.lead_{state}"
+    blocks = [_said(occasion, lead), *_message(occasion)]
+    if not is_firm:
+        return [*blocks, _facts(occasion, with_deadline=False), *_calendar(occasion)]
+    if occasion.asks:
+        ask = "letter.change.ask_again" if occasion.stance else "letter.change.ask"
+        blocks += [_said(occasion, ask), _facts(occasion), *_choices(occasion)]
+    else:
+        blocks += [_facts(occasion, with_deadline=False), *_standing(occasion)]
+    return [*blocks, *_access(occasion), *_calendar(occasion)]
 
 
 def _uninvited(occasion: Occasion) -> list[Block]:
+    t = occasion.t
     return [
-        paragraph(occasion.t("letter.uninvited.lead")),
+        _said(occasion, "letter.uninvited.lead"),
         facts(
-            (occasion.t("letter.what"), occasion.meeting.title),
-            (occasion.t("letter.when"), when(occasion.now_facts, occasion.locale)),
+            (t("letter.what"), occasion.meeting.title),
+            (t("letter.when"), occasions.when(occasion.now_facts, occasion.locale)),
         ),
-        paragraph(occasion.t("letter.uninvited.calendar")),
+        paragraph(t("letter.uninvited.calendar")),
     ]
 
 
 def _receipt(occasion: Occasion) -> list[Block]:
+    is_undecided = occasion.stance == "undecided"
     return [
-        paragraph(occasion.t("letter.receipt.lead")),
+        _said(occasion, "letter.receipt.lead"),
         *_own_answer(occasion),
-        _four_lines(occasion, with_deadline=False),
-        *(_access(occasion) if occasion.stance == "online" else []),
-        _change_answer(occasion),
+        _facts(occasion, with_deadline=is_undecided),
+        *(_access(occasion) if occasion.stance in {"online", "represented"} else []),
+        *_change_answer(occasion),
         paragraph(occasion.t("letter.receipt.not_you")),
-        *_first_time(occasion),
+        *_calendar(occasion),
     ]
 
 
@@ -346,97 +308,40 @@ _BODIES: Mapping[str, Callable[[Occasion], list[Block]]] = {
 }
 
 
-def _said(occasion: Occasion) -> str:
-    return occasion.t(f"answer.{occasion.stance or 'none'}")
-
-
-def _office(occasion: Occasion) -> str:
-    return occasion.instance.office_name or occasion.instance.name
-
-
-def _planned(occasion: Occasion) -> str:
-    """Say when a meeting that falls out would have been."""
-    meeting = occasion.meeting
-    starts: datetime | None = meeting.starts_local or meeting.previous_starts_local
-    ends = meeting.ends_local if meeting.starts_local else meeting.previous_ends_local
-    if starts is None:
-        return ""
-    zone = meeting.zone
-    return dates.format_when(
-        starts.replace(tzinfo=zone),
-        ends.replace(tzinfo=zone) if ends else None,
-        occasion.locale,
-        precision=_precision(meeting.date_precision),
-        zone=zone,
-    )
-
-
-def _date_moved(occasion: Occasion) -> bool:
-    before = occasion.before
-    return before is not None and (before.starts_local, before.precision) != (
-        occasion.now_facts.starts_local,
-        occasion.now_facts.precision,
-    )
-
-
-def _changed_rows(occasion: Occasion) -> list[tuple[str, str, str]]:
-    """Say old and new for each thing that people notice; what stayed is left out."""
-    before, now, locale = occasion.before, occasion.now_facts, occasion.locale
-    if before is None:
-        return []
-    t = occasion.t
-    pairs = [
-        (t("letter.title"), before.title, now.title),
-        (t("letter.when"), when(before, locale), when(now, locale)),
-        (t("letter.where"), where(before, locale), where(now, locale)),
-        (t("letter.online_access"), before.online_url, now.online_url),
-        (t("letter.dial_in"), before.dial_in, now.dial_in),
-        (t("letter.until"), *(_local(each, locale) for each in (before, now))),
-    ]
-    if before.description != now.description or before.agenda != now.agenda:
-        pairs.append((t("letter.agenda"), t("letter.text_old"), t("letter.text_new")))
-    blank = t("letter.nothing")
-    return [(label, old or blank, new or blank) for label, old, new in pairs if old != new]
-
-
-def _local(facts_: MeetingFacts, locale: str) -> str:
-    at = facts_.answer_by_at
-    return "" if at is None else dates.format_moment(at, locale, zone=ZoneInfo(facts_.zone))
-
-
 def _first_time(occasion: Occasion) -> list[Block]:
     """Say in a person's first letter where we have the data from (Art. 14 GDPR)."""
     if not occasion.is_first:
         return []
     return [
         Block("heading", occasion.t("letter.art14.title")),
-        paragraph(occasion.t("letter.art14.text", office=_office(occasion))),
+        _said(occasion, "letter.art14.text"),
         Block("links", rows=[(occasion.t("letter.art14.more"), occasion.address("/datenschutz"))]),
     ]
 
 
-def _footer(kind: str, occasion: Occasion) -> list[Block]:
+def _footer(occasion: Occasion) -> list[Block]:
     data, t = occasion.instance, occasion.t
-    contact = ", ".join(part for part in (data.phone, data.email) if part)
-    postal = ", ".join(
-        part
-        for part in (_office(occasion), data.street, f"{data.postcode} {data.town}".strip())
-        if part
-    )
     page = describing.page_path(occasion.meeting)
-    rows = [(t("letter.page"), occasion.address(page))] if page else []
-    rows += [
-        (t("frame.imprint"), occasion.address("/impressum")),
-        (t("frame.privacy"), occasion.address("/datenschutz")),
-    ]
-    why = "letter.why_uninvited" if kind == "uninvited" else "letter.why"
+    why = "letter.why_uninvited" if occasion.kind == "uninvited" else "letter.why"
     return [
-        paragraph(t(why, group=_groups(occasion))),
-        facts((t("letter.contact"), contact), (t("letter.office"), postal)),
-        Block("links", rows=rows),
+        paragraph(t("letter.meant_for")),
+        paragraph(t(why, group=occasion.group_names)),
+        *office_blocks(data, t),
+        Block(
+            "links",
+            rows=[
+                *([(t("letter.page"), occasion.address(page))] if page else []),
+                (t("frame.imprint"), occasion.address("/impressum")),
+                (t("frame.privacy"), occasion.address("/datenschutz")),
+            ],
+        ),
     ]
 
 
-def _groups(occasion: Occasion) -> str:
-    names = ", ".join(group.name for group in occasion.meeting.groups)
-    return names or occasion.instance.name
+def office_blocks(data: InstanceData, t: Callable[..., str]) -> list[Block]:
+    """Say whom to call and where the office is."""
+    contact = ", ".join(part for part in (data.phone, data.email) if part)
+    town = f"{data.postcode} {data.town}".strip()
+    postal = ", ".join(part for part in (data.office_name or data.name, data.street, town) if part)
+    rows = facts((t("letter.contact"), contact), (t("letter.office"), postal))
+    return [rows] if rows.rows else []

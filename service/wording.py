@@ -3,6 +3,7 @@
 A block's strings may hold slots (`⟦name⟧`), which the postman fills for each recipient.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,8 @@ from service.pages.catalogue import LOCALES, texts
 
 # Mail programs show plain text in a fixed width, and quote it with a sign in front.
 TEXT_COLUMNS = 74
+_INDENT = "  "
+_MARK = re.compile(r"(?:\d{1,3}[.)]|[-*\u2022\u2013]) +")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Block:
 
     paragraph: `text`. heading: `text`. facts: rows of (label, value). changes: rows of (label,
     old, new). choices and links: rows of (label, address). lines: `text` kept line by line.
+    value: one slot for many lines. code: one slot to type off.
     """
 
     kind: str
@@ -92,6 +96,27 @@ def _wrapped(text: str, indent: str = "") -> str:
     return "\n".join(line for lines in paragraphs for line in lines)
 
 
+def _listed(text: str) -> str:
+    """Write lines as they are, set in; what is wrapped of a list's item stands below its text."""
+    lines = []
+    for line in text.split("\n"):
+        mark = _MARK.match(line)
+        head = mark[0] if mark else ""
+        hanging = _INDENT + " " * len(head)
+        lines.append(_INDENT + head + _wrapped(line[len(head) :], hanging)[len(hanging) :])
+    return "\n".join(lines)
+
+
+def _labelled(
+    value: str, label: str, rows: Sequence[tuple[str, str]] = (), indent: str = ""
+) -> str:
+    """Write "Label: value" with the values of all rows below each other."""
+    labels = [each for each, _ in rows] or [label]
+    column = indent + " " * (max(map(len, labels)) + 2)
+    head = f"{indent}{label}:".ljust(len(column))
+    return head + _wrapped(value, column)[len(column) :]
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -104,6 +129,8 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters["wrapped"] = _wrapped
+    environment.filters["listed"] = _listed
+    environment.filters["labelled"] = _labelled
     environment.globals["css"] = _styles()
     environment.globals["locales"] = LOCALES
     return environment

@@ -6,19 +6,19 @@ from service.tables.reminder_statements import AUDIENCE
 LOOK_UP = f"""
 SELECT l.id, l.kind, l.locale, l.cause, l.time_rev, l.subject_id, l.recipient_id,
     m.state AS meeting_state, m.revision AS meeting_revision, m.time_rev AS meeting_time_rev,
-    m.starts_at, m.ends_at, m.mode AS meeting_mode,
-    i.handle, i.epoch, i.state AS invitation_state, i.answer, i.answer_rev, i.answered_at,
-    i.given_starts_local, i.note, i.deputy_name,
+    m.starts_at, i.handle, i.epoch, i.state AS invitation_state, i.answer, i.answer_rev,
+    i.deputy_name,
     CASE WHEN i.id IS NOT NULL THEN {AUDIENCE} END AS bucket,
     CASE WHEN i.id IS NOT NULL THEN i.answer IS NOT NULL AND {HOLDS} END AS holds,
-    r.audience AS rule_audience, n.id AS notice_id, n.asks_again,
+    r.audience AS rule_audience, n.id AS notice_id,
     p.full_name AS person_name, p.email AS person_email, p.first_letter_on,
-    p.anonymised_at IS NOT NULL OR p.ended_on <= current_date AS person_is_gone,
-    p.page_handle, p.page_epoch,
+    p.anonymised_at IS NOT NULL OR p.ended_on < current_date AS person_is_gone,
     o.name AS organisation_name,
     a.full_name AS account_name, a.email AS account_email, a.disabled_at,
     k.id AS token_id, k.used_at, k.replaced_at, k.expires_at < now() AS token_is_old,
-    s.state AS address_state
+    s.state AS address_state,
+    ARRAY(SELECT g.name FROM meeting_group mg JOIN working_group g ON g.id = mg.group_id
+        WHERE mg.meeting_id = m.id ORDER BY mg.position, g.position) AS group_names
 FROM letter l
 LEFT JOIN meeting m ON m.id = l.subject_id
 LEFT JOIN person p ON p.id = l.recipient_id
@@ -32,13 +32,12 @@ LEFT JOIN address_state s ON s.address_normal = p.email_normal
 WHERE l.id = ANY($1::uuid[])
 """
 
-NOTICE = "SELECT kind, before, message, asks_again FROM notice WHERE id = $1"
+NOTICE = "SELECT before, message FROM notice WHERE id = $1"
 
 OPEN_LINKS = """
 SELECT p.full_name, m.title, m.starts_local, i.handle, i.epoch
 FROM person asked
-JOIN person p ON p.id = asked.id
-    OR (p.email_normal = asked.email_normal AND p.anonymised_at IS NULL)
+JOIN person p ON p.email_normal = asked.email_normal AND p.anonymised_at IS NULL
 JOIN invitation i ON i.person_id = p.id AND i.state = 'invited'
 JOIN meeting m ON m.id = i.meeting_id AND m.state IN ('confirmed', 'postponed')
     AND (m.ends_at IS NULL OR m.ends_at > now())

@@ -110,7 +110,7 @@ JOIN reminder_rule r ON r.id = s.rule_id
 JOIN meeting m ON m.id = s.meeting_id AND m.time_rev = s.time_rev AND m.state = 'confirmed'
 JOIN invitation i ON i.meeting_id = m.id AND i.state = 'invited'
 JOIN person p ON p.id = i.person_id AND p.email IS NOT NULL AND p.anonymised_at IS NULL
-    AND (p.ended_on IS NULL OR p.ended_on > current_date)
+    AND (p.ended_on IS NULL OR p.ended_on >= current_date)
 WHERE s.id = $1
   AND {AUDIENCE} = ANY(r.audience)
   AND i.answer IS DISTINCT FROM 'declined'

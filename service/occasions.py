@@ -1,0 +1,181 @@
+"""The occasion of a letter, and its facts as a reader sees them: when, where, until when."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from service.domain.changes import MeetingFacts
+from service.domain.words import Mode, Precision, State
+from service.furnishing import InstanceData
+from service.pages import dates
+from service.pages.catalogue import texts
+from service.pages.rendering import localised
+from service.tables.shown_meetings import ShownMeeting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """Everything that the recipients of one prototype have in common.
+
+    `stance` is what they said (an answer, "" for none); `holds` whether it still counts.
+    `before` are the facts that a change notice starts from. `is_first` marks letters to people
+    who never had one. Kinds are those of the letters.
+    """
+
+    kind: str
+    locale: str
+    public_url: str
+    meeting: ShownMeeting
+    now_facts: MeetingFacts
+    instance: InstanceData
+    is_first: bool = False
+    stance: str = ""
+    holds: bool = False
+    has_deputy: bool = False
+    has_calendar: bool = False
+    before: MeetingFacts | None = None
+    message: str = ""
+
+    def t(self, key: str, /, **values: Any) -> str:
+        """Return a text in the letter's language."""
+        return texts(self.locale).t(key, **values)
+
+    def address(self, path: str) -> str:
+        """Return the full address of a page in the letter's language."""
+        return f"{self.public_url}{localised(path, self.locale)}"
+
+    @property
+    def takes_answers(self) -> bool:
+        """Tell whether the answer page asks: only where a date stands."""
+        return self.now_facts.state is State.CONFIRMED
+
+    @property
+    def asks(self) -> bool:
+        """Tell whether these people owe an answer; a former no is never pressed."""
+        return self.takes_answers and not self.holds and self.stance != "declined"
+
+    @property
+    def said(self) -> str:
+        """The recipients' answer in words."""
+        return self.t(f"answer.{self.stance or 'none'}")
+
+    @property
+    def office(self) -> str:
+        """Who invites."""
+        return self.instance.office_name or self.instance.name
+
+    @property
+    def group_names(self) -> str:
+        """The meeting's groups, or whose instance it is where it has none."""
+        return ", ".join(group.name for group in self.meeting.groups) or self.instance.name
+
+    @property
+    def short_when(self) -> str:
+        """The date for subjects: absolute, because letters are read late."""
+        starts = self.meeting.starts or self.meeting.previous_starts
+        if starts is None:
+            return self.t("letter.no_date")
+        precision = read_precision(self.meeting.date_precision)
+        return dates.format_short_when(
+            starts, self.locale, precision=precision, zone=self.meeting.zone
+        )
+
+    @property
+    def short_deadline(self) -> str:
+        """The last day for answers, empty where there is none."""
+        at = self.now_facts.answer_by_at
+        if at is None:
+            return ""
+        return dates.format_short_date(at, self.locale, zone=self.meeting.zone)
+
+
+def read_precision(word: str) -> dates.Precision:
+    """Return the word for the functions that write dates."""
+    return Precision(word).value
+
+
+def when(meeting: MeetingFacts, locale: str) -> str:
+    """Say when the meeting is, and that it is not certain yet where it is not."""
+    if meeting.starts_local is None:
+        return texts(locale).t("letter.no_date")
+    said = _span(meeting, meeting.starts_local, meeting.ends_local, locale)
+    if meeting.state is State.TENTATIVE:
+        return f"{said} ({texts(locale).t('state.tentative')})"
+    return said
+
+
+def where(meeting: MeetingFacts, locale: str) -> str:
+    """Say where the meeting is, in one line; empty where nothing is known yet."""
+    parts = (meeting.place_name, meeting.room, meeting.street, meeting.town)
+    place = ", ".join(part for part in parts if part)
+    if meeting.mode is Mode.ON_SITE:
+        return place
+    online = texts(locale).t("letter.online")
+    return online if meeting.mode is Mode.ONLINE or not place else f"{place}; {online}"
+
+
+def until(meeting: MeetingFacts, locale: str) -> str:
+    """Say until when answers are asked for, empty where there is no deadline."""
+    at = meeting.answer_by_at
+    return "" if at is None else dates.format_moment(at, locale, zone=ZoneInfo(meeting.zone))
+
+
+def was_planned(occasion: Occasion) -> str:
+    """Say when a meeting that falls out would have been."""
+    meeting, now = occasion.meeting, occasion.now_facts
+    if meeting.starts_local is not None:
+        return _span(now, meeting.starts_local, meeting.ends_local, occasion.locale)
+    if meeting.previous_starts_local is None:
+        return ""
+    return _span(now, meeting.previous_starts_local, meeting.previous_ends_local, occasion.locale)
+
+
+def is_moved(occasion: Occasion) -> bool:
+    """Tell whether the date differs from the one that people were told."""
+    before, now = occasion.before, occasion.now_facts
+    if before is None or before.starts_local is None:
+        return False
+    return (before.starts_local, before.precision) != (now.starts_local, now.precision)
+
+
+def changed_rows(occasion: Occasion) -> list[tuple[str, str, str]]:
+    """Say old and new for each thing that people notice; what stayed is left out."""
+    before, now, locale, t = occasion.before, occasion.now_facts, occasion.locale, occasion.t
+    if before is None:
+        return []
+    rows = [
+        (t("letter.title"), before.title, now.title),
+        (t("letter.when"), when(before, locale), when(now, locale)),
+        (t("letter.where"), where(before, locale), where(now, locale)),
+        (t("letter.access"), before.place_access, now.place_access),
+        (t("letter.online_access"), before.online_url, now.online_url),
+        (t("letter.dial_in"), before.dial_in, now.dial_in),
+        (t("letter.until"), until(before, locale), until(now, locale)),
+    ]
+    blank = t("letter.nothing")
+    return [(label, old or blank, new or blank) for label, old, new in rows if old != new]
+
+
+def changed_texts(occasion: Occasion) -> list[str]:
+    """Name the longer texts that changed; a letter shows the new ones only."""
+    before, now = occasion.before, occasion.now_facts
+    if before is None:
+        return []
+    names = ("description", "agenda")
+    return [name for name in names if getattr(before, name) != getattr(now, name)]
+
+
+def _span(meeting: MeetingFacts, starts: datetime, ends: datetime | None, locale: str) -> str:
+    zone = ZoneInfo(meeting.zone)
+    is_foreign = zone.key != dates.BERLIN.key
+    return dates.format_when(
+        starts.replace(tzinfo=zone),
+        ends.replace(tzinfo=zone) if ends else None,
+        locale,
+        precision=read_precision(meeting.precision),
+        zone=zone,
+        # Whoever joins an online meeting may sit anywhere. The note says "German time", which is
+        # true only where the meeting's own zone is that.
+        zone_note=not is_foreign and (locale == "en" or meeting.mode is Mode.ONLINE),
+    )

@@ -1,0 +1,85 @@
+"""What our letters say, word for word; the samples are written anew with REWRITE_SAMPLES=1."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from notifications import letters
+from notifications.letters import Draft, Sender
+from service import phrasing, plain_letters, wording
+from service.occasions import Occasion
+from service.wording import Words
+from tests.occasions import OCCASIONS, OFFICE, VALUES, an_occasion
+
+SAMPLES = Path(__file__).parents[1] / "data" / "letters"
+SENDER = Sender("termine@alliance.example.org", "Geschäftsstelle", "alliance.example.org")
+PLAIN = ("sign_in", "lost_links", "hint_received")
+PLAIN_VALUES = {
+    "name": "Mira Muster",
+    "code": "123456",
+    "link_sign_in": "https://termine.example.org/anmelden/l/" + "k3" * 26,
+    "lines": "Mira Muster: 16. Sitzung, Do 21.1.2027\nhttps://termine.example.org/a/" + "x7" * 26,
+}
+LOCALES = ("de", "en")
+
+
+def _occasion(name: str, locale: str) -> Occasion:
+    given = dict(OCCASIONS[name])
+    return an_occasion(given.pop("kind"), locale, **given)
+
+
+def _words(name: str, locale: str) -> tuple[Words, dict[str, str]]:
+    if name in PLAIN:
+        address = "https://termine.example.org"
+        return plain_letters.phrase(name, locale, OFFICE, address), PLAIN_VALUES
+    return phrasing.phrase(_occasion(name, locale)), VALUES
+
+
+def _filled(text: str, values: dict[str, str]) -> str:
+    return re.sub("⟦([a-z_]+)⟧", lambda found: values[found[1]], text)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("name", [*OCCASIONS, *PLAIN])
+def test_a_letter_reads_as_its_sample(name: str, locale: str) -> None:
+    words, values = _words(name, locale)
+    sample = SAMPLES / f"{name}.{locale}.txt"
+
+    written = _filled(f"{words.subject}\n\n{wording.write_text(words)}", values)
+
+    if os.environ.get("REWRITE_SAMPLES"):
+        sample.write_text(written, "utf-8")
+    assert sample.read_text("utf-8") == written
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("name", [*OCCASIONS, *PLAIN])
+def test_a_letter_passes_the_gate_and_reads_well_in_plain_text(name: str, locale: str) -> None:
+    words, values = _words(name, locale)
+    text = wording.write_text(words)
+
+    letters.prototype(Draft(words.subject, text, wording.write_html(words)), SENDER, locale)
+
+    filled = _filled(text, values)
+    prose = [line for line in filled.split("\n") if "://" not in line]
+    assert [] == [line for line in prose if len(line) > wording.TEXT_COLUMNS]
+    assert [] == [line for line in filled.split("\n") if line != line.rstrip()]
+    assert "::" not in filled
+    assert "\n\n\n" not in filled
+    assert [] == re.findall(r"(?m)^[^\n]+:\n\n", filled.replace("Aussprache:", ""))
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("name", [*OCCASIONS, *PLAIN])
+def test_both_parts_hold_the_same_slots_and_nothing_is_fetched_from_elsewhere(
+    name: str, locale: str
+) -> None:
+    words, _ = _words(name, locale)
+    text, html = wording.write_text(words), wording.write_html(words)
+
+    assert set(re.findall("⟦[a-z_]+⟧", text)) == set(re.findall("⟦[a-z_]+⟧", html))
+    assert f'<html lang="{locale}">' in html
+    assert [] == re.findall(r"<(?:img|link|script|iframe|style)\b|url\(", html)
+    assert 1 == html.count("<h1")
