@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -11,25 +10,12 @@ from pathlib import Path
 from service import app, authenticating, serving
 from service.demo import staging
 from service.demo.catcher import PREFIX, with_box
+from service.demo.ports import free_port
 from service.demo.staging import Stage
 from service.web.application import create_app
 
-PORTS_TRIED = 50
 # The reminder of the prepared session leaves while people still look around.
 REMINDER_IN = timedelta(seconds=45)
-
-
-def free_port(first: int) -> int:
-    """Return the first free port of this machine from `first` on."""
-    for port in range(first, first + PORTS_TRIED):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise OSError(f"no free port from {first} to {first + PORTS_TRIED - 1}")
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from service import (
     furnishing,
     importing,
     noticing,
+    planning,
     reminding,
     replying,
     scheduling,
@@ -114,7 +115,7 @@ async def _load_alliance(database: Database, now: datetime) -> None:
     async with database.unit_of_work() as unit:
         await unit.connection.execute("UPDATE instance SET is_demo = true, phone = '0361 5550100'")
     for (kind, locale), body in LEGAL_TEXTS.items():
-        await furnishing.save_text(database, COMMAND, kind, locale, body.strip(), now)
+        await furnishing.save_text(database, COMMAND, (kind, locale), body.strip(), now)
 
 
 async def _add_accounts(database: Database) -> UUID:
@@ -137,7 +138,9 @@ async def _prepare_session(
 ) -> UUID:
     """Invite to an online session three weeks ago whose reminder falls due in a moment."""
     meeting_id, past = uuid4(), now - timedelta(weeks=3)
-    await scheduling.publish(database, actor, meeting_id, await _form(database, now + due_in), past)
+    form = await _form(database, now + due_in)
+    await planning.save_draft(database, actor, meeting_id, form, past)
+    await scheduling.publish(database, actor, meeting_id, form, past)
     await noticing.queue_due(database, past + timedelta(days=1))
     await _answer(database, actor, meeting_id, past + timedelta(days=2))
     async with database.unit_of_work() as unit:

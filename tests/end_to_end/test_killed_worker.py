@@ -1,0 +1,84 @@
+import hashlib
+from collections import Counter
+from datetime import UTC, datetime, time, timedelta
+from uuid import uuid4
+
+from notifications import leases
+from service import furnishing, noticing, planning, scheduling
+from service.auditing import Actor
+from service.database import Database
+from service.demo.catcher import MailCatcher
+from service.domain.meeting_forms import MeetingForm
+from service.domain.words import State
+from service.furnishing import InstanceData
+from tests import builders
+from tests.end_to_end.conftest import running, until
+
+PEOPLE = 300
+KILL_AFTER = 60
+ACTOR = Actor("command")
+
+
+async def _queue_invitations(database: Database) -> None:
+    await furnishing.save_instance(database, ACTOR, InstanceData("Bündnis", email="b@example.org"))
+    for kind in furnishing.LEGAL_KINDS:
+        await furnishing.save_text(database, ACTOR, (kind, "de"), "Text", datetime.now(UTC))
+    group = await builders.a_group(database)
+    for number in range(PEOPLE):
+        person = await builders.a_person(database, email=f"m{number}@example.org")
+        await builders.a_membership(database, person, group)
+    now = datetime.now(UTC)
+    start = (now + timedelta(days=20)).date()
+    form = MeetingForm(
+        group_ids=(group["id"],),
+        status=State.CONFIRMED,
+        start_on=start,
+        start_time=time(10),
+        end_time=time(12),
+        place_name="Rathaus",
+        town="Erfurt",
+    )
+    meeting_id = uuid4()
+    earlier = now - timedelta(days=2)
+    await planning.save_draft(database, ACTOR, meeting_id, form, earlier)
+    await scheduling.publish(database, ACTOR, meeting_id, form, earlier)
+    posted = await noticing.queue_due(database, now)
+    assert posted == PEOPLE
+
+
+async def test_a_killed_worker_loses_no_letter_and_doubles_only_what_was_in_transfer(
+    database: Database, environment: dict[str, str], catcher: MailCatcher
+) -> None:
+    await _queue_invitations(database)
+    async with running(environment, "serve", "--role", "worker") as first:
+        await until(lambda: len(catcher.letters) >= KILL_AFTER, "letters arrive")
+        await first.kill()
+    before = len(catcher.letters)
+    marked = await database.fetchval(
+        "SELECT count(*) FROM outbox WHERE state = 'sending' AND data_started_at IS NOT NULL"
+    )
+    # Two minutes of lease and a quarter of an hour of hold go by; any worker sets right what is left.
+    await database.fetch("UPDATE outbox SET lease_until = now() WHERE state = 'sending'")
+    await leases.reap(database, ())
+    await database.fetch("UPDATE outbox SET next_attempt_at = now() WHERE state = 'uncertain'")
+    await leases.reap(database, ())
+    async with running(environment, "serve", "--role", "worker") as second:
+        await until(lambda: _reached(catcher) == PEOPLE, "everybody has a letter")
+        code = await second.stop()
+
+    assert before < PEOPLE
+    assert 0 == code
+    copies = Counter(letter.recipient for letter in catcher.letters)
+    assert PEOPLE == len(copies)
+    assert sum(copies.values()) - PEOPLE <= marked
+    for recipient, count in copies.items():
+        bodies = {
+            hashlib.sha256(letter.raw).digest()
+            for letter in catcher.letters
+            if letter.recipient == recipient
+        }
+        assert (recipient, 1) == (recipient, len(bodies)), count
+
+
+def _reached(catcher: MailCatcher) -> int:
+    return len({letter.recipient for letter in catcher.letters})
