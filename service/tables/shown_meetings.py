@@ -235,4 +235,6 @@ def _aware(local: datetime | None, at: datetime | None, zone: ZoneInfo) -> datet
         return None
     # The wall time is the truth; the stored instant only tells the two runs of an hour apart.
     second = local.replace(tzinfo=zone, fold=1)
-    return second if at is not None and second == at else local.replace(tzinfo=zone)
+    # In such an hour moments of two zones never compare as equal, so both go to UTC first.
+    is_second = at is not None and second.astimezone(UTC) == at.astimezone(UTC)
+    return second if is_second else local.replace(tzinfo=zone)
