@@ -5,7 +5,6 @@ locked. It writes all of it or nothing: the invitation, the history, the audit, 
 person's feed and the seat.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -30,17 +29,21 @@ LEFT JOIN meeting_seats s ON s.meeting_id = i.meeting_id
 FIND_BY_HANDLE = f"{_VIEW} WHERE i.handle = $1"
 FIND_BY_ID = f"{_VIEW} WHERE i.id = $1"
 
-# Whoever comes second waits on the invitation's row and then finds another `answer_rev`: nothing
-# is written and the caller looks again. `seat` decides whether anything is written at all; the
-# check runs again on the newest row after a wait, so the last seat goes once.
-RECORD = """
+# `found` locks the invitation and holds what is to be stored for it; it is empty when the rows are
+# not as the caller takes them to be, and then nothing is written. Whoever comes second waits on
+# that lock and sees the newer row. `seat` decides whether anything is written at all; its check
+# runs again on the newest row after a wait, so the last seat goes once.
+_RECORD = """
 WITH found AS (
-    SELECT i.id, i.meeting_id, i.person_id, m.capacity, m.revision, m.time_rev, m.starts_local,
-        m.ends_at, m.mode, m.town, p.locale, p.email, $4::boolean::int - i.has_seat::int AS seats
+    SELECT i.id, i.meeting_id, i.person_id, i.answer_rev, m.capacity, m.revision, m.time_rev,
+        m.starts_local, m.mode, m.town, p.locale, p.email, {late} AS is_late,
+        $1::boolean AND m.mode <> 'online' AS seated,
+        ($1 AND m.mode <> 'online')::int - i.has_seat::int AS seats,
+        i.answered_at > $2::timestamptz - interval '2 minutes' AS is_quick
     FROM invitation i
     JOIN meeting m ON m.id = i.meeting_id
     JOIN person p ON p.id = i.person_id
-    WHERE i.id = $1::uuid AND i.answer_rev = $2::int AND i.state <> 'uninvited' AND m.revision = $3
+    WHERE {where}
     FOR UPDATE OF i
 ), seat AS (
     UPDATE meeting_seats s SET taken = s.taken + f.seats
@@ -49,52 +52,72 @@ WITH found AS (
         AND (f.seats < 0 OR f.capacity IS NULL OR s.taken < f.capacity)
     RETURNING s.meeting_id
 ), stored AS (
-    UPDATE invitation i SET answer = $5::text, answer_way = $6::text,
-        answered_at = $7::timestamptz, answered_by = $8::uuid, answered_for = $9,
-        is_late = $10::boolean, deputy_name = $11, note = $12, access_needs = $13,
-        list_consent = $14, given_starts_local = f.starts_local, given_mode = f.mode,
-        given_town = f.town, has_seat = $4, answer_rev = $2 + 1,
-        changed_at = greatest(
-            date_trunc('second', $7::timestamptz), i.changed_at + interval '1 second')
+    UPDATE invitation i SET answer = $3::text, answer_way = $4::text, answered_at = $2,
+        answered_by = $5::uuid, answered_for = $6::text, is_late = f.is_late,
+        deputy_name = $7::text, note = $8::text, access_needs = $9::text,
+        list_consent = $10::boolean, given_starts_local = f.starts_local, given_mode = f.mode,
+        given_town = f.town, has_seat = f.seated, answer_rev = f.answer_rev + 1,
+        changed_at = greatest(date_trunc('second', $2), i.changed_at + interval '1 second')
     FROM found f
     WHERE i.id = f.id AND (f.seats = 0 OR EXISTS (SELECT FROM seat))
     RETURNING f.*
 ), remembered AS (
     INSERT INTO answer (invitation_id, answer_rev, answer, way, note, given_starts_local,
         given_mode, given_town, is_late, answered_for, entered_by, answered_at)
-    SELECT id, $2 + 1, $5, $6, $12, starts_local, mode, town, $10, $9, $8, $7 FROM stored
+    SELECT id, answer_rev + 1, $3, $4, $8, starts_local, mode, town, is_late, $6, $5, $2
+    FROM stored
 ), audited AS (
     INSERT INTO audit (happened_at, actor_kind, actor_id, action, object_kind, object_id, details)
-    SELECT $7, $15, coalesce($8, person_id), 'answered', 'invitation', id,
-        jsonb_build_object('answer', $5, 'way', $6, 'late', $10, 'meeting', meeting_id)
+    SELECT $2, $11::text, coalesce($5, person_id), 'answered', 'invitation', id,
+        jsonb_build_object('answer', $3, 'way', $4, 'late', is_late, 'meeting', meeting_id)
     FROM stored
 ), replaced AS (
-    UPDATE outbox SET state = 'cancelled', reason = 'replaced', finished_at = $7
-    WHERE state = 'queued' AND $2 > 0 AND EXISTS (SELECT FROM stored)
-        AND id = (SELECT l.id FROM letter l WHERE l.dedupe_key = 'rcp:' || $1 || ':' || $2)
+    UPDATE outbox SET state = 'cancelled', reason = 'replaced', finished_at = $2
+    FROM letter l, stored
+    WHERE outbox.state = 'queued' AND outbox.id = l.id AND stored.answer_rev > 0
+        AND l.dedupe_key = 'rcp:' || stored.id || ':' || stored.answer_rev
 ), receipt AS (
     INSERT INTO letter (dedupe_key, kind, recipient_id, subject_id, subject_rev, time_rev,
         ordering_key, locale, cause, created_at)
-    SELECT 'rcp:' || id || ':' || ($2 + 1), 'receipt', person_id, meeting_id, revision, time_rev,
-        person_id || ':' || meeting_id, locale,
-        jsonb_build_object('invitation', id, 'answer_rev', $2 + 1), $7
+    SELECT 'rcp:' || id || ':' || (answer_rev + 1), 'receipt', person_id, meeting_id, revision,
+        time_rev, person_id || ':' || meeting_id, locale,
+        jsonb_build_object('invitation', id, 'answer_rev', answer_rev + 1), $2
     FROM stored WHERE email IS NOT NULL
     RETURNING id, ordering_key
 ), queued AS (
     INSERT INTO outbox (id, priority, ordering_key, recipient_domain, created_at, next_attempt_at,
         expires_at)
-    SELECT receipt.id, 3, receipt.ordering_key, lower(split_part(stored.email, '@', 2)), $7,
-        CASE WHEN $16::boolean THEN $7 + interval '2 minutes' ELSE $7 END, $7 + interval '3 days'
+    SELECT receipt.id, 3, receipt.ordering_key, lower(split_part(stored.email, '@', 2)), $2,
+        CASE WHEN stored.is_quick THEN $2 + interval '2 minutes' ELSE $2 END,
+        $2 + interval '3 days'
     FROM receipt CROSS JOIN stored
 ), followed AS (
     UPDATE feed SET revision = feed.revision + 1,
-        changed_at = greatest(date_trunc('second', $7), feed.changed_at + interval '1 second')
+        changed_at = greatest(date_trunc('second', $2), feed.changed_at + interval '1 second')
     FROM stored WHERE feed.kind = 'personal' AND feed.person_id = stored.person_id
     RETURNING feed.id
 )
-SELECT EXISTS (SELECT FROM found) AS was_found, EXISTS (SELECT FROM stored) AS was_stored,
+SELECT found.id, EXISTS (SELECT FROM stored) AS was_stored,
     ARRAY(SELECT id FROM followed) AS feed_ids
+FROM found
 """
+
+# What a page showed a moment ago: these rows, by their counters.
+RECORD_SEEN = _RECORD.format(
+    late="$14::boolean",
+    where="i.id = $12::uuid AND i.answer_rev = $13::int AND m.revision = $15::int",
+)
+# By the link alone, without looking first: only where nothing needs a second thought. Anything
+# else (late, moved, over, said already) finds no row here and goes the long way.
+RECORD_BY_LINK = _RECORD.format(
+    late="false",
+    where="""i.handle = $12::uuid AND i.epoch = $13::int AND i.state = 'invited'
+        AND m.revision = $14::int AND m.state = 'confirmed' AND m.mode = ANY($15::text[])
+        AND $2 < m.starts_at AND ($2 <= m.answer_by OR m.answer_by IS NULL)
+        AND (i.answer, i.answer_way, i.answered_for, i.deputy_name, i.note, i.access_needs,
+            i.list_consent, i.given_starts_local, i.given_mode, i.given_town)
+            IS DISTINCT FROM ($3, $4, $6, $7, $8, $9, $10, m.starts_local, m.mode, m.town)""",
+)
 
 ENSURE_SEATS = """
 INSERT INTO meeting_seats (meeting_id, taken)
@@ -111,26 +134,17 @@ WHERE a.invitation_id = $1 ORDER BY a.id DESC
 """
 
 
-class RecordValues(NamedTuple):
-    """The parameters of `RECORD`, in its order."""
+class AnswerValues(NamedTuple):
+    """The first parameters of both recording statements, in their order."""
 
-    invitation_id: UUID
-    seen_answer_rev: int
-    seen_revision: int
     takes_seat: bool
+    now: datetime
     answer: str
     way: str
-    now: datetime
     entered_by: UUID | None
     answered_for: str
-    is_late: bool
     deputy_name: str
     note: str
     access_needs: str
     list_consent: bool
     actor_kind: str
-    receipt_waits: bool
-
-    def as_arguments(self) -> Sequence[object]:
-        """Return them as positional arguments."""
-        return tuple(self)

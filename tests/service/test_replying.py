@@ -1,10 +1,11 @@
 """Answers, by link and by hand: what is stored, what is refused, and what happens at once."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -45,7 +46,22 @@ OFFICE = Actor("account", uuid4(), "Kim Koordination")
 async def answer(
     database: Database, invited: Invited, reply: Reply = YES, now: datetime = NOW
 ) -> replying.Recorded:
+    """Answer as the page does, which knows the meeting's revision."""
+    if reply.seen_revision is None:
+        known = "SELECT revision FROM meeting WHERE id = $1"
+        revision = await database.fetchval(known, invited.meeting_id)
+        reply = replace(reply, seen_revision=revision)
     return await replying.record_reply(database, KEYS, invited.token, reply, now)
+
+
+async def look_and_answer(
+    database: Database, invited: Invited, reply: Reply = YES, now: datetime = NOW
+) -> replying.Recorded:
+    """Answer without a page: the rows are looked at first."""
+    return await replying.record_reply(database, KEYS, invited.token, reply, now)
+
+
+BOTH_WAYS = pytest.mark.parametrize("answering", [answer, look_and_answer])
 
 
 async def one(database: Database, table: str) -> dict[str, Any]:
@@ -119,6 +135,50 @@ async def test_an_answer_is_stored_with_what_it_was_given_for(database: Database
     assert row["answer_rev"] == 1
 
 
+async def test_with_or_without_a_look_the_same_is_stored(database: Database) -> None:
+    meeting = await a_meeting(database, capacity=10)
+    reply = Reply(
+        answer=Answer.REPRESENTED,
+        note="Gruß",
+        access_needs="Rampe",
+        list_consent=True,
+        deputy_name="Dana",
+        answered_for="Sekretariat",
+    )
+    rows = []
+    for answering in (answer, look_and_answer):
+        invited = await invite(database, meeting, await a_person(database))
+        await answering(database, invited, YES)
+        await answering(database, invited, reply, NOW + timedelta(minutes=1))
+        rows.append([await _without_ids(database, table) for table in _WRITTEN])
+        await database.fetch("DELETE FROM outbox")
+        for table in ("letter", "answer", "audit", "feed", "invitation"):
+            await database.fetch(f"DELETE FROM {table}")
+        await database.fetch("UPDATE meeting_seats SET taken = 0")
+
+    assert rows[0] == rows[1]
+    assert [len(table) for table in rows[0]] == [1, 2, 2, 2, 2, 1, 1]
+
+
+_WRITTEN = ("invitation", "answer", "audit", "letter", "outbox", "feed", "meeting_seats")
+
+
+async def _without_ids(database: Database, table: str) -> list[dict[str, Any]]:
+    rows = await database.fetch(f"SELECT * FROM {table}")
+    told = [
+        {
+            name: value
+            for name, value in row.items()
+            if not isinstance(value, UUID) and name not in _OWN and value is not None
+        }
+        for row in rows
+    ]
+    return sorted(told, key=str)
+
+
+_OWN = frozenset({"id", "dedupe_key", "ordering_key", "cause", "details", "created_at"})
+
+
 async def test_an_answer_leaves_history_audit_and_one_receipt(database: Database) -> None:
     invited = await somebody_invited(database)
 
@@ -161,21 +221,25 @@ async def test_the_own_feed_follows_an_answer_and_no_other(database: Database) -
     }
 
 
-async def test_the_same_answer_twice_is_stored_once(database: Database) -> None:
+@BOTH_WAYS
+async def test_the_same_answer_twice_is_stored_once(database: Database, answering: Any) -> None:
     invited = await somebody_invited(database)
-    await answer(database, invited, replace(YES, note="Gern"))
+    await answering(database, invited, replace(YES, note="Gern"))
     before = await snapshot(database)
 
-    again = await answer(database, invited, replace(YES, note="Gern"), NOW + timedelta(hours=1))
+    again = await answering(database, invited, replace(YES, note="Gern"), NOW + timedelta(hours=1))
 
     assert again.is_new is False
     assert await snapshot(database) == before
 
 
-async def test_a_double_click_in_the_same_moment_is_stored_once(database: Database) -> None:
+@BOTH_WAYS
+async def test_a_double_click_in_the_same_moment_is_stored_once(
+    database: Database, answering: Any
+) -> None:
     invited = await somebody_invited(database, capacity=10)
 
-    done = await asyncio.gather(*[answer(database, invited) for _ in range(6)])
+    done = await asyncio.gather(*[answering(database, invited) for _ in range(6)])
 
     assert sorted(one.is_new for one in done) == [False] * 5 + [True]
     assert await count(database, "answer") == 1
@@ -194,14 +258,15 @@ async def test_a_changed_mind_keeps_the_history(database: Database) -> None:
     assert (await one(database, "invitation"))["answer"] == "declined"
 
 
+@BOTH_WAYS
 async def test_of_quick_changes_one_receipt_waits_and_the_last_state_wins(
-    database: Database,
+    database: Database, answering: Any
 ) -> None:
     invited = await somebody_invited(database)
-    await answer(database, invited, YES)
-    await answer(database, invited, NO, NOW + timedelta(seconds=20))
+    await answering(database, invited, YES)
+    await answering(database, invited, NO, NOW + timedelta(seconds=20))
 
-    await answer(database, invited, YES, NOW + timedelta(seconds=40))
+    await answering(database, invited, YES, NOW + timedelta(seconds=40))
 
     rows = await database.fetch(
         "SELECT dedupe_key, state, next_attempt_at FROM letter JOIN outbox USING (id)"
@@ -307,16 +372,22 @@ async def test_the_last_seat_goes_once(database: Database) -> None:
     assert await taken(database, rivals[0]) == 1
 
 
+@BOTH_WAYS
 async def test_five_hundred_answers_to_fifty_seats_fill_fifty(
-    database: Database, database_url: str
+    database: Database, database_url: str, answering: Any
 ) -> None:
     meeting = await a_meeting(database, capacity=50)
     rivals = await invite_many(database, meeting, 500)
 
+    waiting = iter(rivals)
     async with Database(database_url, pool_size=50) as wide:
-        done = await asyncio.gather(
-            *[answer(wide, rival) for rival in rivals], return_exceptions=True
-        )
+        done = [
+            one
+            for each in await asyncio.gather(
+                *[_answer_in_turn(wide, answering, waiting) for _ in range(50)]
+            )
+            for one in each
+        ]
 
     kinds = [type(one) for one in done]
     assert kinds.count(replying.Recorded) == 50
@@ -324,6 +395,19 @@ async def test_five_hundred_answers_to_fifty_seats_fill_fifty(
     assert await taken(database, rivals[0]) == 50
     assert await count(database, "invitation WHERE has_seat") == 50
     assert await count(database, "letter") == 50
+
+
+async def _answer_in_turn(
+    database: Database, answering: Any, rivals: Iterator[Invited]
+) -> list[replying.Recorded | SeatsTakenError]:
+    """Answer for one after the other, as one connection does."""
+    done: list[replying.Recorded | SeatsTakenError] = []
+    for rival in rivals:
+        try:
+            done.append(await answering(database, rival))
+        except SeatsTakenError as error:
+            done.append(error)
+    return done
 
 
 async def test_a_meeting_without_its_counter_gets_one(database: Database) -> None:
