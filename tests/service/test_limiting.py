@@ -75,7 +75,7 @@ async def test_full_buckets_are_removed(database: Database) -> None:
     ],
 )
 def test_a_network_is_known_by_its_prefix_only(
-    settings: Settings, one: str | None, other: str | None, same: bool
+    settings: Settings, one: str | None, other: str | None, *, same: bool
 ) -> None:
     keys = settings.token_keys
 

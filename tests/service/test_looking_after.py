@@ -33,7 +33,7 @@ def job(*, start: float, ok: float | None = None, error: float | None = None) ->
         ([job(start=0.1, ok=0.1), job(start=1)], True, "running"),
     ],
 )
-def test_ticks_are_judged_by_their_last_runs(jobs: list[Any], holds: bool, detail: str) -> None:
+def test_ticks_are_judged_by_their_last_runs(jobs: list[Any], *, holds: bool, detail: str) -> None:
     found = looking_after.judge_ticks(jobs, NOW)
 
     assert (holds, detail) == (found.holds, found.detail)
@@ -43,7 +43,7 @@ def test_ticks_are_judged_by_their_last_runs(jobs: list[Any], holds: bool, detai
     ("age", "holds"),
     [(None, True), (timedelta(minutes=14), True), (timedelta(minutes=15), False)],
 )
-def test_a_letter_may_wait_a_quarter_of_an_hour(age: timedelta | None, holds: bool) -> None:
+def test_a_letter_may_wait_a_quarter_of_an_hour(age: timedelta | None, *, holds: bool) -> None:
     assert holds == looking_after.judge_letters(age).holds
 
 

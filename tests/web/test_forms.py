@@ -135,7 +135,7 @@ def test_no_text_breaks_a_reader(typed: str) -> None:
         (-timedelta(minutes=6), False),
     ],
 )
-def test_a_form_token_lives_twelve_hours(age: timedelta, fresh: bool) -> None:
+def test_a_form_token_lives_twelve_hours(age: timedelta, *, fresh: bool) -> None:
     token = form_tokens.make(b"secret", NOW)
 
     assert fresh == form_tokens.is_fresh(token, [b"newer", b"secret"], NOW + age)
@@ -168,5 +168,5 @@ def test_no_text_is_a_form_token(text: str) -> None:
         ("/ä", False),
     ],
 )
-def test_only_paths_of_our_own_are_local(path: str, local: bool) -> None:
+def test_only_paths_of_our_own_are_local(path: str, *, local: bool) -> None:
     assert local == respond.is_local(path)
