@@ -209,6 +209,9 @@ async def _prepare(
     state = meetings.move(before.state, wanted)
     kept = planning.form_of(row)
     form = kept if form is None else form
+    if not form.title and before.state is not State.DRAFT:
+        # The pattern's next number is another session's; this one keeps its name.
+        form = replace(form, title=kept.title)
     if state is before.state and replace(form, number=None, status=kept.status) == kept:
         return None
     planning.require_fresh(row, saving.options.seen_revision)
@@ -381,8 +384,7 @@ async def _follow(connection: "Connection[Any]", step: _Step, now: datetime) -> 
 
 async def _count_seats(connection: "Connection[Any]", step: _Step) -> None:
     """Count the seats under their lock, and refuse a new limit that more people have accepted."""
-    await connection.execute(meeting_statements.ENSURE_SEATS, step.meeting_id)
-    await connection.execute(meeting_statements.LOCK_SEATS, step.meeting_id)
+    await connection.execute(meeting_statements.DROP_SEATS, step.meeting_id)
     taken = await connection.fetchval(meeting_statements.COUNT_SEATS, step.meeting_id)
     capacity = step.after.capacity
     if capacity is not None and capacity != step.before.capacity and capacity < taken:

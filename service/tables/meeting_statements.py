@@ -119,14 +119,14 @@ SET_TITLE_AND_SLUG = """
 UPDATE meeting SET title = $2, slug = $3 WHERE id = $1 AND slug IS NULL RETURNING slug
 """
 
-# Seats are counted anew after their row is locked, in a statement of its own: a count inside the
-# statement that waits for the lock would not see the answer that it waited for.
-ENSURE_SEATS = "INSERT INTO meeting_seats (meeting_id) VALUES ($1) ON CONFLICT DO NOTHING"
-LOCK_SEATS = "SELECT taken FROM meeting_seats WHERE meeting_id = $1 FOR UPDATE"
+# The row of the seats is replaced, not updated: an answer that waits for it read the old limit; it
+# then finds no row, stores nothing and looks again. The count is a statement of its own, because
+# one that waits does not see what it waited for.
+DROP_SEATS = "DELETE FROM meeting_seats WHERE meeting_id = $1"
 COUNT_SEATS = """
-UPDATE meeting_seats SET taken = (
-    SELECT count(*) FROM invitation WHERE meeting_id = $1 AND has_seat)
-WHERE meeting_id = $1
+INSERT INTO meeting_seats (meeting_id, taken)
+SELECT $1, count(*) FROM invitation WHERE meeting_id = $1 AND has_seat
+ON CONFLICT (meeting_id) DO UPDATE SET taken = excluded.taken
 RETURNING taken
 """
 

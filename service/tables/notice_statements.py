@@ -10,6 +10,13 @@ PENDING = """
 SELECT * FROM notice WHERE meeting_id = $1 AND state = 'pending' AND kind = ANY ($2::text[])
 ORDER BY created_at FOR UPDATE
 """
+# What people know, when the last that they were to be told was taken back.
+UNTOLD = """
+SELECT before FROM notice
+WHERE meeting_id = $1 AND state = 'withdrawn' AND kind = ANY ($2::text[]) AND created_at > coalesce(
+    (SELECT max(finished_at) FROM notice WHERE meeting_id = $1 AND state = 'sent'), '-infinity')
+ORDER BY created_at LIMIT 1
+"""
 INSERT = """
 INSERT INTO notice (meeting_id, kind, due_at, from_revision, to_revision, before, person_ids,
     with_decliners, asks_again, message, created_by, created_at)
