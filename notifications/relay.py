@@ -4,18 +4,20 @@ import asyncio
 import ssl
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import aiosmtplib
 from aiosmtplib.errors import SMTPException, SMTPResponseException
 
 from notifications import crashing, headers
 from notifications.backoff import Phase, Reply
+from notifications.wire import Wire, WireError
 
 Mode = Literal["tls", "starttls", "plain"]
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 CONNECT_SECONDS = 30.0
+QUIT_SECONDS = 2.0
 COMMAND_SECONDS = 60.0
 DOT_SECONDS = 600.0
 """RFC 5321 4.5.3.2.6: an earlier time-out here delivers copies."""
@@ -75,16 +77,18 @@ class Link:
 
     def __init__(self, settings: RelaySettings) -> None:
         self._settings = settings
-        self._client: aiosmtplib.SMTP | None = None
+        self._wire: Wire | None = None
+        self._pipelines = False
         self._letters = 0
         self._opened = 0.0
         self._used = 0.0
-        self._dirty = False
+        self._envelope_open = False
+        self._content_asked = False
 
     @property
     def is_open(self) -> bool:
         """Tell whether the connection stands, as far as we know."""
-        return self._client is not None and self._client.is_connected
+        return self._wire is not None and self._wire.is_open
 
     async def address(self, sender: str, recipient: str) -> None:
         """Get as far as RCPT (nothing can have been delivered yet), or raise `SmtpError`.
@@ -92,16 +96,19 @@ class Link:
         Both addresses are checked again, whoever has done so before: ValueError. A connection
         that was idle may have been closed by the server: it is opened anew once.
         """
-        sender, recipient = headers.check_address(sender), headers.check_address(recipient)
+        commands = (
+            b"MAIL FROM:<%b>\r\n" % headers.check_address(sender).encode(),
+            b"RCPT TO:<%b>\r\n" % headers.check_address(recipient).encode(),
+        )
         reused = await self._ensure_open()
         try:
-            await self._envelope(sender, recipient)
+            await self._send_envelope(commands)
         except SmtpError as error:
             if not reused or _is_clean(error) or error.phase is not Phase.MAIL:
                 raise
             self.close()
             await self._ensure_open()
-            await self._envelope(sender, recipient)
+            await self._send_envelope(commands)
 
     async def transfer(self, raw: bytes) -> str:
         """Send the letter's bytes and return the server's words of acceptance.
@@ -109,54 +116,55 @@ class Link:
         `SmtpError` without reply means that nobody knows; whatever is raised, the connection is
         closed unless the reply was clean.
         """
-        client = self._require()
         try:
-            await self._content(client, raw)
-            words = await self._final_reply(client)
+            if not self._content_asked:
+                await self._ask_content()
+            self._content_asked = False
+            # The gate let CRLF line ends through only, so stuffing dots is all that is left.
+            self._ask(Phase.DOT, raw.replace(b"\r\n.", b"\r\n..") + b".\r\n", 1)
+            crashing.pass_point("after_dot")
+            code, words = await self._reply(Phase.DOT, self._settings.dot_seconds)
+            self._letters += 1
+            self._envelope_open = False
+            _require(code in _ACCEPTED, Phase.DOT, code, words)
         except BaseException as error:
             if not _is_clean(error):
                 self.close()
             raise
         self._used = time.monotonic()
-        return words
+        return Reply(code, words).text
 
     async def rewind(self) -> None:
         """Forget an envelope that is not going to be sent."""
-        if self._dirty and self._client is not None:
-            try:
-                await self._client.rset(timeout=self._settings.command_seconds)
-                self._dirty = False
-            except (SMTPException, OSError, ValueError):
-                self.close()
-
-    async def try_out(self) -> None:
-        """Connect, protect and log in as for a letter, then leave; raise `SmtpError` if refused."""
-        await self._ensure_open()
-        await self.leave()
+        if self._content_asked:
+            # After 354 there is no way back but to hang up; the server then drops the letter.
+            self.close()
+        if not self._envelope_open or not self.is_open:
+            return
+        try:
+            self._ask(Phase.MAIL, b"RSET\r\n", 1)
+            await self._reply(Phase.MAIL, self._settings.command_seconds)
+            self._envelope_open = False
+        except SmtpError:
+            self.close()
 
     async def leave(self) -> None:
         """Say goodbye if the connection stands; never wait longer than a moment for it."""
-        client, self._client = self._client, None
-        if client is None:
-            return
         try:
-            if client.is_connected:
-                await client.quit(timeout=2)
-        except (SMTPException, OSError):
+            if self.is_open and not self._content_asked:
+                self._ask(Phase.MAIL, b"QUIT\r\n", 1)
+                await self._reply(Phase.MAIL, QUIT_SECONDS)
+        except SmtpError:
             pass
         finally:
-            client.close()
+            self.close()
 
     def close(self) -> None:
         """Cut the connection at once."""
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()
-
-    def _require(self) -> aiosmtplib.SMTP:
-        if self._client is None:
-            raise SmtpError(Phase.MAIL, None, "closed")
-        return self._client
+        wire, self._wire = self._wire, None
+        self._content_asked = False
+        if wire is not None:
+            wire.close()
 
     async def _ensure_open(self) -> bool:
         """Return whether a standing connection is used again."""
@@ -171,93 +179,106 @@ class Link:
             if self.is_open:
                 return True
         await self.leave()
-        await self._open()
-        self._letters, self._opened, self._used, self._dirty = 0, now, now, False
+        transport, self._pipelines = await _open(self._settings)
+        self._wire = Wire(transport)
+        self._letters, self._opened, self._used, self._envelope_open = 0, now, now, False
         return False
 
-    async def _open(self) -> None:
-        """Connect, protect, log in: in this order, and never with a password before TLS."""
-        settings = self._settings
-        client = aiosmtplib.SMTP(
-            hostname=settings.host,
-            port=settings.port,
-            use_tls=settings.mode == "tls",
-            start_tls=False,
-            tls_context=settings.tls_context,
-            local_hostname=settings.local_hostname,
-            timeout=settings.connect_seconds,
-        )
-        phase = Phase.CONNECT
+    async def _send_envelope(self, commands: tuple[bytes, bytes]) -> None:
+        self._envelope_open = True
         try:
-            await client.connect()
-            phase = Phase.GREETING
-            await client.ehlo()
-            if settings.mode == "starttls":
-                phase = Phase.TLS
-                await client.starttls()
-                await client.ehlo()
-            if settings.user:
-                phase = Phase.AUTH
-                await _log_in(client, settings)
+            if self._pipelines:
+                await self._send_together(commands)
+            else:
+                await self._send_in_turn(commands)
         except BaseException as error:
-            client.close()
-            if isinstance(error, (SMTPException, OSError, ValueError)):
-                raise _as_smtp_error(phase, error) from error
-            raise
-        self._client = client
-
-    async def _envelope(self, sender: str, recipient: str) -> None:
-        client = self._require()
-        phase = Phase.MAIL
-        try:
-            self._dirty = True
-            await self._command(client, phase, b"MAIL", b"FROM:<%b>" % sender.encode("ascii"))
-            phase = Phase.RCPT
-            await self._command(client, phase, b"RCPT", b"TO:<%b>" % recipient.encode("ascii"))
-        except (SmtpError, SMTPException, OSError) as error:
-            failed = error if isinstance(error, SmtpError) else _as_smtp_error(phase, error)
             # After a clean refusal the connection goes on; after anything else replies may be
-            # mispaired.
-            if not _is_clean(failed):
+            # mispaired, and after 354 the server waits for content.
+            if not _is_clean(error) or self._content_asked:
                 self.close()
-            raise failed from error
-        except BaseException:
-            self.close()
             raise
 
-    async def _command(self, client: aiosmtplib.SMTP, phase: Phase, *words: bytes) -> None:
-        """Send a command whose addresses were checked; the library would parse them once more."""
-        reply = await client.execute_command(*words, timeout=self._settings.command_seconds)
-        if reply.code not in _ACCEPTED:
-            raise SmtpError(phase, _refusal(reply.code, reply.message))
+    async def _send_in_turn(self, commands: tuple[bytes, bytes]) -> None:
+        for phase, command in zip((Phase.MAIL, Phase.RCPT), commands, strict=True):
+            self._ask(phase, command, 1)
+            code, words = await self._reply(phase, self._settings.command_seconds)
+            _require(code in _ACCEPTED, phase, code, words)
 
-    async def _content(self, client: aiosmtplib.SMTP, raw: bytes) -> None:
-        try:
-            reply = await client.execute_command(b"DATA", timeout=self._settings.dot_seconds)
-        except (SMTPException, OSError) as error:
-            raise _as_smtp_error(Phase.DATA, error) from error
-        if reply.code != _START_INPUT:
-            raise SmtpError(Phase.DATA, _refusal(reply.code, reply.message))
-        protocol = client.protocol
-        if protocol is None:
-            raise SmtpError(Phase.DATA, None, "closed")
-        # The gate let CRLF line ends through only, so stuffing dots is all that is left to do.
-        protocol.write(raw.replace(b"\r\n.", b"\r\n..") + b".\r\n")
-        crashing.pass_point("after_dot")
+    async def _send_together(self, commands: tuple[bytes, bytes]) -> None:
+        """Send MAIL, RCPT and DATA at once (RFC 2920); content follows only after the mark."""
+        seconds = self._settings.command_seconds
+        self._ask(Phase.MAIL, b"%b%bDATA\r\n" % commands, 3)
+        mail = await self._reply(Phase.MAIL, seconds)
+        rcpt = await self._reply(Phase.RCPT, seconds)
+        # Without its reply nothing has been sent either: that is as definite as at RCPT.
+        data = await self._reply(Phase.RCPT, seconds)
+        self._content_asked = data[0] == _START_INPUT
+        _require(mail[0] in _ACCEPTED, Phase.MAIL, *mail)
+        _require(rcpt[0] in _ACCEPTED, Phase.RCPT, *rcpt)
+        _require(self._content_asked, Phase.DATA, *data)
 
-    async def _final_reply(self, client: aiosmtplib.SMTP) -> str:
-        protocol = client.protocol
-        if protocol is None:
-            raise SmtpError(Phase.DOT, None, "closed")
+    async def _ask_content(self) -> None:
+        self._ask(Phase.DATA, b"DATA\r\n", 1)
+        code, words = await self._reply(Phase.DATA, self._settings.dot_seconds)
+        _require(code == _START_INPUT, Phase.DATA, code, words)
+
+    def _ask(self, phase: Phase, data: bytes, replies: int) -> None:
+        if self._wire is None:
+            raise SmtpError(phase, None, "closed")
         try:
-            reply = await protocol.read_response(timeout=self._settings.dot_seconds)
-        except (SMTPException, OSError) as error:
-            raise _as_smtp_error(Phase.DOT, error) from error
-        self._letters += 1
-        self._dirty = False
-        if reply.code not in _ACCEPTED:
-            raise SmtpError(Phase.DOT, _refusal(reply.code, reply.message))
-        return Reply(reply.code, reply.message).text
+            self._wire.ask(data, replies)
+        except WireError as error:
+            raise SmtpError(phase, None, str(error)) from error
+
+    async def _reply(self, phase: Phase, seconds: float) -> tuple[int, str]:
+        if self._wire is None:
+            raise SmtpError(phase, None, "closed")
+        try:
+            return await self._wire.read(seconds)
+        except WireError as error:
+            raise SmtpError(phase, None, str(error)) from error
+
+
+async def _open(settings: RelaySettings) -> tuple[asyncio.Transport, bool]:
+    """Connect, protect, log in: in this order, and never with a password before TLS.
+
+    Return the connection and whether the server lets commands leave together.
+    """
+    client = aiosmtplib.SMTP(
+        hostname=settings.host,
+        port=settings.port,
+        use_tls=settings.mode == "tls",
+        start_tls=False,
+        tls_context=settings.tls_context,
+        local_hostname=settings.local_hostname,
+        timeout=settings.connect_seconds,
+    )
+    phase = Phase.CONNECT
+    try:
+        await client.connect()
+        phase = Phase.GREETING
+        await client.ehlo()
+        if settings.mode == "starttls":
+            phase = Phase.TLS
+            await client.starttls()
+            await client.ehlo()
+        if settings.user:
+            phase = Phase.AUTH
+            await _log_in(client, settings)
+        pipelines = client.supports_extension("pipelining")
+        # Raises when the connection is gone already.
+        client.get_transport_info("socket")
+    except BaseException as error:
+        client.close()
+        if isinstance(error, (SMTPException, OSError, ValueError)):
+            raise _as_smtp_error(phase, error) from error
+        raise
+    return cast("asyncio.Transport", client.transport), pipelines
+
+
+def _require(fine: bool, phase: Phase, code: int, words: str) -> None:  # noqa: FBT001
+    if not fine:
+        raise SmtpError(phase, _refusal(code, words), Reply(code, words).text)
 
 
 def _refusal(code: int, text: str) -> Reply | None:

@@ -67,20 +67,28 @@ class Server:
     async def _talk(
         self, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        if not await self._answer("CONNECT", "220 test", session, writer):
+        greeting = self.script("CONNECT", session) or "220 test"
+        if not await self._answer("CONNECT", greeting, writer):
             return
         while line := (await reader.readline()).decode().rstrip("\r\n"):
             self.lines.append(line)
             verb = line.split(" ")[0].upper()
             if verb == "DATA":
-                answer = self.script(line, session) or "354 go on"
-                if not await self._answer(line, "", session, writer, answer=answer):
+                usual = "354 go on" if session.recipient else "503 5.5.1 no recipient"
+                answer = self.script(line, session) or usual
+                if not await self._answer(line, answer, writer):
                     return
                 if answer.startswith("354") and not await self._take(session, reader, writer):
                     return
                 continue
             self._remember(verb, line, session)
-            if not await self._answer(line, self._usual(verb), session, writer) or verb == "QUIT":
+            answer = self.script(line, session) or self._usual(verb)
+            if verb == "RCPT" and not session.sender:
+                answer = "503 5.5.1 no sender"
+            if answer[0] != "2":
+                session.recipient = ""
+                session.sender = "" if verb == "MAIL" else session.sender
+            if not await self._answer(line, answer, writer) or verb == "QUIT":
                 return
 
     async def _take(
@@ -97,20 +105,13 @@ class Server:
             self.mails.append(Mail(session.sender, session.recipient, raw, session.number))
             session.mails += 1
         words = answer or f"250 2.0.0 queued as {len(self.mails)}"
-        return await self._answer(".", words, session, writer, answer=words)
+        return await self._answer(".", words, writer)
 
-    async def _answer(
-        self,
-        line: str,
-        usual: str,
-        session: Session,
-        writer: asyncio.StreamWriter,
-        answer: Answer = None,
-    ) -> bool:
+    async def _answer(self, line: str, answer: str, writer: asyncio.StreamWriter) -> bool:
+        """Return whether the talk goes on."""
         if line in self.reached:
             self.reached[line].set()
         await asyncio.sleep(self.delays.get(line, 0))
-        answer = answer or self.script(line, session) or usual
         if answer == CLOSE:
             writer.transport.abort()
             return False
@@ -129,13 +130,14 @@ class Server:
 
     def _usual(self, verb: str) -> str:
         if verb == "EHLO":
-            return "\r\n".join([*(f"250-{name}" for name in self.extensions), "250 OK"])
+            names = ["test", *self.extensions, "HELP"]
+            return "\r\n".join([*(f"250-{name}" for name in names[:-1]), f"250 {names[-1]}"])
         return "221 bye" if verb == "QUIT" else "250 OK"
 
 
 @asynccontextmanager
 async def running(
-    script: Script = lambda _line, _session: None, extensions: tuple[str, ...] = ()
+    script: Script = lambda _line, _session: None, extensions: tuple[str, ...] = ("PIPELINING",)
 ) -> AsyncIterator[Server]:
     """Run a server on a free port of the loopback."""
     server = Server(script, extensions)

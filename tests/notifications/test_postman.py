@@ -258,7 +258,8 @@ async def test_from_data_on_only_a_clean_reply_is_certain(
     database: Database, at: str, reply: str, state: str
 ) -> None:
     [one] = await builders.post(database, a_letter())
-    async with smtp_servers.running(lambda line, _: reply if line == at else None) as server:
+    script: smtp_servers.Script = lambda line, _: reply if line == at else None  # noqa: E731
+    async with smtp_servers.running(script, extensions=()) as server:
         await deliver(a_postman(database, server, dot_seconds=0.3))
 
     row = await builders.state_of(database, one)
@@ -266,10 +267,11 @@ async def test_from_data_on_only_a_clean_reply_is_certain(
     assert (row["data_started_at"] is not None) == (state == "uncertain")
 
 
+@pytest.mark.parametrize("extensions", [(), ("PIPELINING",)])
 @pytest.mark.parametrize("at", ["CONNECT", "EHLO", "MAIL", "RCPT"])
 @pytest.mark.parametrize("how", [CLOSE, HANG])
 async def test_a_relay_that_fails_before_data_burns_no_attempt(
-    database: Database, at: str, how: str
+    database: Database, at: str, how: str, extensions: tuple[str, ...]
 ) -> None:
     await builders.post(database, *(a_letter(number) for number in range(10)))
     async with smtp_servers.running(lambda line, _: how if line.startswith(at) else None) as server:

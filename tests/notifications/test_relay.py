@@ -89,6 +89,11 @@ def settings_for(port: int, mode: str, password: str = SECRET, **more: Any) -> R
     )
 
 
+async def send_over(link: Link, recipient: str) -> None:
+    await link.address(recipient, recipient)
+    await link.transfer(b"Subject: x\r\n\r\n")
+
+
 async def send(settings: RelaySettings) -> str:
     link = Link(settings)
     try:
@@ -160,9 +165,10 @@ async def test_a_connection_is_renewed_after_a_hundred_letters() -> None:
     assert (len(server.mails), server.connections) == (201, 3)
 
 
-async def test_lines_that_begin_with_a_dot_arrive_as_they_were() -> None:
+@pytest.mark.parametrize("extensions", [(), ("PIPELINING",)])
+async def test_lines_that_begin_with_a_dot_arrive_as_they_were(extensions: tuple[str, ...]) -> None:
     raw = b"Subject: x\r\n\r\n.\r\n..\r\n.a\r\n"
-    async with smtp_servers.running() as server:
+    async with smtp_servers.running(extensions=extensions) as server:
         link = Link(server.relay())
         await link.address("a@example.org", "b@example.org")
         await link.transfer(raw)
@@ -171,10 +177,13 @@ async def test_lines_that_begin_with_a_dot_arrive_as_they_were() -> None:
     assert [mail.raw for mail in server.mails] == [raw]
 
 
+@pytest.mark.parametrize("extensions", [(), ("PIPELINING",)])
 @pytest.mark.parametrize("reply", ["hello", "x" * 40000, "250-" + "y" * 200 + "\r\n250-", "99"])
-async def test_a_malformed_reply_closes_the_connection(reply: str) -> None:
+async def test_a_malformed_reply_closes_the_connection(
+    reply: str, extensions: tuple[str, ...]
+) -> None:
     async with smtp_servers.running(
-        lambda line, _: reply if line.startswith("RCPT") else None
+        lambda line, _: reply if line.startswith("RCPT") else None, extensions
     ) as server:
         link = Link(server.relay(command_seconds=0.3))
         with pytest.raises(SmtpError) as caught:
@@ -209,3 +218,48 @@ async def test_an_odd_address_is_refused_before_anything_is_said(address: str) -
                 await link.address(sender, recipient)
 
     assert server.lines == []
+
+
+@pytest.mark.parametrize("extensions", [(), ("PIPELINING",)])
+@pytest.mark.parametrize(
+    ("at", "phase"), [("MAIL", Phase.MAIL), ("RCPT", Phase.RCPT), ("DATA", Phase.DATA)]
+)
+async def test_after_a_clean_refusal_the_connection_goes_on(
+    extensions: tuple[str, ...], at: str, phase: Phase
+) -> None:
+    def script(line: str, session: smtp_servers.Session) -> str | None:
+        refused = line.startswith(at) and "bad" in session.recipient + line + session.sender
+        return "550 5.1.1 no" if refused else None
+
+    async with smtp_servers.running(script, extensions) as server:
+        link = Link(server.relay())
+        with pytest.raises(SmtpError) as caught:
+            await send_over(link, "bad@example.org")
+        await link.address("a@example.org", "b@example.org")
+        await link.transfer(b"Subject: y\r\n\r\n")
+        await link.leave()
+
+    assert (caught.value.phase, server.connections) == (phase, 1)
+    assert [mail.raw for mail in server.mails] == [b"Subject: y\r\n\r\n"]
+
+
+async def test_a_server_that_asks_for_content_without_a_recipient_gets_none() -> None:
+    answers = {"RCPT": "550 5.1.1 no", "DATA": "354 go on"}
+    async with smtp_servers.running(lambda line, _: answers.get(line.split(" ")[0])) as server:
+        link = Link(server.relay())
+        with pytest.raises(SmtpError) as caught:
+            await link.address("a@example.org", "b@example.org")
+
+        assert (caught.value.phase, link.is_open, server.mails) == (Phase.RCPT, False, [])
+
+
+async def test_an_envelope_that_is_not_used_leaves_no_letter() -> None:
+    async with smtp_servers.running() as server:
+        link = Link(server.relay())
+        await link.address("a@example.org", "b@example.org")
+        await link.rewind()
+        await link.address("a@example.org", "c@example.org")
+        await link.transfer(b"Subject: y\r\n\r\n")
+        await link.leave()
+
+    assert [mail.recipient for mail in server.mails] == ["c@example.org"]
