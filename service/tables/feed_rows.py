@@ -1,8 +1,9 @@
 """Rows of calendar addresses: made once, and followed by everything that readers would see.
 
 A feed's `changed_at` never goes back and grows by a whole second at least: programs that ask
-"changed since" compare seconds. Rows are locked in the order of their ids, so that two
-transactions that touch many of them wait for each other instead of failing.
+"changed since" compare seconds. Rows are locked in one order, the office's and the public one
+first because every change has them: two transactions that touch many rows, even for several
+meetings each, wait for each other instead of failing.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ WHERE id IN (
                 SELECT FROM meeting_group
                 JOIN working_group ON working_group.id = meeting_group.group_id
                 WHERE meeting_group.meeting_id = $1 AND working_group.is_everybody))
-    ORDER BY feed.id FOR UPDATE OF feed)
+    ORDER BY feed.kind = 'office' DESC, feed.kind = 'public' DESC, feed.id FOR UPDATE OF feed)
 RETURNING id
 """
 
@@ -44,7 +45,8 @@ RETURNING id
 _TOUCH_ALL = """
 UPDATE feed SET revision = revision + 1,
     changed_at = greatest(date_trunc('second', $1::timestamptz), changed_at + interval '1 second')
-WHERE id IN (SELECT id FROM feed ORDER BY id FOR UPDATE)
+WHERE id IN (
+    SELECT id FROM feed ORDER BY kind = 'office' DESC, kind = 'public' DESC, id FOR UPDATE)
 RETURNING id
 """
 

@@ -155,7 +155,9 @@ _OF_OFFICE = f"{SELECT} FROM meeting WHERE {_IN_WINDOW} {_IN_ORDER}"
 # Whoever belongs to a group sees its dates before an invitation leaves, but no internal ones.
 _OF_PERSON = f"""{SELECT}, invitation.state AS invitation_state, invitation.channel,
     invitation.answer, invitation.deputy_name, invitation.given_starts_local,
-    invitation.given_mode, invitation.given_town, invitation.changed_at AS answer_changed_at
+    invitation.given_mode, invitation.given_town,
+    greatest(invitation.changed_at, date_trunc('second', invitation.invited_at))
+        AS answer_changed_at
 FROM meeting
 LEFT JOIN invitation ON invitation.meeting_id = meeting.id AND invitation.person_id = $3
 WHERE meeting.state <> 'draft' AND {_IN_WINDOW} AND (

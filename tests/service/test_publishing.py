@@ -183,6 +183,24 @@ async def test_many_changes_at_once_wait_for_each_other(database: Database) -> N
     assert await _revisions(database) == {"group": 13, "personal": 13, "public": 13}
 
 
+async def test_changes_of_several_meetings_do_not_deadlock(database: Database) -> None:
+    group_id = await shown.a_group(database, is_everybody=True)
+    one, other = [await shown.a_meeting(database, group_id) for _ in range(2)]
+    for _ in range(20):
+        await shown.a_person(database)
+    await shown.make_feeds(database)
+
+    async def touch_both(first: UUID, second: UUID) -> None:
+        async with database.unit_of_work() as unit:
+            for meeting_id in (first, second):
+                await publishing.touch_feeds(unit.connection, meeting_id, NOW)
+                await asyncio.sleep(0.02)
+
+    await asyncio.gather(touch_both(one, other), touch_both(other, one))
+
+    assert await _revisions(database) == {"group": 5, "personal": 5, "public": 5}
+
+
 async def test_a_feeds_time_never_goes_back(database: Database) -> None:
     meeting_id = await shown.a_meeting(database, await shown.a_group(database))
     await shown.make_feeds(database)

@@ -444,6 +444,30 @@ async def test_members_see_the_dates_of_their_group_before_they_are_invited(
     assert lines(answer, "ATTENDEE") == []
 
 
+async def test_being_invited_makes_the_entry_look_changed(
+    services: Services, program: httpx.AsyncClient
+) -> None:
+    database = services.database
+    group_id = await shown.a_group(database, is_everybody=True)
+    meeting_id = await shown.a_meeting(database, group_id)
+    person_id = await shown.a_person(database)
+    await shown.an_invitation(database, meeting_id, person_id, state="planned")
+    path = await personal_path(services, person_id)
+    before = await program.get(path)
+
+    async with database.unit_of_work() as unit:
+        await unit.connection.execute(
+            "UPDATE invitation SET state = 'invited', invited_at = $1", NOW
+        )
+        await publishing.touch_feeds(unit.connection, meeting_id, NOW)
+    after = await program.get(path)
+
+    assert lines(before, "ATTENDEE") == []
+    assert len(lines(after, "ATTENDEE")) == 1
+    assert lines(after, "LAST-MODIFIED") == ["LAST-MODIFIED:20270120T090000Z"]
+    assert lines(after, "LAST-MODIFIED") > lines(before, "LAST-MODIFIED")
+
+
 async def test_who_was_uninvited_sees_the_meeting_no_more(
     services: Services, program: httpx.AsyncClient
 ) -> None:
