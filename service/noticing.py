@@ -14,7 +14,7 @@ from uuid import UUID
 from asyncpg import Connection, Record
 
 from notifications import outbox
-from service import announcing, auditing, moving, reminding
+from service import announcing, auditing, moving, publishing, reminding
 from service.announcing import Asking
 from service.auditing import Actor
 from service.database import Database
@@ -170,6 +170,8 @@ async def _expand(connection: "Connection[Any]", notice: Record, now: datetime) 
         await connection.execute(notice_statements.MARK_INVITED, notice["id"], now)
         await connection.execute(notice_statements.MARK_MEETING_INVITED, notice["meeting_id"], now)
         await reminding.plan_slots(connection, notice["meeting_id"], now)
+        # From now on the invited people's own calendars carry the access and their answer.
+        await publishing.touch_feeds(connection, notice["meeting_id"], now)
     elif kind.value in notice_statements.CHANGES:
         await connection.execute(notice_statements.MARK_TOLD, notice["id"])
     await connection.execute(notice_statements.FINISH, notice["id"], "sent", count, now)

@@ -22,6 +22,7 @@ from tests.builders import (
     a_person,
     an_invitation,
     an_organisation,
+    insert,
     letters,
     read,
 )
@@ -379,3 +380,14 @@ async def test_after_a_notice_was_taken_back_and_the_change_too_the_way_back_is_
     before = await database.fetchval("SELECT before FROM notice WHERE state = 'pending'")
 
     assert before["starts_local"] == (START + timedelta(days=7)).isoformat()
+
+
+async def test_the_feeds_follow_when_invitations_leave(database: Database) -> None:
+    meeting = await a_meeting(database)
+    person = await a_person(database)
+    await an_invitation(database, meeting, person, state="planned")
+    await insert(database, "feed", kind="personal", person_id=person["id"])
+    await noticing.invite(database, OFFICE, meeting["id"], NOW)
+    await noticing.queue_due(database, LATER)
+
+    assert await database.fetchval("SELECT revision FROM feed") == 2
