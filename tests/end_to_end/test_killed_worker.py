@@ -57,7 +57,7 @@ async def test_a_killed_worker_loses_no_letter_and_doubles_only_what_was_in_tran
     marked = await database.fetchval(
         "SELECT count(*) FROM outbox WHERE state = 'sending' AND data_started_at IS NOT NULL"
     )
-    # Two minutes of lease and a quarter of an hour of hold go by; any worker sets right what is left.
+    # Lease and hold go by; any worker sets right what is left.
     await database.fetch("UPDATE outbox SET lease_until = now() WHERE state = 'sending'")
     await leases.reap(database, ())
     await database.fetch("UPDATE outbox SET next_attempt_at = now() WHERE state = 'uncertain'")
