@@ -73,3 +73,32 @@ COUNT_ASKED_AGAIN = f"""
 SELECT count(*) FROM invitation i JOIN meeting m ON m.id = i.meeting_id
 WHERE i.meeting_id = $1 AND i.state = 'invited' AND i.answer IS NOT NULL AND NOT {HOLDS}
 """
+
+# One person beside the groups' members; who was uninvited is asked anew and keeps the answer.
+ADD_ONE = """
+INSERT INTO invitation (meeting_id, person_id, organisation_id, role_title, created_at)
+SELECT m.id, p.id, belonging.organisation_id, coalesce(belonging.role_title, ''), $3::timestamptz
+FROM meeting m
+CROSS JOIN LATERAL (SELECT coalesce(m.starts_local::date, $3::timestamptz::date) AS day) day
+JOIN person p ON p.id = $2 AND p.anonymised_at IS NULL
+    AND (p.ended_on IS NULL OR p.ended_on >= day.day)
+LEFT JOIN LATERAL (
+    SELECT a.organisation_id, a.role_title FROM affiliation a
+    WHERE a.person_id = p.id AND a.from_on <= day.day AND (a.to_on IS NULL OR a.to_on >= day.day)
+    ORDER BY a.from_on DESC, a.id LIMIT 1) belonging ON true
+WHERE m.id = $1
+ON CONFLICT (meeting_id, person_id) DO UPDATE SET
+    state = CASE WHEN invitation.state = 'uninvited' THEN 'planned' ELSE invitation.state END
+RETURNING id
+"""
+FIND_MEETING_OF = "SELECT meeting_id FROM invitation WHERE id = $1"
+# The row of a planned one stays, too, or the next look at the group's members would add it again.
+LEAVE_OUT = """
+UPDATE invitation SET state = 'uninvited' WHERE id = $1 AND state = 'planned' RETURNING person_id
+"""
+UNINVITE = """
+UPDATE invitation SET state = 'uninvited', has_seat = false,
+    changed_at = greatest(date_trunc('second', $2::timestamptz), changed_at + interval '1 second')
+WHERE id = $1 AND state <> 'uninvited'
+RETURNING person_id
+"""

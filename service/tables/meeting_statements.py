@@ -81,6 +81,15 @@ WHERE id IN (
 RETURNING id
 """
 
+# Taking an invitation back needs a higher SEQUENCE (RFC 5546 section 3.2.2.6).
+RAISE_SEQUENCE = """
+UPDATE meeting SET revision = revision + 1, sequence = sequence + 1,
+    changed_at = greatest(date_trunc('second', $2::timestamptz), changed_at + interval '1 second'),
+    stamped_at = greatest(date_trunc('second', $2::timestamptz), stamped_at + interval '1 second')
+WHERE id = $1
+RETURNING revision
+"""
+
 DELETE_DRAFT = "DELETE FROM meeting WHERE id = $1 AND state = 'draft' RETURNING id"
 
 FORGET_GROUPS = """

@@ -1,0 +1,159 @@
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from service import choosing, noticing
+from service.auditing import Actor
+from service.database import Database
+from service.domain.errors import NotFoundError
+from tests.builders import (
+    NOW,
+    a_group,
+    a_meeting,
+    a_person,
+    an_invitation,
+    an_organisation,
+    insert,
+    letters,
+    read,
+)
+from tests.service.test_planning import OnlyGroup
+
+OFFICE = Actor("account", uuid4(), "Frau Koordinatorin")
+LATER = NOW + timedelta(minutes=10)
+
+
+async def test_one_more_person_gets_a_letter_and_nobody_else_does(database: Database) -> None:
+    meeting = await a_meeting(database)
+    await an_invitation(database, meeting)
+    city = await an_organisation(database)
+    guest = await a_person(database, of=city, role_title="Dezernat III")
+    added = await choosing.add_person(database, OFFICE, meeting["id"], guest["id"], NOW)
+    await noticing.queue_due(database, LATER)
+    after = await read(database, "invitation", added)
+
+    assert [row["recipient_id"] for row in await letters(database)] == [guest["id"]]
+    assert (after["state"], after["organisation_id"], after["role_title"]) == (
+        "invited",
+        city["id"],
+        "Dezernat III",
+    )
+
+
+async def test_adding_somebody_twice_changes_nothing(database: Database) -> None:
+    meeting = await a_meeting(database)
+    person = await a_person(database)
+    invitation = await an_invitation(database, meeting, person, answer="in_person")
+    added = await choosing.add_person(database, OFFICE, meeting["id"], person["id"], NOW)
+
+    assert added == invitation["id"]
+    assert await read(database, "invitation", added) == invitation
+    assert await noticing.find_pending(database, meeting["id"]) == []
+
+
+async def test_nobody_is_added_to_an_unknown_session_or_without_being_known(
+    database: Database,
+) -> None:
+    meeting = await a_meeting(database)
+    person = await a_person(database)
+
+    for meeting_id, person_id in ((uuid4(), person["id"]), (meeting["id"], uuid4())):
+        with pytest.raises(NotFoundError):
+            await choosing.add_person(database, OFFICE, meeting_id, person_id, NOW)
+
+
+async def test_who_is_uninvited_is_told_and_frees_the_seat(database: Database) -> None:
+    meeting = await a_meeting(database, capacity=1)
+    person = await a_person(database)
+    invitation = await an_invitation(database, meeting, person, answer="in_person")
+    await an_invitation(database, meeting)
+    await choosing.uninvite(database, OFFICE, invitation["id"], NOW)
+    await noticing.queue_due(database, LATER)
+    after = await read(database, "invitation", invitation["id"])
+
+    assert [(row["kind"], row["recipient_id"]) for row in await letters(database)] == [
+        ("uninvited", person["id"])
+    ]
+    assert (after["state"], after["answer"], after["has_seat"]) == ("uninvited", "in_person", False)
+    assert await database.fetchval("SELECT taken FROM meeting_seats") == 0
+    assert (await read(database, "meeting", meeting["id"]))["sequence"] == 1
+
+
+async def test_letters_that_wait_for_somebody_uninvited_do_not_leave(database: Database) -> None:
+    meeting = await a_meeting(database)
+    people = [await a_person(database) for _ in range(2)]
+    for person in people:
+        await an_invitation(database, meeting, person)
+    await noticing.remind(database, OFFICE, meeting["id"], NOW)
+    await noticing.queue_due(database, LATER)
+    first = await database.fetchval(
+        "SELECT id FROM invitation WHERE person_id = $1", people[0]["id"]
+    )
+    await choosing.uninvite(database, OFFICE, first, LATER)
+    states = {row["recipient_id"]: row["state"] for row in await letters(database)}
+
+    assert states == {people[0]["id"]: "cancelled", people[1]["id"]: "queued"}
+
+
+async def test_who_was_only_planned_never_hears_of_it_and_is_not_added_again(
+    database: Database,
+) -> None:
+    group = await a_group(database)
+    meeting = await a_meeting(database, of=group)
+    person = await a_person(database, member_of=group)
+    invitation = await an_invitation(database, meeting, person, state="planned")
+    await an_invitation(database, meeting, state="planned")
+    await noticing.invite(database, OFFICE, meeting["id"], NOW)
+    notice_id = await choosing.uninvite(database, OFFICE, invitation["id"], NOW)
+    await noticing.queue_due(database, LATER)
+
+    assert notice_id is None
+    assert person["id"] not in {row["recipient_id"] for row in await letters(database)}
+    assert (await read(database, "meeting", meeting["id"]))["revision"] == 1
+
+
+async def test_uninviting_twice_is_told_once(database: Database) -> None:
+    meeting = await a_meeting(database)
+    invitation = await an_invitation(database, meeting)
+    first = await choosing.uninvite(database, OFFICE, invitation["id"], NOW)
+    second = await choosing.uninvite(database, OFFICE, invitation["id"], NOW)
+
+    assert first is not None
+    assert second is None
+    assert await database.fetchval("SELECT count(*) FROM notice") == 1
+
+
+async def test_who_was_uninvited_can_be_asked_again(database: Database) -> None:
+    meeting = await a_meeting(database)
+    person = await a_person(database)
+    invitation = await an_invitation(database, meeting, person, state="uninvited")
+    await choosing.add_person(database, OFFICE, meeting["id"], person["id"], NOW)
+    await noticing.queue_due(database, LATER)
+
+    assert (await read(database, "invitation", invitation["id"]))["state"] == "invited"
+
+
+async def test_a_lead_chooses_for_the_own_group_only(database: Database) -> None:
+    meeting = await a_meeting(database, of=await a_group(database))
+    invitation = await an_invitation(database, meeting)
+    person = await a_person(database)
+    foreign = OnlyGroup(uuid4())
+
+    with pytest.raises(NotFoundError):
+        await choosing.uninvite(database, OFFICE, invitation["id"], NOW, authority=foreign)
+    with pytest.raises(NotFoundError):
+        await choosing.add_person(
+            database, OFFICE, meeting["id"], person["id"], NOW, authority=foreign
+        )
+    assert await read(database, "invitation", invitation["id"]) == invitation
+
+
+async def test_the_own_calendar_follows_when_somebody_is_uninvited(database: Database) -> None:
+    meeting = await a_meeting(database)
+    person = await a_person(database)
+    invitation = await an_invitation(database, meeting, person)
+    feed = await insert(database, "feed", kind="personal", person_id=person["id"])
+    await choosing.uninvite(database, OFFICE, invitation["id"], NOW)
+
+    assert (await read(database, "feed", feed["id"]))["revision"] == feed["revision"] + 1
