@@ -102,10 +102,7 @@ def _judge(
         errors = (*errors, Note("imp.err_dup_meeting", {"value": meeting.title}))
     seen.add(key)
     if meeting.group not in slugs:
-        errors = (
-            *errors,
-            Note("imp.err_group", {"n": meeting.number or 0, "value": meeting.group}),
-        )
+        errors = (*errors, Note("imp.err_group_facts", {"value": meeting.group}))
     line = Line(number=0, verdict=Verdict.NEW, label=meeting.title, errors=errors, row=meeting)
     if errors:
         return replace(line, verdict=Verdict.ERROR)

@@ -1,6 +1,6 @@
 """Plan and save lists of members: read rows, match them, say what changes, write it in sets."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -26,6 +26,7 @@ LOCALES: Mapping[str, str] = {
 }
 _GROUP_SEPARATORS = str.maketrans({",": ";", "|": ";", "/": ";"})
 MOST_NAME = 120
+_CHUNK = 250
 
 _PEOPLE = """
 SELECT p.id, p.full_name, p.external_ref, p.email, p.phone, p.locale, p.ended_on,
@@ -44,6 +45,8 @@ _GROUPS = "SELECT id, slug, name, short_name FROM working_group WHERE ended_on I
 _PARTNERS = "SELECT name FROM organisation WHERE ended_on IS NULL"
 
 Groups = dict[str, UUID]
+Progress = Callable[[int], object]
+"""Is told how many more lines are written."""
 
 
 async def plan(connection: "Connection[Any]", table: Table, columns: Sequence[str]) -> list[Line]:
@@ -217,19 +220,37 @@ def _missing(person: KnownPerson) -> Line:
 
 
 async def save(
-    connection: "Connection[Any]", lines: Sequence[Line], actor: Actor, now: datetime
+    connection: "Connection[Any]",
+    lines: Sequence[Line],
+    actor: Actor,
+    now: datetime,
+    progress: Progress,
 ) -> None:
     """Write new and changed people; a line without `known` is a new one."""
-    rows: list[ListedPerson] = [line.row for line in lines]
-    partners = await keeping_people.ensure_partners(connection, [row.partner for row in rows])
     ids = {line.number: line.known.id if line.known else uuid4() for line in lines}
+    partners = await keeping_people.ensure_partners(connection, [one.row.partner for one in lines])
+    for first in range(0, len(lines), _CHUNK):
+        chunk = lines[first : first + _CHUNK]
+        await _save_people(connection, chunk, ids, now)
+        await keeping_people.set_partners(connection, _belongings(chunk, ids, partners), now)
+        await _record(connection, chunk, ids, actor)
+        progress(len(chunk))
+    groups = {ids[line.number]: line.row.groups for line in lines if _moves_groups(line)}
+    await keeping_people.set_groups(connection, groups, now)
+
+
+async def _save_people(
+    connection: "Connection[Any]", lines: Sequence[Line], ids: Mapping[int, UUID], now: datetime
+) -> None:
     new = [_data(ids[line.number], line.row, None) for line in lines if line.known is None]
     old = [_data(ids[line.number], line.row, line.known) for line in lines if line.known]
     await keeping_people.add_people(connection, new)
     await keeping_people.change_people(connection, old, now)
-    await keeping_people.set_partners(connection, _belongings(lines, ids, partners), now)
-    groups = {ids[line.number]: line.row.groups for line in lines if _moves_groups(line)}
-    await keeping_people.set_groups(connection, groups, now)
+
+
+async def _record(
+    connection: "Connection[Any]", lines: Sequence[Line], ids: Mapping[int, UUID], actor: Actor
+) -> None:
     for line in lines:
         fields = [change.name for change in line.changes]
         action = "imported_change" if line.known else "imported"

@@ -23,6 +23,7 @@ from service.auditing import Actor
 from service.database import Database
 from service.domain.errors import StaleFormError
 from service.domain.imports import Choice, Decision, Kind, Line, Outcome, Plan, Verdict
+from service.import_members import Progress
 
 __all__ = ["Choice", "Decision", "Kind", "Outcome", "Plan", "apply", "plan"]
 
@@ -36,6 +37,10 @@ UPDATE organisation SET ended_on = $2, revision = revision + 1 WHERE id = ANY ($
 """
 
 Content = bytes | str
+
+
+def _tell_nobody(_: int) -> None:
+    """Take the place of a progress bar where nobody waits."""
 
 
 async def plan(
@@ -63,18 +68,19 @@ async def apply(
     *,
     columns: Sequence[str] | None = None,
     choice: Choice = ALL_CERTAIN,
+    progress: Progress = _tell_nobody,
 ) -> Outcome:
     """Do what the plan says, as far as it was chosen: all of it or, after an error, nothing.
 
-    Rows with errors and unanswered uncertain ones are skipped. Raises `StaleFormError` when the
-    plan is not the one that `choice.seen` was made from.
+    Rows with errors and unanswered uncertain ones are skipped. `progress` hears of members in
+    steps. Raises `StaleFormError` when the plan is not the one that `choice.seen` was made from.
     """
     async with database.unit_of_work(statement_seconds=_STATEMENT_SECONDS) as unit:
         await unit.connection.execute(_LOCK)
         found = await _plan(unit.connection, Kind(kind), content, now, columns)
         if choice.seen is not None and choice.seen != found.fingerprint:
             raise StaleFormError(at=now, by="")
-        return await _save(unit.connection, actor, found, now, choice)
+        return await _save(unit.connection, actor, found, now, choice, progress)
 
 
 async def _plan(
@@ -94,12 +100,17 @@ async def _plan(
     return Plan(kind, tuple(await work(connection, table, named)))
 
 
-async def _save(
-    connection: "Connection[Any]", actor: Actor, found: Plan, now: datetime, choice: Choice
+async def _save(  # noqa: PLR0917 (what `apply` was called with)
+    connection: "Connection[Any]",
+    actor: Actor,
+    found: Plan,
+    now: datetime,
+    choice: Choice,
+    progress: Progress,
 ) -> Outcome:
     chosen = [line for line in (_decide(one, choice) for one in found.lines) if line is not None]
     if found.kind is Kind.MEMBERS:
-        await import_members.save(connection, chosen, actor, now)
+        await import_members.save(connection, chosen, actor, now, progress)
     elif found.kind is Kind.PARTNERS:
         await import_partners.save(connection, chosen, actor)
     else:

@@ -18,6 +18,7 @@ from service.domain import matching, titles
 _BERLIN = ZoneInfo("Europe/Berlin")
 # Above this it is cheaper to let every calendar be read anew once than to raise them singly.
 _MANY_FEEDS = 50
+_MANY_ROWS = 500
 
 _ADD = """
 INSERT INTO person
@@ -246,6 +247,9 @@ async def _follow(
 ) -> None:
     """Plan invitations of newcomers to open sessions, and unplan those of who left; none leaves."""
     await connection.execute(_UNPLAN, [person for person, _ in gone], now)
+    if len(new) > _MANY_ROWS:
+        # Without fresh statistics PostgreSQL looks every person up by reading all memberships.
+        await connection.execute("ANALYZE person, membership, affiliation")
     groups = list({group for _, group in new})
     for row in await connection.fetch(_OPEN_MEETINGS, groups, now):
         await moving.add_invitations(connection, row["id"], now)
