@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 
 from calendars import invitation
-from service import composing, describing, phrasing
+from service import composing, describing
 from service.domain.words import Mode, NoticeKind
 from service.furnishing import InstanceData
+from service.occasions import Occasion
 from service.pages.catalogue import LOCALES, texts
 from service.rehearsing import Rehearsal
 from service.services import Services
@@ -70,7 +71,7 @@ def _show(  # noqa: PLR0917 - one letter of one kind in one language
 ) -> ShownLetter:
     notice = next(each for each in rehearsal.notices if each.kind is kind)
     draft = clerk.draft_of(
-        phrasing.Occasion(
+        Occasion(
             kind=kind.value,
             locale=locale,
             public_url=services.settings.public_url,

@@ -1,0 +1,118 @@
+"""Rehearse a move of a session: make it, look at what follows, and roll everything back.
+
+The preview never says anything else than what the button will do, because it is the same code in a
+transaction that does not commit. Nobody else sees any of it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NoReturn
+from uuid import UUID
+
+from asyncpg import Connection
+
+from service import moving, noticing, planning
+from service.auditing import Actor
+from service.database import Database
+from service.domain import meetings
+from service.domain.changes import MeetingFacts
+from service.domain.meeting_forms import MeetingForm
+from service.domain.meetings import Move
+from service.domain.words import State
+from service.moving import BY_RULE, NO_ENDING, Ending, Options, Saved, Saving
+from service.noticing import PlannedNotice
+from service.tables import facts, shown_meetings
+from service.tables.shown_meetings import ShownMeeting
+
+_MEETING = f"{shown_meetings.SELECT}, meeting.capacity FROM meeting WHERE meeting.id = $1"
+_NUMBER = "SELECT number FROM meeting_group WHERE meeting_id = $1 ORDER BY position LIMIT 1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What somebody is about to do: a move, with a changed form or the entries as they are.
+
+    `move` None takes a cancellation back to where the session stood.
+    """
+
+    move: Move | None
+    form: MeetingForm | None = None
+    ending: Ending = NO_ENDING
+    options: Options = BY_RULE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """What would stand after the move, and which letters would wait for their countdown."""
+
+    saved: Saved
+    before: MeetingFacts
+    after: MeetingFacts
+    meeting: ShownMeeting
+    number: int | None
+    notices: tuple[PlannedNotice, ...]
+
+    @property
+    def letters(self) -> int:
+        """How many letters would leave."""
+        return sum(notice.letters for notice in self.notices)
+
+    @property
+    def most_per_person(self) -> int:
+        """How many letters one person gets at most."""
+        addressed = [
+            person.person_id
+            for notice in self.notices
+            for person in notice.recipients
+            if person.has_address
+        ]
+        return max((addressed.count(each) for each in set(addressed)), default=0)
+
+
+class _CurtainError(Exception):
+    """The rehearsal is over: carries what was seen out of the transaction and undoes it."""
+
+    def __init__(self, seen: Rehearsal) -> None:
+        super().__init__()
+        self.seen = seen
+
+
+async def rehearse(
+    database: Database, actor: Actor, meeting_id: UUID, wish: Wish, now: datetime
+) -> Rehearsal:
+    """Return what the move would do; write nothing.
+
+    Raises what the move itself would raise: `FieldsError`, `StaleFormError`, `IllegalMoveError`,
+    `NotFoundError`.
+    """
+    try:
+        async with database.unit_of_work() as unit:
+            _end(await _play(unit.connection, actor, meeting_id, wish, now))
+    except _CurtainError as curtain:
+        return curtain.seen
+
+
+def _end(seen: Rehearsal) -> NoReturn:
+    raise _CurtainError(seen)
+
+
+async def _play(
+    connection: "Connection[Any]", actor: Actor, meeting_id: UUID, wish: Wish, now: datetime
+) -> Rehearsal:
+    row = await planning.lock(connection, meeting_id, wish.options.authority)
+    before = facts.read(row)
+    stood = row["cancelled_from"]
+    move = wish.move or meetings.uncancel_to(State(stood) if stood else None)
+    saving = Saving(actor, now, wish.options)
+    saved = await moving.make_move(
+        connection, meeting_id, move, saving, form=wish.form, ending=wish.ending
+    )
+    after = await connection.fetchrow(_MEETING, meeting_id)
+    return Rehearsal(
+        saved=saved,
+        before=before,
+        after=facts.read(after),
+        meeting=shown_meetings.from_row(after),
+        number=await connection.fetchval(_NUMBER, meeting_id),
+        notices=tuple(await noticing.list_pending(connection, meeting_id)),
+    )

@@ -1,0 +1,193 @@
+"""Answers that came by telephone, post or mail, codes to read out, and the table for elsewhere."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Response
+
+from service import inviting, overseeing, replying, tabulating
+from service.domain.errors import (
+    AnsweringClosedError,
+    FieldsError,
+    MeetingChangedError,
+    SeatsTakenError,
+)
+from service.domain.words import Answer, Way
+from service.overseeing import InvitedPerson, Session
+from service.pages.rendering import localised
+from service.replying import InvitationView, Reply
+from service.services import Services
+from service.web import errors, forms, respond
+from service.web.forms import Field, Form
+from service.web.meeting_page import require_change
+from service.web.policy import Policy
+from service.web.visitors import Visitor
+
+_OPT = {"policy": Policy.GROUP}
+_FORM = {"policy": Policy.GROUP, "form": True}
+_WAYS = (Way.PHONE.value, Way.MAIL.value, Way.POST.value)
+FIELDS = (
+    Field("answer", "choice", "entry.answer", required=True, choices=tuple(Answer)),
+    Field("way", "choice", "entry.way", required=True, choices=_WAYS),
+    Field("deputy_name", label="entry.deputy", most=20_000),
+    Field("note", "text", "entry.note", most=20_000),
+    Field("access_needs", "text", "entry.needs", most=20_000),
+    Field("action"),
+)
+
+AnyRequest = Request[Any, Any, Any]
+Page = Response[bytes]
+
+
+@get("/buero/termin/{meeting_id:uuid}/antwort/{invitation_id:uuid}", opt=_OPT)
+async def show_entry(
+    meeting_id: FromPath[UUID],
+    invitation_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Show the form for somebody's answer, with what stands now."""
+    session, person = await _find(services, visitor, meeting_id, invitation_id)
+    form = forms.empty(visitor, FIELDS)
+    form.values |= {
+        "answer": person.answer if person.holds and person.answer else "",
+        "way": Way.PHONE.value,
+        "deputy_name": person.deputy_name,
+        "note": person.note,
+        "access_needs": person.access_needs,
+    }
+    return await _show(services, visitor, session, person, form)
+
+
+@post("/buero/termin/{meeting_id:uuid}/antwort/{invitation_id:uuid}", opt=_FORM)
+async def enter(
+    request: AnyRequest,
+    meeting_id: FromPath[UUID],
+    invitation_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Store what somebody told the office; the same rules hold as on the answer page."""
+    form = await forms.read(request, FIELDS)
+    session, person = await _find(services, visitor, meeting_id, invitation_id)
+    if not form.is_valid:
+        return await _show(services, visitor, session, person, form)
+    kept = await replying.load_invitation(services.database, invitation_id, visitor.now)
+    try:
+        await replying.enter_reply(
+            services.database,
+            visitor.actor,
+            invitation_id,
+            _reply(form, session, kept),
+            Way(form["way"]),
+            visitor.now,
+            meeting_id=meeting_id,
+        )
+    except FieldsError as error:
+        form.refuse_fields(error)
+        return await _show(services, visitor, session, person, form)
+    except (AnsweringClosedError, SeatsTakenError, MeetingChangedError) as error:
+        form.refuse("", f"entry.err_{error.code}")
+        return await _show(
+            services, visitor, session, person, form, status=errors.status_of(error)
+        )
+    return respond.see_other(visitor, f"/buero/termin/{meeting_id}?getan=entered")
+
+
+@post(
+    "/buero/termin/{meeting_id:uuid}/code/{invitation_id:uuid}",
+    opt={"policy": Policy.COORDINATOR},
+)
+async def make_code(
+    meeting_id: FromPath[UUID],
+    invitation_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Make the code that is read out on the telephone; it is shown this once."""
+    session, person = await _find(services, visitor, meeting_id, invitation_id)
+    code = await inviting.make_phone_code(
+        services.database, services.keys, visitor.actor, invitation_id, visitor.now
+    )
+    address = f"{services.settings.public_url}{localised('/c', visitor.locale)}"
+    return respond.page(
+        services,
+        visitor,
+        "office/code.html",
+        session=session,
+        person=person,
+        code=code,
+        address=address,
+    )
+
+
+@get("/buero/termin/{meeting_id:uuid}/tabelle", opt=_OPT)
+async def download_table(
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Return the people and their answers as a file for spreadsheets."""
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    guests = await overseeing.list_guests(services.database, session)
+    body = tabulating.write_table(guests.people, visitor.locale, is_private=session.sees_private)
+    name = f"{session.meeting.slug or 'entwurf'}.csv"
+    return Response(
+        body,
+        headers={
+            "content-type": "text/csv; charset=utf-8",
+            "content-disposition": f'attachment; filename="{name}"',
+        },
+    )
+
+
+async def _find(
+    services: Services, visitor: Visitor, meeting_id: UUID, invitation_id: UUID
+) -> tuple[Session, InvitedPerson]:
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    require_change(session)
+    return session, await overseeing.find_person(services.database, session, invitation_id)
+
+
+def _reply(form: Form, session: Session, kept: InvitationView) -> Reply:
+    """Keep what this page does not ask: a lead neither sees nor types the note and the needs."""
+    typed = form if session.sees_private else kept.row
+    return Reply(
+        answer=Answer(form["answer"]),
+        note=typed["note"],
+        access_needs=typed["access_needs"],
+        list_consent=kept.row["list_consent"],
+        deputy_name=form["deputy_name"],
+        answered_for=kept.row["answered_for"],
+    )
+
+
+async def _show(
+    services: Services,
+    visitor: Visitor,
+    session: Session,
+    person: InvitedPerson,
+    form: Form,
+    *,
+    status: int = 200,
+) -> Page:
+    return respond.page(
+        services,
+        visitor,
+        "office/answer.html",
+        status,
+        form=form,
+        session=session,
+        person=person,
+        offered_options=[
+            (answer.value, visitor.t(f"answer.{answer}"))
+            for answer in overseeing.offered_answers(session)
+        ],
+        answers=await replying.list_answers(services.database, person.id),
+    )
+
+
+ROUTES = [show_entry, enter, make_code, download_table]

@@ -1,0 +1,363 @@
+"""Plan and change a session: the form, the look at the day, and the preview before it leaves."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+from litestar import Request, get, post
+from litestar.datastructures import MultiDict
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Response
+
+from service import overseeing, planning, rehearsing, scheduling
+from service.domain.errors import FieldsError, NotFoundError, StaleFormError
+from service.domain.meeting_forms import MeetingForm, check, find_errors
+from service.domain.words import State
+from service.moving import Letters, Options
+from service.overseeing import GroupChoice, Session
+from service.rehearsing import Wish
+from service.services import Services
+from service.web import forms, meeting_previews, respond
+from service.web.forms import Field, Form
+from service.web.meeting_entries import (
+    FIELDS,
+    MOVE_FIELDS,
+    differences,
+    prefilled,
+    read_entries,
+    typed_values,
+)
+from service.web.meeting_previews import wanted_move
+from service.web.policy import Policy
+from service.web.visitors import Visitor
+
+_OPT = {"policy": Policy.GROUP}
+_FORM = {"policy": Policy.GROUP, "form": True}
+_LETTERS = {"save": Letters.BY_RULE, "silent": Letters.NONE, "ticked": Letters.TICKED}
+
+AnyRequest = Request[Any, Any, Any]
+Page = Response[bytes]
+
+
+@get("/buero/termin/neu", opt=_OPT)
+async def show_new(
+    request: AnyRequest, services: NamedDependency[Services], visitor: NamedDependency[Visitor]
+) -> Page:
+    """Ask for the group, then show the form with the group's proposal."""
+    groups = await overseeing.list_groups(services.database, visitor.staff, visitor.now.date())
+    query = forms.read_query(request, (Field("gruppe", "id"),))
+    chosen = query["gruppe"] or (groups[0].id if len(groups) == 1 else None)
+    if chosen is None:
+        return respond.page(services, visitor, "office/new.html", groups=groups)
+    proposal = await planning.propose(services.database, chosen, visitor.now, visitor.staff)
+    form = prefilled(
+        visitor,
+        proposal.form,
+        meeting_id=proposal.meeting_id,
+        revision=None,
+        number=proposal.number,
+    )
+    return await _show(services, visitor, form, groups)
+
+
+@post("/buero/termin/neu", opt=_FORM)
+async def save_new(
+    request: AnyRequest, services: NamedDependency[Services], visitor: NamedDependency[Visitor]
+) -> Page:
+    """Keep the draft and go on to its preview, or show the form again."""
+    form = await forms.read(request, FIELDS)
+    meeting_id = form["id"] or uuid4()
+    form.values["id"] = str(meeting_id)
+    return await _save_draft(services, visitor, meeting_id, form, None)
+
+
+@get("/buero/termin/{meeting_id:uuid}/bearbeiten", opt=_OPT)
+async def show_edit(
+    request: AnyRequest,
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Show a kept session for editing."""
+    entries, revision = await planning.load_form(services.database, meeting_id, visitor.staff)
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    form = prefilled(visitor, entries, meeting_id=meeting_id, revision=revision)
+    asked = forms.read_query(request, (Field("status", "choice", choices=("confirmed",)),))
+    if asked["status"]:
+        form.values["status"] = asked["status"]
+    return await _show(services, visitor, form, session=session)
+
+
+@post("/buero/termin/{meeting_id:uuid}/bearbeiten", opt=_FORM)
+async def save_edit(
+    request: AnyRequest,
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Show what the change does, save it, or show the form again."""
+    form = await forms.read(request, FIELDS)
+    form.values["id"] = str(meeting_id)
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    kept, _ = await planning.load_form(services.database, meeting_id, visitor.staff)
+    if session.meeting.state == State.DRAFT:
+        return await _save_draft(services, visitor, meeting_id, form, kept, session)
+    if not form.is_valid or form["action"] in {"check", "back"}:
+        return await _show(services, visitor, form, session=session)
+    return await _change(services, visitor, session, form, read_entries(form, kept))
+
+
+@get("/buero/termin/{meeting_id:uuid}/verschieben", opt=_OPT)
+async def show_move(
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Show the short form of a new date."""
+    entries, revision = await planning.load_form(services.database, meeting_id, visitor.staff)
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    form = prefilled(visitor, entries, meeting_id=meeting_id, revision=revision)
+    if session.meeting.state == State.POSTPONED:
+        form.values["status"] = ""
+    return respond.page(services, visitor, "office/move.html", form=form, session=session)
+
+
+@post("/buero/termin/{meeting_id:uuid}/verschieben", opt=_FORM)
+async def preview_move(
+    request: AnyRequest,
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Show what the new date does; the buttons there save it."""
+    typed = await forms.read(request, MOVE_FIELDS)
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    kept, _ = await planning.load_form(services.database, meeting_id, visitor.staff)
+    values = {**typed_values(kept), **typed.values, "id": str(meeting_id)}
+    values["status"] = typed.values.get("status") or kept.status.value
+    form = forms.read_values(visitor.locale, FIELDS, MultiDict(_pairs(values)))
+    form.expired, form.errors = typed.expired, {**typed.errors, **form.errors}
+    entries = read_entries(form, kept)
+    if form.is_valid:
+        form.refuse_fields(FieldsError(find_errors(entries)))
+    if not form.is_valid:
+        return respond.page(services, visitor, "office/move.html", form=form, session=session)
+    return await _change(services, visitor, session, form, entries, "office/move.html")
+
+
+@get("/buero/termin/{meeting_id:uuid}/vorschau", opt=_OPT)
+async def show_preview(
+    request: AnyRequest,
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Show what publishing a draft would do."""
+    query = forms.read_query(request, _PUBLISH_FIELDS)
+    entries, revision = await planning.load_form(services.database, meeting_id, visitor.staff)
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    if session.meeting.state != State.DRAFT:
+        return respond.see_other(visitor, f"/buero/termin/{meeting_id}")
+    entries = _as_wished(entries, query)
+    wish = Wish(
+        move=wanted_move(State.DRAFT, entries.status),
+        form=entries,
+        options=Options(authority=visitor.staff),
+    )
+    try:
+        seen = await rehearsing.rehearse(
+            services.database, visitor.actor, meeting_id, wish, visitor.now
+        )
+    except FieldsError as error:
+        form = prefilled(visitor, entries, meeting_id=meeting_id, revision=revision)
+        form.refuse_fields(error)
+        return await _show(services, visitor, form, session=session)
+    return respond.page(
+        services,
+        visitor,
+        "office/publish.html",
+        session=session,
+        revision=revision,
+        entries=entries,
+        p=meeting_previews.describe(services, visitor, seen),
+    )
+
+
+@post("/buero/termin/{meeting_id:uuid}/veroeffentlichen", opt=_OPT)
+async def publish(
+    request: AnyRequest,
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Publish the draft as its preview was seen, with the letters of the pressed button."""
+    form = await forms.read(request, _PUBLISH_FIELDS)
+    entries, _ = await planning.load_form(services.database, meeting_id, visitor.staff)
+    options = Options(
+        authority=visitor.staff,
+        seen_revision=form["revision"],
+        letters=_HOW.get(form["how"], Letters.NOW),
+    )
+    await scheduling.publish(
+        services.database,
+        visitor.actor,
+        meeting_id,
+        _as_wished(entries, form),
+        visitor.now,
+        options=options,
+    )
+    return respond.see_other(visitor, f"/buero/termin/{meeting_id}?getan=published")
+
+
+def _pairs(values: Mapping[str, str | list[str]]) -> list[tuple[str, str]]:
+    """Return values as a browser sends them; no field of this form is sent twice."""
+    return [(name, value) for name, value in values.items() if isinstance(value, str)]
+
+
+_PUBLISH_FIELDS = (
+    Field("status", "choice", choices=("tentative", "confirmed")),
+    Field("nummer", "number"),
+    Field("revision", "number"),
+    Field("how"),
+)
+_HOW = {"now": Letters.NOW, "rule": Letters.BY_RULE, "silent": Letters.NONE}
+
+
+def _as_wished(entries: MeetingForm, form: Form) -> MeetingForm:
+    """Add what a draft's row does not keep: the status it is to get, and a number of one's own."""
+    status = State.TENTATIVE if form["how"] == "tentative" else form["status"]
+    return meeting_previews.with_status(entries, State(status or State.TENTATIVE), form["nummer"])
+
+
+async def _save_draft(  # noqa: PLR0917 - a form and what it is about
+    services: Services,
+    visitor: Visitor,
+    meeting_id: UUID,
+    form: Form,
+    kept: MeetingForm | None,
+    session: Session | None = None,
+) -> Page:
+    """Keep a draft; towards the preview it has to be complete."""
+    action = form["action"]
+    if not form.is_valid or action in {"check", "back"}:
+        return await _show(services, visitor, form, session=session)
+    entries = read_entries(form, kept)
+    try:
+        if action != "draft":
+            check(entries if entries.title else _titled(entries, visitor))
+        await planning.save_draft(
+            services.database,
+            visitor.actor,
+            meeting_id,
+            entries,
+            visitor.now,
+            authority=visitor.staff,
+            seen_revision=form["revision"],
+        )
+    except FieldsError as error:
+        form.refuse_fields(error)
+        return await _show(services, visitor, form, session=session)
+    except StaleFormError as error:
+        return await _show_stale(services, visitor, form, meeting_id, error)
+    if action == "draft":
+        return respond.see_other(visitor, f"/buero/termin/{meeting_id}?getan=drafted")
+    number = f"&nummer={entries.number}" if entries.number and entries.is_numbered else ""
+    path = f"/buero/termin/{meeting_id}/vorschau?status={entries.status}{number}"
+    return respond.see_other(visitor, path)
+
+
+def _titled(entries: MeetingForm, visitor: Visitor) -> MeetingForm:
+    """Stand in for the title that the group's pattern will give."""
+    return meeting_previews.with_title(entries, visitor.t("plan.title"))
+
+
+async def _change(  # noqa: PLR0917 - a form, its session and the page to show it again
+    services: Services,
+    visitor: Visitor,
+    session: Session,
+    form: Form,
+    entries: MeetingForm,
+    template: str = "office/form.html",
+) -> Page:
+    """Rehearse or save a change of what is published."""
+    meeting_id, state = session.meeting.id, State(session.meeting.state)
+    action = form["action"]
+    options = Options(
+        authority=visitor.staff,
+        seen_revision=form["revision"],
+        letters=_LETTERS.get(action, Letters.BY_RULE),
+        message=form["message"],
+    )
+    move = wanted_move(state, entries.status)
+    try:
+        if action in _LETTERS:
+            await meeting_previews.save(
+                services, visitor, meeting_id, move, form=entries, options=options
+            )
+            return respond.see_other(visitor, f"/buero/termin/{meeting_id}?getan=changed")
+        wish = Wish(move=move, form=entries, options=options)
+        seen = await rehearsing.rehearse(
+            services.database, visitor.actor, meeting_id, wish, visitor.now
+        )
+    except FieldsError as error:
+        form.refuse_fields(error)
+        if template != "office/form.html":
+            return respond.page(services, visitor, template, form=form, session=session)
+        return await _show(services, visitor, form, session=session)
+    except StaleFormError as error:
+        return await _show_stale(services, visitor, form, meeting_id, error)
+    return respond.page(
+        services,
+        visitor,
+        "office/change.html",
+        session=session,
+        values=form.values,
+        p=meeting_previews.describe(services, visitor, seen),
+    )
+
+
+async def _show_stale(
+    services: Services, visitor: Visitor, form: Form, meeting_id: UUID, error: StaleFormError
+) -> Page:
+    """Show the typed entries beside what somebody else has saved meanwhile."""
+    kept, revision = await planning.load_form(services.database, meeting_id, visitor.staff)
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    others = differences(form.values, typed_values(kept))
+    form.values["revision"] = str(revision)
+    time = meeting_previews.clock_of(visitor, error.values["at"])
+    form.refuse("", "plan.err_stale", name=error.values["by"], time=time)
+    return await _show(services, visitor, form, session=session, others=others, status=409)
+
+
+async def _show(
+    services: Services,
+    visitor: Visitor,
+    form: Form,
+    groups: list[GroupChoice] | None = None,
+    *,
+    session: Session | None = None,
+    others: Any = (),
+    status: int = 200,
+) -> Page:
+    if groups is None:
+        groups = await overseeing.list_groups(services.database, visitor.staff, visitor.now.date())
+    if not groups:
+        raise NotFoundError
+    chosen = next((one for one in groups if str(one.id) == form.values.get("group")), groups[0])
+    return respond.page(
+        services,
+        visitor,
+        "office/form.html",
+        status,
+        form=form,
+        group_options=[(str(one.id), one.name) for one in groups],
+        group=chosen,
+        session=session,
+        state=session.meeting.state if session else State.DRAFT.value,
+        others=others,
+        look=await meeting_previews.look_at_day(services, visitor, form),
+    )
+
+
+ROUTES = [show_new, save_new, show_edit, save_edit, show_move, preview_move, show_preview, publish]

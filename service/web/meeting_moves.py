@@ -1,0 +1,362 @@
+"""Confirm, postpone, cancel, un-cancel, invite, remind: each with a page that says what follows."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Response
+
+from service import noticing, overseeing, planning, rehearsing, repeating, scheduling
+from service.domain.errors import FieldsError
+from service.domain.meetings import Move
+from service.domain.words import Precision, State
+from service.moving import Ending, Letters, Options
+from service.rehearsing import Wish
+from service.services import Services
+from service.web import forms, meeting_previews, respond
+from service.web.forms import Field, Form
+from service.web.meeting_page import require_change
+from service.web.policy import Policy
+from service.web.visitors import Visitor
+
+_OPT = {"policy": Policy.GROUP}
+_FORM = {"policy": Policy.GROUP, "form": True}
+_HOW = {"now": Letters.NOW, "rule": Letters.BY_RULE, "silent": Letters.NONE}
+_MOVE_FIELDS = (Field("revision", "number"), Field("how"), Field("message", "text", most=2000))
+_CANCEL_FIELDS = (
+    Field("revision", "number"),
+    Field("action"),
+    Field("reason", "text", "plan.reason_label", most=20_000),
+    Field("number_kept", "choice", "plan.number_kept", choices=("1", "0")),
+    Field("notify", "flag"),
+)
+
+AnyRequest = Request[Any, Any, Any]
+Page = Response[bytes]
+
+
+@get("/buero/termin/{meeting_id:uuid}/bestaetigen", opt=_OPT)
+async def ask_confirm(
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Show what confirming does; a rough date goes to the form first."""
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    require_change(session)
+    to_form = f"/buero/termin/{meeting_id}/bearbeiten?status=confirmed"
+    if session.meeting.date_precision != Precision.TIME:
+        return respond.see_other(visitor, to_form)
+    try:
+        return await _ask(services, visitor, meeting_id, Move.CONFIRM, "confirm")
+    except FieldsError:
+        return respond.see_other(visitor, to_form)
+
+
+@post("/buero/termin/{meeting_id:uuid}/bestaetigen", opt=_OPT)
+async def confirm(
+    request: AnyRequest,
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Say that the date stands."""
+    form = await forms.read(request, _MOVE_FIELDS)
+    await scheduling.confirm(
+        services.database,
+        visitor.actor,
+        meeting_id,
+        None,
+        visitor.now,
+        options=_options(visitor, form),
+    )
+    return _done(visitor, meeting_id, "confirmed")
+
+
+@get("/buero/termin/{meeting_id:uuid}/aussetzen", opt=_OPT)
+async def ask_postpone(
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Show what taking the date away does."""
+    return await _ask(services, visitor, meeting_id, Move.POSTPONE, "postpone")
+
+
+@post("/buero/termin/{meeting_id:uuid}/aussetzen", opt=_OPT)
+async def postpone(
+    request: AnyRequest,
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Take the date away."""
+    form = await forms.read(request, _MOVE_FIELDS)
+    await scheduling.postpone(
+        services.database,
+        visitor.actor,
+        meeting_id,
+        visitor.now,
+        options=_options(visitor, form),
+    )
+    return _done(visitor, meeting_id, "postponed")
+
+
+@get("/buero/termin/{meeting_id:uuid}/absagen", opt=_OPT)
+async def ask_cancel(
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Ask for the reason, and show what cancelling does."""
+    _, revision = await planning.load_form(services.database, meeting_id, visitor.staff)
+    form = forms.empty(visitor, _CANCEL_FIELDS)
+    form.values |= {"notify": "1", "number_kept": "1", "revision": str(revision)}
+    return await _ask_cancel(services, visitor, meeting_id, form, Ending())
+
+
+@post("/buero/termin/{meeting_id:uuid}/absagen", opt=_FORM)
+async def cancel(
+    request: AnyRequest,
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Cancel, or show the letter with the typed reason."""
+    form = await forms.read(request, _CANCEL_FIELDS)
+    ending = Ending(reason=form["reason"] or "", number_kept=form["number_kept"] != "0")
+    if not form.is_valid or form["action"] == "preview":
+        return await _ask_cancel(services, visitor, meeting_id, form, ending)
+    options = Options(
+        authority=visitor.staff,
+        seen_revision=form["revision"],
+        letters=Letters.BY_RULE if form["notify"] else Letters.NONE,
+    )
+    try:
+        await scheduling.cancel(
+            services.database,
+            visitor.actor,
+            meeting_id,
+            ending.reason,
+            visitor.now,
+            number_kept=ending.number_kept,
+            options=options,
+        )
+    except FieldsError as error:
+        form.refuse_fields(error)
+        return await _ask_cancel(services, visitor, meeting_id, form, Ending())
+    return _done(visitor, meeting_id, "cancelled")
+
+
+@get("/buero/termin/{meeting_id:uuid}/doch-stattfinden", opt=_OPT)
+async def ask_uncancel(
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Show what taking the cancellation back does."""
+    return await _ask(services, visitor, meeting_id, None, "uncancel")
+
+
+@post("/buero/termin/{meeting_id:uuid}/doch-stattfinden", opt=_OPT)
+async def uncancel(
+    request: AnyRequest,
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Take the cancellation back."""
+    form = await forms.read(request, _MOVE_FIELDS)
+    await scheduling.uncancel(
+        services.database,
+        visitor.actor,
+        meeting_id,
+        None,
+        visitor.now,
+        options=_options(visitor, form),
+    )
+    return _done(visitor, meeting_id, "uncancelled")
+
+
+@get("/buero/termin/{meeting_id:uuid}/verwerfen", opt=_OPT)
+async def ask_discard(
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Ask once more before a draft is thrown away."""
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    require_change(session)
+    return respond.page(services, visitor, "office/discard.html", session=session)
+
+
+@post("/buero/termin/{meeting_id:uuid}/verwerfen", opt=_OPT)
+async def discard(
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Throw a draft away."""
+    await planning.discard_draft(
+        services.database, visitor.actor, meeting_id, authority=visitor.staff
+    )
+    return respond.see_other(visitor, "/buero?getan=discarded")
+
+
+@get("/buero/termin/{meeting_id:uuid}/einladen", opt=_OPT)
+async def ask_invite(
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Show who would be invited now."""
+    return await _ask_people(services, visitor, meeting_id, "invite")
+
+
+@post("/buero/termin/{meeting_id:uuid}/einladen", opt=_OPT)
+async def invite(
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Invite everybody who was not yet."""
+    notice = await noticing.invite(
+        services.database, visitor.actor, meeting_id, visitor.now, authority=visitor.staff
+    )
+    return _done(visitor, meeting_id, "invited" if notice else "invited_none")
+
+
+@get("/buero/termin/{meeting_id:uuid}/erinnern", opt=_OPT)
+async def ask_remind(
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Show whom a reminder would reach."""
+    return await _ask_people(services, visitor, meeting_id, "remind")
+
+
+@post("/buero/termin/{meeting_id:uuid}/erinnern", opt=_OPT)
+async def remind(
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Remind everybody without an answer."""
+    notice = await noticing.remind(
+        services.database, visitor.actor, meeting_id, visitor.now, authority=visitor.staff
+    )
+    return _done(visitor, meeting_id, "reminded" if notice else "reminded_none")
+
+
+@get("/buero/termin/{meeting_id:uuid}/erneut-senden/{invitation_id:uuid}", opt=_OPT)
+async def ask_repeat(
+    meeting_id: FromPath[UUID],
+    invitation_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Ask before one person gets the invitation once more."""
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    require_change(session)
+    person = await overseeing.find_person(services.database, session, invitation_id)
+    return respond.page(services, visitor, "office/repeat.html", session=session, person=person)
+
+
+@post("/buero/termin/{meeting_id:uuid}/erneut-senden/{invitation_id:uuid}", opt=_OPT)
+async def repeat(
+    meeting_id: FromPath[UUID],
+    invitation_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Send one person the last letter again."""
+    is_posted = await repeating.send_again(
+        services.database,
+        visitor.actor,
+        meeting_id,
+        invitation_id,
+        visitor.now,
+        authority=visitor.staff,
+    )
+    return _done(visitor, meeting_id, "repeated" if is_posted else "repeated_none")
+
+
+def _options(visitor: Visitor, form: Form) -> Options:
+    return Options(
+        authority=visitor.staff,
+        seen_revision=form["revision"],
+        letters=_HOW.get(form["how"], Letters.BY_RULE),
+        message=form["message"] or "",
+    )
+
+
+def _done(visitor: Visitor, meeting_id: UUID, done: str) -> Page:
+    return respond.see_other(visitor, f"/buero/termin/{meeting_id}?getan={done}")
+
+
+async def _ask(
+    services: Services, visitor: Visitor, meeting_id: UUID, move: Move | None, name: str
+) -> Page:
+    """Show the consequences of a move without further fields."""
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    require_change(session)
+    wish = Wish(move=move, options=Options(authority=visitor.staff))
+    seen = await rehearsing.rehearse(
+        services.database, visitor.actor, meeting_id, wish, visitor.now
+    )
+    return respond.page(
+        services,
+        visitor,
+        "office/move_confirm.html",
+        session=session,
+        name=name,
+        p=meeting_previews.describe(services, visitor, seen),
+    )
+
+
+async def _ask_cancel(
+    services: Services, visitor: Visitor, meeting_id: UUID, form: Form, ending: Ending
+) -> Page:
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    require_change(session)
+    options = Options(authority=visitor.staff)
+    wish = Wish(move=Move.CANCEL, ending=ending, options=options)
+    seen = await rehearsing.rehearse(
+        services.database, visitor.actor, meeting_id, wish, visitor.now
+    )
+    return respond.page(
+        services,
+        visitor,
+        "office/cancel.html",
+        session=session,
+        form=form,
+        p=meeting_previews.describe(services, visitor, seen),
+    )
+
+
+async def _ask_people(services: Services, visitor: Visitor, meeting_id: UUID, name: str) -> Page:
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    require_change(session)
+    guests = await overseeing.list_guests(services.database, session)
+    if name == "invite":
+        wanted = [one for one in guests.people if one.state == overseeing.PLANNED]
+    else:
+        wanted = [one for one in guests.people if one.can_be_reminded]
+    return respond.page(
+        services,
+        visitor,
+        "office/people_confirm.html",
+        session=session,
+        name=name,
+        wanted=wanted,
+        is_confirmed=session.meeting.state == State.CONFIRMED,
+    )
+
+
+ROUTES = [
+    *(ask_confirm, confirm, ask_postpone, postpone, ask_cancel, cancel, ask_uncancel, uncancel),
+    *(ask_discard, discard, ask_invite, invite, ask_remind, remind, ask_repeat, repeat),
+]

@@ -1,0 +1,150 @@
+"""The session page, where the coordinator lives: who comes, what waits, what was done."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Response
+
+from service import noticing, overseeing, reminding
+from service.domain.errors import NotFoundError
+from service.overseeing import Session
+from service.pages.catalogue import texts
+from service.services import Services
+from service.web import forms, respond
+from service.web.forms import Field
+from service.web.policy import Policy
+from service.web.visitors import Visitor
+
+_OPT = {"policy": Policy.GROUP}
+_FILTER = (Field("antwort"), Field("suche", most=100), Field("getan"), Field("n", "number"))
+_DONE = frozenset(
+    {
+        *("drafted", "published", "changed", "confirmed", "postponed", "cancelled", "uncancelled"),
+        *("invited", "invited_none", "reminded", "reminded_none", "sent", "sent_late"),
+        *("withdrawn", "withdrawn_late", "entered", "repeated", "repeated_none"),
+    }
+)
+
+AnyRequest = Request[Any, Any, Any]
+Page = Response[bytes]
+
+
+@get("/buero/termin/{meeting_id:uuid}", opt=_OPT)
+async def show_session(
+    request: AnyRequest,
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Show one session with its people, filtered by what they answered."""
+    query = forms.read_query(request, _FILTER)
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    chosen = query["antwort"] or ""
+    guests = await overseeing.list_guests(services.database, session, chosen, query["suche"] or "")
+    return respond.page(
+        services,
+        visitor,
+        "office/session.html",
+        session=session,
+        guests=guests,
+        chosen=chosen,
+        search=query["suche"] or "",
+        notices=await noticing.find_pending(services.database, meeting_id),
+        planned=await reminding.planned_letters(services.database, meeting_id),
+        history=await overseeing.list_history(services.database, meeting_id),
+        calls=overseeing.needs_calls(session, visitor.now),
+        done=query["getan"] if query["getan"] in _DONE else None,
+        done_n=query["n"] or 0,
+        reason_text=_reason_text(visitor),
+        action_text=_action_text(visitor),
+    )
+
+
+@post("/buero/termin/{meeting_id:uuid}/mitteilung/{notice_id:uuid}/senden", opt=_OPT)
+async def send_notice(
+    meeting_id: FromPath[UUID],
+    notice_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """End a countdown."""
+    sent = await noticing.send_now(
+        services.database, visitor.actor, notice_id, visitor.now, authority=visitor.staff
+    )
+    done = "sent_late" if sent is None else f"sent&n={sent}"
+    return respond.see_other(visitor, f"/buero/termin/{meeting_id}?getan={done}")
+
+
+@post("/buero/termin/{meeting_id:uuid}/mitteilung/{notice_id:uuid}/zuruecknehmen", opt=_OPT)
+async def withdraw_notice(
+    meeting_id: FromPath[UUID],
+    notice_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Take letters back that have not left."""
+    in_time = await noticing.withdraw(
+        services.database, visitor.actor, notice_id, visitor.now, authority=visitor.staff
+    )
+    done = "withdrawn" if in_time else "withdrawn_late"
+    return respond.see_other(visitor, f"/buero/termin/{meeting_id}?getan={done}")
+
+
+@get("/buero/termin/{meeting_id:uuid}/drucken", opt=_OPT)
+async def show_print(
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Show the list of participants for paper."""
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    guests = await overseeing.list_guests(services.database, session)
+    return respond.page(services, visitor, "office/print.html", session=session, guests=guests)
+
+
+@get("/buero/termin/{meeting_id:uuid}/anrufliste", opt={"policy": Policy.COORDINATOR})
+async def show_calls(
+    meeting_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Show whom to call because letters come too late."""
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    guests = await overseeing.list_guests(services.database, session)
+    called = [one for one in guests.people if one.state == "invited" and one.answer != "declined"]
+    return respond.page(
+        services, visitor, "office/calls.html", session=session, called=called, wide=True
+    )
+
+
+def _reason_text(visitor: Visitor) -> Any:
+    """Return what says why a letter is where it is; a code without words shows itself."""
+    known = texts(visitor.locale)
+
+    def say(code: str | None) -> str:
+        if not code:
+            return ""
+        return known.t(f"reason.{code}") if known.has(f"reason.{code}") else code
+
+    return say
+
+
+def _action_text(visitor: Visitor) -> Any:
+    known = texts(visitor.locale)
+
+    def say(action: str) -> str:
+        return known.t(f"audit.{action}") if known.has(f"audit.{action}") else action
+
+    return say
+
+
+def require_change(session: Session) -> None:
+    """Raise unless this account may change the session: to others its acts are not there."""
+    if not session.may_change:
+        raise NotFoundError
+
+
+ROUTES = [show_session, send_notice, withdraw_notice, show_print, show_calls]

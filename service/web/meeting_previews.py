@@ -1,0 +1,133 @@
+"""What previews and confirm pages have in common: a rehearsal in words, and the call that saves."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from service import overseeing, previewing, scheduling
+from service.domain import instants
+from service.domain.meeting_forms import MeetingForm
+from service.domain.meetings import Move
+from service.domain.words import NoticeKind, State
+from service.moving import Options, Saved
+from service.noticing import Recipient
+from service.overseeing import DayLook
+from service.pages import dates
+from service.previewing import ShownLetter
+from service.rehearsing import Rehearsal
+from service.services import Services
+from service.web.forms import Form
+from service.web.visitors import Visitor
+
+_MOVES: Mapping[tuple[State, State], Move] = {
+    (State.DRAFT, State.TENTATIVE): Move.PUBLISH_TENTATIVE,
+    (State.DRAFT, State.CONFIRMED): Move.PUBLISH_CONFIRMED,
+    (State.TENTATIVE, State.CONFIRMED): Move.CONFIRM,
+    (State.POSTPONED, State.TENTATIVE): Move.RESCHEDULE_TENTATIVE,
+    (State.POSTPONED, State.CONFIRMED): Move.RESCHEDULE_CONFIRMED,
+}
+
+_CALLS: Mapping[Move, Callable[..., Awaitable[Saved]]] = {
+    Move.CONFIRM: scheduling.confirm,
+    Move.RESCHEDULE_TENTATIVE: scheduling.reschedule,
+    Move.RESCHEDULE_CONFIRMED: scheduling.reschedule,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """A rehearsal as the pages tell it."""
+
+    seen: Rehearsal
+    recipients: tuple[Recipient, ...]
+    without_address: tuple[Recipient, ...]
+    letters: list[ShownLetter]
+    entry: str | None
+    calendar: str
+    invites: int
+    invite_at: datetime | None
+
+    @property
+    def n(self) -> int:
+        """How many letters leave."""
+        return self.seen.letters
+
+
+def describe(services: Services, visitor: Visitor, seen: Rehearsal) -> Preview:
+    """Put a rehearsal into what a page shows."""
+    instance = visitor.furnishing.instance
+    everybody = {one.person_id: one for each in seen.notices for one in each.recipients}
+    invitation = next((one for one in seen.notices if one.kind is NoticeKind.INVITATION), None)
+    is_later = invitation is not None and invitation.due_at.date() > visitor.now.date()
+    return Preview(
+        seen=seen,
+        recipients=tuple(one for one in everybody.values() if one.has_address),
+        without_address=tuple(one for one in everybody.values() if not one.has_address),
+        letters=previewing.show_letters(services, instance, seen),
+        entry=previewing.show_entry(services, instance, seen),
+        calendar=previewing.effect_on_calendars(seen),
+        invites=0 if invitation is None else invitation.letters,
+        invite_at=invitation.due_at if invitation is not None and is_later else None,
+    )
+
+
+def wanted_move(state: State, status: State) -> Move:
+    """Return the move that leads from where a session stands to what the form asks for."""
+    return _MOVES.get((state, status), Move.CHANGE)
+
+
+async def save(
+    services: Services,
+    visitor: Visitor,
+    meeting_id: UUID,
+    move: Move,
+    *,
+    form: MeetingForm,
+    options: Options,
+) -> None:
+    """Call the one use case that makes this move."""
+    await _CALLS.get(move, scheduling.change)(
+        services.database, visitor.actor, meeting_id, form, visitor.now, options=options
+    )
+
+
+def with_status(entries: MeetingForm, status: State, number: int | None) -> MeetingForm:
+    """Return the entries with the status and the number that were wished for."""
+    return replace(entries, status=status, number=number)
+
+
+def with_title(entries: MeetingForm, title: str) -> MeetingForm:
+    """Return the entries under another title."""
+    return replace(entries, title=title)
+
+
+def clock_of(visitor: Visitor, at: datetime) -> str:
+    """Say an instant as the office's clock shows it, with the day when it was not today."""
+    zone = ZoneInfo(visitor.furnishing.time_zone)
+    local = instants.to_local(at, zone.key)
+    clock = dates.format_clock(local.time(), visitor.locale)
+    if local.date() == visitor.now.astimezone(zone).date():
+        return clock
+    return f"{dates.format_short_date(local.date(), visitor.locale)}, {clock}"
+
+
+async def look_at_day(services: Services, visitor: Visitor, form: Form) -> DayLook | None:
+    """Look at the day that was typed, None where there is none yet."""
+    day = form.parsed.get("start_date") or _day_of(form.values.get("start_date"))
+    if day is None:
+        return None
+    group, own = form.values.get("group"), form.values.get("id")
+    groups = [UUID(str(group))] if group and not form.errors.get("group") else []
+    return await overseeing.look_at_day(
+        services.database, day, UUID(str(own)) if own else UUID(int=0), groups, visitor.locale
+    )
+
+
+def _day_of(text: Any) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None

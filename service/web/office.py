@@ -1,0 +1,37 @@
+"""The office's start page: what is to be done, what comes, what left, what runs."""
+
+from typing import Any
+
+from litestar import Request, get
+from litestar.di import NamedDependency
+from litestar.response import Response
+
+from service import surveying
+from service.services import Services
+from service.web import forms, respond
+from service.web.forms import Field
+from service.web.policy import Policy
+from service.web.visitors import Visitor
+
+
+@get("/buero", opt={"policy": Policy.STAFF})
+async def show_board(
+    request: Request[Any, Any, Any],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Response[bytes]:
+    """Show the start page."""
+    board = await surveying.survey(services.database, visitor.staff, visitor.now)
+    done = forms.read_query(request, (Field("getan"),))["getan"]
+    return respond.page(
+        services,
+        visitor,
+        "office/board.html",
+        board=board,
+        account=visitor.staff,
+        may_plan=visitor.staff.role != "reader",
+        done=done == "discarded",
+    )
+
+
+ROUTES = [show_board]
