@@ -98,6 +98,13 @@ WHERE id = ANY($1::uuid[]) AND state = 'held'
 """
 
 
+_FORGET = """
+UPDATE letter l SET slot_values = NULL, to_name = NULL
+FROM outbox o
+WHERE o.id = l.id AND o.finished_at < $1 AND (l.slot_values IS NOT NULL OR l.to_name IS NOT NULL)
+"""
+
+
 async def post_selected(connection: Connection, select_sql: str, *args: object) -> int:
     """Post one letter for each selected row, and return how many are new.
 
@@ -161,4 +168,10 @@ async def repeat(connection: Connection, letter_id: UUID, expires_at: datetime) 
 async def release_held(connection: Connection, letter_ids: Sequence[UUID]) -> int:
     """Queue letters again that were held back, and return how many."""
     status = await connection.execute(_RELEASE_HELD, list(letter_ids))
+    return int(status.rsplit(" ", 1)[-1])
+
+
+async def forget_values(connection: Connection, finished_before: datetime) -> int:
+    """Drop names and personal values of letters that ended before; the proof of bytes stays."""
+    status = await connection.execute(_FORGET, finished_before)
     return int(status.rsplit(" ", 1)[-1])

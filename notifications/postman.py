@@ -17,7 +17,7 @@ from uuid import UUID
 
 import structlog
 
-from notifications import backoff, crashing, desk, leases
+from notifications import backoff, crashing, desk, leases, slots
 from notifications.backoff import Outcome, Phase
 from notifications.clerk import Clerk
 from notifications.desk import Desk
@@ -96,6 +96,7 @@ class Postman:
         self._wake = asyncio.Event()
         self._stopping = False
         self._relay_down: Outcome | None = None
+        self._allowed = 0
         self._sent_ticks: deque[float] = deque(maxlen=BATCH_MAX)
         self._free_ticks: dict[str, float] = {}
 
@@ -132,36 +133,63 @@ class Postman:
             _log.warning("postman.drain_timed_out")
             for link in self._links:
                 link.close()
-        async with asyncio.timeout(CUT_SECONDS):
+        async with asyncio.timeout(CUT_SECONDS), self._busy:
             await self._endings.flush()
-        await asyncio.gather(*(link.leave() for link in self._links))
 
     async def reap(self) -> None:
         """Set right what stopped or frozen workers left behind."""
         await leases.reap(self._database, self._options.once_kinds)
 
     async def deliver(self) -> int:
-        """Send everything that is due now, batch by batch; return how many letters were handled."""
+        """Send everything that is due now, batch by batch; return how many letters were handled.
+
+        Other processes may hold all connections that the relay allows: then nothing is handled.
+        """
         async with self._busy:
-            handled = 0
-            batch = await self._prepare()
-            while batch is not None:
-                following = asyncio.create_task(self._prepare())
-                try:
-                    await self._send(batch)
-                finally:
-                    upcoming = await following
-                handled += len(batch)
-                if self._relay_down is not None or self._stopping:
-                    self._release(upcoming or [])
-                    break
-                batch = upcoming
-                if batch is None:
-                    # Letters that waited for an elder of theirs are due as soon as it has ended.
-                    await self._endings.flush()
-                    batch = await self._prepare()
-            await self._endings.flush()
-            return handled
+            if not await self._hold_slots():
+                return 0
+            keeping = asyncio.create_task(self._keep_slots())
+            try:
+                return await self._deliver()
+            finally:
+                keeping.cancel()
+                await asyncio.gather(*(link.leave() for link in self._links))
+                await self._endings.flush()
+                await slots.free(self._database, self._relay.name, self.name)
+
+    async def _deliver(self) -> int:
+        handled = 0
+        batch = await self._prepare()
+        while batch is not None:
+            following = asyncio.create_task(self._prepare())
+            try:
+                await self._send(batch)
+            finally:
+                upcoming = await following
+            handled += len(batch)
+            if self._relay_down is not None or self._stopping or not self._allowed:
+                self._release(upcoming or [])
+                break
+            batch = upcoming
+            if batch is None:
+                # Letters that waited for an elder of theirs are due as soon as it has ended.
+                await self._endings.flush()
+                batch = await self._prepare()
+        return handled
+
+    async def _keep_slots(self) -> None:
+        while True:
+            await asyncio.sleep(slots.RENEW_SECONDS)
+            try:
+                await self._hold_slots()
+            except Exception as error:  # noqa: BLE001  # the slots last for some more rounds
+                _log.warning("postman.slots_not_renewed", error=type(error).__name__)
+
+    async def _hold_slots(self) -> int:
+        self._allowed = await slots.hold(
+            self._database, self._relay.name, self.name, self._relay.connections
+        )
+        return self._allowed
 
     async def _rest(self) -> None:
         try:
@@ -206,9 +234,8 @@ class Postman:
     async def _send(self, batch: Sequence[Job]) -> None:
         self._relay_down = None
         stock = deque(batch)
-        served = await asyncio.gather(
-            *(self._serve(link, stock) for link in self._links[: len(batch)])
-        )
+        links = self._links[: min(self._allowed, len(batch))]
+        served = await asyncio.gather(*(self._serve(link, stock) for link in links))
         self._release(stock)
         lost = [outcome for _, outcome in served if outcome is not None]
         if any(count for count, _ in served):

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from notifications import leases, outbox
+from notifications import leases, outbox, slots
 from notifications.outbox import State
 from service.database import Database
 from tests.notifications import builders
@@ -185,3 +185,29 @@ async def test_a_planned_letter_survives_the_guard_against_a_wrong_clock(
     rows = [await builders.state_of(database, one) for one in (planned, retried)]
     assert rows[0]["next_attempt_at"] == day
     assert rows[1]["next_attempt_at"] < datetime.now(UTC) + timedelta(hours=3)
+
+
+async def test_personal_values_are_dropped_after_their_time(database: Database) -> None:
+    old, young = await builders.post(database, a_letter(1), a_letter(2))
+    await database.fetch("UPDATE letter SET slot_values = '{\"name\": \"x\"}', to_name = 'x'")
+    await database.fetch("UPDATE outbox SET state = 'sent', finished_at = now()")
+    sql = "UPDATE outbox SET finished_at = now() - interval '31 days' WHERE id = $1"
+    await database.fetch(sql, old)
+    async with database.unit_of_work() as unit:
+        before = datetime.now(UTC) - timedelta(days=30)
+        count = await outbox.forget_values(unit.connection, before)
+
+    rows = await database.fetch("SELECT id FROM letter WHERE slot_values IS NULL")
+    assert (count, [row["id"] for row in rows]) == (1, [old])
+    assert young != old
+
+
+async def test_the_connections_of_a_relay_are_shared_by_all_processes(database: Database) -> None:
+    held = [await slots.hold(database, "mail:25", name, 3) for name in ("one", "two", "one")]
+    await database.fetch("UPDATE relay_slot SET lease_until = now() - interval '1 second'")
+    taken = await slots.hold(database, "mail:25", "two", 3)
+    late = await slots.hold(database, "mail:25", "one", 3)
+    await slots.free(database, "mail:25", "two")
+    fewer = await slots.hold(database, "mail:25", "one", 2)
+
+    assert (held, taken, late, fewer) == ([3, 0, 3], 3, 0, 2)

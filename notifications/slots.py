@@ -1,0 +1,38 @@
+"""How many connections a relay gets, over all processes: each one holds a row while it sends."""
+
+from notifications.storage import Database
+
+SLOT_SECONDS = 20.0
+"""After this long the slots of a dead holder are free again; a living one renews them in time."""
+
+RENEW_SECONDS = 5.0
+
+_MAKE = """
+INSERT INTO relay_slot (relay, n) SELECT $1, generate_series(1, $2) ON CONFLICT DO NOTHING
+"""
+_HOLD = """
+UPDATE relay_slot s SET holder = $2, lease_until = now() + make_interval(secs => $4)
+FROM (
+    SELECT n FROM relay_slot
+    WHERE relay = $1 AND n <= $3
+      AND (holder = $2 OR holder IS NULL OR lease_until < now())
+    FOR UPDATE SKIP LOCKED
+) AS free
+WHERE s.relay = $1 AND s.n = free.n
+RETURNING s.n
+"""
+_FREE = "UPDATE relay_slot SET holder = NULL, lease_until = NULL WHERE relay = $1 AND holder = $2"
+
+
+async def hold(database: Database, relay: str, holder: str, limit: int) -> int:
+    """Take or renew as many of the relay's slots as are free, and return how many are ours."""
+    found = await database.fetch(_HOLD, relay, holder, limit, SLOT_SECONDS)
+    if not found:
+        await database.fetch(_MAKE, relay, limit)
+        found = await database.fetch(_HOLD, relay, holder, limit, SLOT_SECONDS)
+    return len(found)
+
+
+async def free(database: Database, relay: str, holder: str) -> None:
+    """Give all slots back."""
+    await database.fetch(_FREE, relay, holder)
