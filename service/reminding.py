@@ -5,7 +5,7 @@ moves a meeting plans its slots anew in the same transaction; letters are keyed 
 `time_rev` and person, so that no number of workers and repeats sends one twice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,22 +17,17 @@ from notifications import outbox
 from service import obstacles
 from service.database import Database
 from service.domain import reminders
-from service.domain.reminders import Anchor, Audience, Kind, Rule
-from service.domain.words import State
+from service.domain.changes import MeetingFacts
+from service.domain.reminders import Audience, Kind, Rule
+from service.domain.words import Mode, State
+from service.domain.working_days import IsHoliday
 from service.obstacles import Region
-from service.tables import facts, reminder_statements
+from service.tables import facts, reminder_statements, rule_rows, rule_statements
+from service.tables.rule_rows import KnownRule, Scope
 
 # A day-based rule that falls due within this of the invitation is said by the invitation itself.
 MERGED_WITHIN = timedelta(hours=24)
 EXPANSION_SECONDS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class KnownRule:
-    """A rule with its row's id."""
-
-    id: UUID
-    rule: Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +45,10 @@ class PlannedLetters:
 
 async def ensure_rules(connection: "Connection[Any]") -> None:
     """Insert the rules that everybody starts with, unless there are global rules already."""
-    if await connection.fetchval(reminder_statements.HAS_GLOBAL_RULES):
+    if await connection.fetchval(rule_statements.HAS_GLOBAL_RULES):
         return
     for rule in reminders.DEFAULT_RULES:
-        await add_rule(connection, rule)
+        await rule_rows.add(connection, rule)
 
 
 async def add_rule(
@@ -63,51 +58,51 @@ async def add_rule(
     group_id: UUID | None = None,
     meeting_id: UUID | None = None,
 ) -> UUID:
-    """Add a rule for all sessions, one group's or one session's; return its id."""
-    rule_id: UUID = await connection.fetchval(
-        reminder_statements.INSERT_RULE,
-        group_id,
-        meeting_id,
-        rule.kind.value,
-        [audience.value for audience in rule.audience],
-        rule.anchor.value,
-        rule.days_before,
-        rule.at_local_time,
-        rule.minutes_before,
-        rule.only_online,
-        rule.min_days_invited,
-    )
-    return rule_id
+    """Add a rule for all sessions, one group's or one session's as it is; return its id.
+
+    The office goes by `ruling.save_rule`, which keeps what was inherited.
+    """
+    return await rule_rows.add(connection, rule, Scope(group_id=group_id, meeting_id=meeting_id))
 
 
 async def plan_slots(connection: "Connection[Any]", meeting_id: UUID, now: datetime) -> None:
-    """Plan the meeting's slots for its present times; slots of former times are cancelled."""
+    """Plan the meeting's slots for its present times and rules; all others are cancelled.
+
+    What has fired for these times stays fired. Call it in the transaction of the change.
+    """
     row = await connection.fetchrow(reminder_statements.MEETING, meeting_id)
     if row is None:
         return
-    await connection.execute(reminder_statements.CANCEL_FORMER, meeting_id, row["time_rev"])
     meeting = facts.read(row)
     if meeting.state is not State.CONFIRMED:
         await connection.execute(reminder_statements.CANCEL_ALL, meeting_id)
         return
-    is_holiday = obstacles.is_holiday(Region(row["holiday_country"], row["holiday_subdivision"]))
-    for known in await _rules_of(connection, meeting_id, row["mode"]):
-        due_at = reminders.due_at(known.rule, meeting, is_holiday)
-        not_after = reminders.not_after(known.rule, meeting)
-        if due_at is None or not_after is None:
-            continue
-        state, reason = _fate(known.rule, due_at, not_after, row["invited_at"], now)
+    region = Region(row["holiday_country"], row["holiday_subdivision"])
+    known = await rule_rows.load(connection, Scope(meeting_id=meeting_id), row["group_ids"])
+    due = list(_due(known, meeting, obstacles.is_holiday(region)))
+    ids = [each.id for each, _, _ in due]
+    await connection.execute(reminder_statements.CANCEL_OTHERS, meeting_id, row["time_rev"], ids)
+    for each, due_at, not_after in due:
+        fate = _fate(each.rule, due_at, not_after, row["invited_at"], now)
         await connection.execute(
             reminder_statements.PUT_SLOT,
-            meeting_id,
-            known.id,
-            row["time_rev"],
-            due_at,
-            not_after,
-            state,
-            reason,
-            now,
+            *(meeting_id, each.id, row["time_rev"], due_at, not_after, *fate, now),
         )
+
+
+def _due(
+    known: Iterable[KnownRule], meeting: MeetingFacts, is_holiday: IsHoliday
+) -> Iterator[tuple[KnownRule, datetime, datetime]]:
+    """Yield each rule that counts here with its due time and its end."""
+    for each in known:
+        due_at = reminders.due_at(each.rule, meeting, is_holiday)
+        not_after = reminders.not_after(each.rule, meeting)
+        if each.is_enabled and _fits(each.rule, meeting) and due_at and not_after:
+            yield each, due_at, not_after
+
+
+def _fits(rule: Rule, meeting: MeetingFacts) -> bool:
+    return not rule.only_online or meeting.mode is not Mode.ON_SITE
 
 
 def _fate(
@@ -120,28 +115,6 @@ def _fate(
     if not_after <= now:
         return "missed", "too_late"
     return "planned", None
-
-
-async def _rules_of(
-    connection: "Connection[Any]", meeting_id: UUID, mode: str
-) -> Sequence[KnownRule]:
-    """Return the session's own rules, else its group's, else everybody's; nearest wins a kind."""
-    rows = await connection.fetch(reminder_statements.RULES, meeting_id)
-    known = [KnownRule(row["id"], _read_rule(row)) for row in rows]
-    return [each for each in known if not each.rule.only_online or mode != "on_site"]
-
-
-def _read_rule(row: Mapping[str, Any]) -> Rule:
-    return Rule(
-        kind=Kind(row["kind"]),
-        audience=tuple(Audience(word) for word in row["audience"]),
-        anchor=Anchor(row["anchor"]),
-        days_before=row["days_before"],
-        at_local_time=row["at_local_time"],
-        minutes_before=row["minutes_before"],
-        only_online=row["only_online"],
-        min_days_invited=row["min_days_invited"],
-    )
 
 
 async def plan_all(database: Database, now: datetime) -> int:

@@ -3,19 +3,11 @@
 from service.tables import facts
 from service.tables.invitation_statements import HOLDS
 
-HAS_GLOBAL_RULES = (
-    "SELECT EXISTS (SELECT FROM reminder_rule WHERE group_id IS NULL AND meeting_id IS NULL)"
-)
-
-INSERT_RULE = """
-INSERT INTO reminder_rule (group_id, meeting_id, kind, audience, anchor, days_before,
-    at_local_time, minutes_before, only_online, min_days_invited)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-RETURNING id
-"""
-
 MEETING = f"""
-SELECT {facts.COLUMNS}, m.time_rev, m.invited_at, i.holiday_country, i.holiday_subdivision
+SELECT {facts.COLUMNS}, m.time_rev, m.invited_at,
+    coalesce(i.holiday_country, 'DE') AS holiday_country,
+    coalesce(i.holiday_subdivision, 'TH') AS holiday_subdivision,
+    ARRAY(SELECT group_id FROM meeting_group WHERE meeting_id = m.id) AS group_ids
 FROM meeting m
 LEFT JOIN instance i ON true
 WHERE m.id = $1
@@ -26,32 +18,11 @@ COMING = "SELECT id FROM meeting WHERE state = 'confirmed' AND ends_at > $1 ORDE
 # Editors update the row; a plan that runs beside them waits for what they decide.
 LOCK_MEETING = "SELECT FROM meeting WHERE id = $1 FOR SHARE"
 
-# A session's own rules of a kind take the place of its group's, a group's of everybody's.
-RULES = """
-SELECT DISTINCT r.*
-FROM reminder_rule r
-LEFT JOIN meeting_group g ON g.group_id = r.group_id AND g.meeting_id = $1
-CROSS JOIN LATERAL (
-    SELECT CASE WHEN r.meeting_id IS NOT NULL THEN 3 WHEN r.group_id IS NOT NULL THEN 2
-        ELSE 1 END AS nearness
-) n
-WHERE r.is_enabled
-  AND (r.meeting_id = $1 OR g.meeting_id IS NOT NULL
-       OR (r.meeting_id IS NULL AND r.group_id IS NULL))
-  AND n.nearness = (
-    SELECT max(CASE WHEN o.meeting_id IS NOT NULL THEN 3 WHEN o.group_id IS NOT NULL THEN 2
-        ELSE 1 END)
-    FROM reminder_rule o
-    LEFT JOIN meeting_group og ON og.group_id = o.group_id AND og.meeting_id = $1
-    WHERE o.kind = r.kind AND o.is_enabled
-      AND (o.meeting_id = $1 OR og.meeting_id IS NOT NULL
-           OR (o.meeting_id IS NULL AND o.group_id IS NULL)))
-ORDER BY r.id
-"""
-
-CANCEL_FORMER = """
+# Slots of former times, and of rules that no longer count.
+CANCEL_OTHERS = """
 UPDATE reminder_slot SET state = 'cancelled', reason = 'superseded'
-WHERE meeting_id = $1 AND time_rev <> $2 AND state = 'planned'
+WHERE meeting_id = $1 AND state = 'planned'
+    AND (time_rev <> $2 OR rule_id <> ALL($3::uuid[]))
 """
 
 CANCEL_ALL = """
@@ -59,7 +30,8 @@ UPDATE reminder_slot SET state = 'cancelled', reason = 'not_confirmed'
 WHERE meeting_id = $1 AND state = 'planned'
 """
 
-# A slot that has fired, was skipped or missed stays as it is; a planned or cancelled one follows.
+# A slot that has fired stays as it is, and so does one that was skipped or missed, unless its rule
+# was changed and it now lies ahead; a planned or cancelled one follows.
 PUT_SLOT = """
 INSERT INTO reminder_slot AS s
     (meeting_id, rule_id, time_rev, due_at, not_after, state, reason, computed_at)
@@ -67,12 +39,14 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (meeting_id, rule_id, person_id, time_rev) DO UPDATE
 SET due_at = excluded.due_at, not_after = excluded.not_after, state = excluded.state,
     reason = excluded.reason, computed_at = excluded.computed_at
-WHERE s.state IN ('planned', 'cancelled')
+WHERE (s.state IN ('planned', 'cancelled')
+    OR s.state IN ('skipped', 'missed') AND excluded.state = 'planned'
+        AND s.due_at <> excluded.due_at)
   AND (s.due_at, s.not_after, s.state) IS DISTINCT FROM
       (excluded.due_at, excluded.not_after, excluded.state)
 """
 
-# After a standstill only the newest overdue slot of a session and kind still speaks.
+# After a standstill only the newest overdue slot speaks to the same people about one session.
 CLAIM_SLOT = """
 SELECT s.id, s.not_after, EXISTS (
     SELECT FROM reminder_slot n
@@ -80,6 +54,8 @@ SELECT s.id, s.not_after, EXISTS (
     JOIN reminder_rule r ON r.id = s.rule_id
     WHERE n.meeting_id = s.meeting_id AND n.time_rev = s.time_rev AND n.state = 'planned'
       AND nr.kind = r.kind AND n.due_at <= $1
+      AND nr.audience @> r.audience AND (r.only_online OR NOT nr.only_online)
+      AND n.person_id IS NOT DISTINCT FROM s.person_id
       AND (n.due_at, n.id) > (s.due_at, s.id)) AS is_overtaken
 FROM reminder_slot s
 WHERE s.state = 'planned' AND s.due_at <= $1

@@ -1,0 +1,142 @@
+"""Whether a letter still holds: one row of the table for each kind and reason."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from service import judging
+
+NOW = datetime(2027, 1, 4, 8, 0, tzinfo=UTC)
+STARTS = NOW + timedelta(days=17)
+GOOD: dict[str, Any] = {
+    "meeting_state": "confirmed",
+    "meeting_time_rev": 2,
+    "time_rev": 2,
+    "starts_at": STARTS,
+    "invitation_state": "invited",
+    "answer": None,
+    "answer_rev": 0,
+    "bucket": "no_answer",
+    "rule_audience": None,
+    "cause": {},
+    "person_email": "mira@example.org",
+    "person_is_gone": False,
+    "account_email": "buero@example.org",
+    "disabled_at": None,
+    "token_id": 1,
+    "used_at": None,
+    "replaced_at": None,
+    "token_is_old": False,
+    "address_state": None,
+}
+# What makes a letter of this kind hold, where it differs from the above.
+KINDS: dict[str, dict[str, Any]] = {
+    "invitation": {},
+    "date_confirmed": {},
+    "change": {},
+    "uncancellation": {},
+    "cancellation": {"meeting_state": "cancelled"},
+    "postponed": {"meeting_state": "postponed", "starts_at": None},
+    "uninvited": {"invitation_state": "uninvited"},
+    "nudge": {},
+    "reminder": {"bucket": "accepted", "answer": "online"},
+    "receipt": {"answer": "online", "answer_rev": 1, "cause": {"answer_rev": 1}},
+    "lost_links": {},
+    "hint_received": {},
+    "sign_in": {},
+}
+ABOUT_MEETINGS = (
+    "invitation",
+    "date_confirmed",
+    "change",
+    "uncancellation",
+    "cancellation",
+    "postponed",
+    "uninvited",
+    "nudge",
+    "reminder",
+    "receipt",
+)
+TO_PERSONS = (*ABOUT_MEETINGS, "lost_links")
+GATHERING = ("invitation", "date_confirmed", "nudge", "reminder")
+
+Case = tuple[tuple[str, ...], dict[str, Any], str | None]
+CASES: tuple[Case, ...] = (
+    (tuple(KINDS), {}, None),
+    (TO_PERSONS, {"person_email": None}, "no_address"),
+    (TO_PERSONS, {"person_is_gone": True}, "no_address"),
+    (ABOUT_MEETINGS, {"meeting_state": None}, "gone"),
+    (ABOUT_MEETINGS, {"invitation_state": None}, "gone"),
+    (
+        tuple(kind for kind in ABOUT_MEETINGS if kind != "uninvited"),
+        {"invitation_state": "uninvited"},
+        "uninvited",
+    ),
+    (("uninvited",), {"invitation_state": "invited"}, "taken_back"),
+    ((*GATHERING, "change", "uncancellation"), {"meeting_state": "cancelled"}, "meeting_cancelled"),
+    ((*GATHERING, "change"), {"meeting_state": "postponed"}, "meeting_postponed"),
+    (GATHERING, {"meeting_state": "tentative"}, "meeting_tentative"),
+    ((*GATHERING, "change", "uncancellation"), {"meeting_state": "held"}, "meeting_held"),
+    (("change", "uncancellation"), {"meeting_state": "tentative"}, None),
+    (("uncancellation",), {"meeting_state": "postponed", "starts_at": None}, None),
+    (("cancellation",), {"meeting_state": "confirmed"}, "taken_back"),
+    (("postponed",), {"meeting_state": "confirmed"}, "taken_back"),
+    ((*GATHERING, "change", "uncancellation"), {"starts_at": NOW}, "started"),
+    (("reminder",), {"starts_at": NOW + timedelta(minutes=4)}, "too_late"),
+    (("reminder",), {"starts_at": NOW + timedelta(minutes=5)}, None),
+    (("nudge", "reminder"), {"meeting_time_rev": 3}, "moved"),
+    (("invitation", "change", "receipt"), {"meeting_time_rev": 3}, None),
+    (("reminder",), {"bucket": "declined", "answer": "declined"}, "declined"),
+    (("reminder",), {"bucket": "no_answer"}, "answer_changed"),
+    (("reminder",), {"bucket": "undecided"}, None),
+    (("reminder",), {"bucket": "undecided", "rule_audience": ["accepted"]}, "answer_changed"),
+    (("nudge",), {"bucket": "accepted", "answer": "online"}, "answered"),
+    (("nudge",), {"bucket": "undecided", "answer": "undecided"}, "answered"),
+    (("nudge",), {"bucket": "no_answer", "answer": "online"}, None),
+    (("nudge",), {"bucket": "no_answer", "answer": "declined"}, "answered"),
+    (("receipt",), {"answer_rev": 2}, "replaced"),
+    (("receipt",), {"cause": {}}, None),
+    (("sign_in",), {"account_email": None}, "no_access"),
+    (("sign_in",), {"disabled_at": NOW}, "no_access"),
+    (("sign_in",), {"token_id": None}, "replaced"),
+    (("sign_in",), {"used_at": NOW}, "replaced"),
+    (("sign_in",), {"replaced_at": NOW}, "replaced"),
+    (("sign_in",), {"token_is_old": True}, "expired"),
+)
+
+
+def _name(case: tuple[str, dict[str, Any], str | None]) -> str:
+    kind, differs, reason = case
+    return f"{kind}-{'-'.join(differs)}-{reason}"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [(kind, differs, reason) for kinds, differs, reason in CASES for kind in kinds],
+    ids=_name,
+)
+def test_a_letter_leaves_only_while_it_is_true(
+    case: tuple[str, dict[str, Any], str | None],
+) -> None:
+    kind, differs, reason = case
+
+    assert reason == judging.judge({**GOOD, **KINDS[kind], "kind": kind, **differs}, NOW)
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "is_held"),
+    [
+        ("invitation", None, False),
+        ("invitation", "ok", False),
+        ("invitation", "soft", False),
+        ("invitation", "undeliverable", True),
+        ("invitation", "blocked", True),
+        ("cancellation", "undeliverable", False),
+        ("cancellation", "blocked", True),
+    ],
+)
+def test_addresses_that_do_not_work_are_held_back_but_for_a_cancellation(
+    kind: str, state: str | None, *, is_held: bool
+) -> None:
+    assert is_held is judging.is_held_back({"kind": kind, "address_state": state})
