@@ -5,11 +5,14 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import cast
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 import pytest_asyncio
+from litestar import Litestar
 
 from service import authenticating, furnishing, keeping_sessions
 from service.auditing import COMMAND
@@ -20,8 +23,7 @@ from service.pages.assets import static_urls
 from service.pages.rendering import Instance, Pages
 from service.services import Services
 from service.settings import Settings
-from service.web import form_tokens
-from service.web.application import create_app
+from service.web import application, feeds, form_tokens
 from service.web.outermost import Outermost
 
 PUBLIC_URL = "http://localhost:8000"
@@ -100,6 +102,19 @@ async def anonymous(services: Services, ready: None) -> AsyncIterator[httpx.Asyn
     """Somebody without a cookie."""
     async with open_client(services) as client:
         yield client
+
+
+@cache
+def _router() -> Litestar:
+    """Build the routes once: it takes seconds, and they do not change."""
+    return application.create_router(cast("Services", None), application.collect_routes())
+
+
+def create_app(services: Services) -> Outermost:
+    """Return the whole application over these services."""
+    router = _router()
+    router.state.services = services
+    return Outermost(router, feeds.feed_application(services), services)
 
 
 def open_client(services: Services, app: Outermost | None = None) -> httpx.AsyncClient:
