@@ -73,12 +73,11 @@ async def show_invitation(
 
 @post("/a/{token:str}", opt={"policy": Policy.TOKEN, "form": True})
 async def answer_invitation(
-    request: AnyRequest,
-    token: FromPath[str],
-    services: NamedDependency[Services],
-    visitor: NamedDependency[Visitor],
+    request: AnyRequest, token: FromPath[str], visitor: NamedDependency[Visitor]
 ) -> Response[bytes]:
     """Store the answer, or show the form again with everything that was typed."""
+    # With a second injected value the framework starts a task for each: dear on the hottest form.
+    services: Services = request.app.state.services
     form = await forms.read(request, FIELDS)
     try:
         if form.is_valid:

@@ -2,10 +2,11 @@
 
 import asyncio
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from notifications import outbox
 from service import clock, inviting, replying, resending
 from service.auditing import Actor
 from service.calling import LENGTH, SIGNS
@@ -17,6 +18,8 @@ from service.domain.errors import (
     NotFoundError,
     TooManyTriesError,
 )
+from service.domain.words import Answer
+from service.replying import Reply
 from service.tokens import Key, Keys
 from tests.invited import (
     KEYS,
@@ -273,3 +276,162 @@ async def test_the_button_of_the_answer_page_mails_to_its_person(database: Datab
     await resending.mail_links_to(database, invited.person_id, NOW)
 
     assert await database.fetchval("SELECT recipient_id FROM letter") == invited.person_id
+
+
+async def pending(database: Database) -> list[tuple[str, list[UUID]]]:
+    rows = await database.fetch(
+        "SELECT kind, person_ids FROM notice WHERE state = 'pending' ORDER BY created_at, kind"
+    )
+    return [(row["kind"], row["person_ids"]) for row in rows]
+
+
+async def test_who_is_uninvited_frees_the_seat_and_is_told_after_the_countdown(
+    database: Database,
+) -> None:
+    invited = await somebody_invited(database, capacity=1)
+    other = await invite(database, invited.meeting_id, await a_person(database, "Omar Oder"))
+    yes = Reply(answer=Answer.IN_PERSON)
+    await replying.record_reply(database, KEYS, invited.token, yes, NOW)
+
+    notice = await inviting.uninvite(database, OFFICE, invited.invitation_id, NOW)
+
+    assert notice is not None
+    assert await pending(database) == [("uninvited", [invited.person_id])]
+    assert (await replying.record_reply(database, KEYS, other.token, yes, NOW)).is_new is True
+    with pytest.raises(AnsweringClosedError):
+        await replying.record_reply(database, KEYS, invited.token, yes, NOW)
+
+
+async def test_letters_that_wait_do_not_reach_who_is_uninvited(database: Database) -> None:
+    invited = await somebody_invited(database)
+    async with database.unit_of_work() as unit:
+        for kind in ("reminder", "invitation"):
+            await outbox.post(
+                unit.connection,
+                outbox.NewLetter(
+                    dedupe_key=kind,
+                    kind=kind,
+                    recipient_id=invited.person_id,
+                    subject_id=invited.meeting_id,
+                    ordering_key="k",
+                    not_before=NOW,
+                    expires_at=NOW,
+                ),
+            )
+
+    await inviting.uninvite(database, OFFICE, invited.invitation_id, NOW)
+
+    states = await database.fetch("SELECT state, reason FROM outbox")
+    assert [tuple(row) for row in states] == [("cancelled", "uninvited")] * 2
+
+
+async def test_who_was_never_told_is_taken_off_without_a_letter(database: Database) -> None:
+    invited = await somebody_invited(database)
+    await database.fetch("UPDATE invitation SET state = 'planned'")
+
+    assert await inviting.uninvite(database, OFFICE, invited.invitation_id, NOW) is None
+    assert await pending(database) == []
+
+
+async def test_uninviting_twice_tells_once(database: Database) -> None:
+    invited = await somebody_invited(database, capacity=1)
+    await inviting.uninvite(database, OFFICE, invited.invitation_id, NOW)
+
+    again = await inviting.uninvite(database, OFFICE, invited.invitation_id, NOW)
+
+    assert again is None
+    assert len(await pending(database)) == 1
+
+
+async def test_one_more_person_is_invited_after_the_countdown(database: Database) -> None:
+    meeting = await a_meeting(database)
+    person = await a_person(database)
+
+    invitation = await inviting.invite_one_more(database, OFFICE, meeting, person, NOW)
+
+    row = await database.fetchrow("SELECT id, state, person_id FROM invitation")
+    assert row is not None
+    assert tuple(row) == (invitation, "planned", person)
+    assert await pending(database) == [("invitation", [person])]
+
+
+async def test_a_provisional_meeting_mails_nobody_yet(database: Database) -> None:
+    meeting = await a_meeting(database, state="tentative")
+    person = await a_person(database)
+
+    await inviting.invite_one_more(database, OFFICE, meeting, person, NOW)
+
+    assert await database.fetchval("SELECT state FROM invitation") == "planned"
+    assert await pending(database) == []
+
+
+async def test_inviting_somebody_who_is_invited_changes_nothing(database: Database) -> None:
+    invited = await somebody_invited(database)
+    before = await snapshot(database)
+
+    known = await inviting.invite_one_more(
+        database, OFFICE, invited.meeting_id, invited.person_id, NOW
+    )
+
+    assert known == invited.invitation_id
+    assert await snapshot(database) == before
+
+
+async def test_who_is_invited_again_is_asked_afresh_by_the_same_link(database: Database) -> None:
+    invited = await somebody_invited(database)
+    no = Reply(answer=Answer.DECLINED, note="Keine Zeit")
+    await replying.record_reply(database, KEYS, invited.token, no, NOW)
+    await inviting.uninvite(database, OFFICE, invited.invitation_id, NOW)
+
+    await inviting.invite_one_more(database, OFFICE, invited.meeting_id, invited.person_id, NOW)
+
+    view = await replying.find_invitation(database, KEYS, invited.token, NOW)
+    assert (view.id, view.answer, view.row["note"]) == (invited.invitation_id, None, "")
+    assert len(await replying.list_answers(database, invited.invitation_id)) == 1
+
+
+async def test_nobody_unknown_is_invited_and_nobody_to_what_is_over(database: Database) -> None:
+    meeting = await a_meeting(database)
+    over = await a_meeting(database, state="cancelled")
+    person = await a_person(database)
+
+    with pytest.raises(NotFoundError):
+        await inviting.invite_one_more(database, OFFICE, meeting, uuid4(), NOW)
+    with pytest.raises(NotFoundError):
+        await inviting.invite_one_more(database, OFFICE, uuid4(), person, NOW)
+    with pytest.raises(AnsweringClosedError):
+        await inviting.invite_one_more(database, OFFICE, over, person, NOW)
+
+
+class _OwnGroupOnly:
+    """A lead of some other group."""
+
+    def may_see_group(self, group_id: UUID) -> bool:
+        return group_id == UUID(int=1)
+
+    def may_change_group(self, group_id: UUID) -> bool:
+        return group_id == UUID(int=1)
+
+
+async def test_a_lead_of_another_group_finds_nothing_to_change(database: Database) -> None:
+    invited = await somebody_invited(database)
+    await database.fetch(
+        "WITH g AS (INSERT INTO working_group (slug, heading, name, title_pattern)"
+        " VALUES ('klima', 'groups', 'Klima', '{number}.') RETURNING id)"
+        " INSERT INTO meeting_group (meeting_id, group_id) SELECT $1, id FROM g",
+        invited.meeting_id,
+    )
+    before = await snapshot(database)
+    lead, own = OFFICE, _OwnGroupOnly()
+    invitation, meeting = invited.invitation_id, invited.meeting_id
+
+    with pytest.raises(NotFoundError):
+        await inviting.uninvite(database, lead, invitation, NOW, authority=own)
+    with pytest.raises(NotFoundError):
+        await inviting.renew_link(database, lead, invitation, NOW, authority=own)
+    with pytest.raises(NotFoundError):
+        await inviting.invite_one_more(
+            database, lead, meeting, invited.person_id, NOW, authority=own
+        )
+
+    assert await snapshot(database) == before
