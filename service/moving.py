@@ -13,10 +13,10 @@ from uuid import UUID
 from asyncpg import Connection, Record
 
 from notifications import outbox
-from service import announcing, auditing, numbering, obstacles, planning, publishing, reminding
+from service import announcing, auditing, numbering, planning, publishing, reminding, timing
 from service.announcing import Asking, Change
 from service.auditing import Actor
-from service.domain import changes, meeting_forms, meetings, reminders
+from service.domain import changes, meeting_forms, meetings
 from service.domain.authority import EVERYTHING, Authority
 from service.domain.changes import ChangeEffect, MeetingFacts
 from service.domain.errors import FieldsError
@@ -37,10 +37,6 @@ _EVERY_LETTER = (
 )
 _DATED = frozenset({State.TENTATIVE, State.CONFIRMED})
 _ASKING = (NoticeKind.INVITATION, NoticeKind.NUDGE)
-_INVITE_WEEKS = """
-SELECT g.invite_weeks_before FROM meeting_group mg JOIN working_group g ON g.id = mg.group_id
-WHERE mg.meeting_id = $1 ORDER BY mg.position, g.id LIMIT 1
-"""
 
 
 class Letters(StrEnum):
@@ -216,7 +212,7 @@ async def _prepare(
         return None
     planning.require_fresh(row, saving.options.seen_revision)
     if state in _DATED:
-        form = await _renew_deadline(connection, row, replace(form, status=state), saving.now)
+        form = await timing.renew_deadline(connection, row, replace(form, status=state), saving.now)
     elif state is State.POSTPONED:
         form = meeting_forms.without_date(form)
     if form is not kept:
@@ -233,22 +229,6 @@ async def _check(
     await planning.require_groups(connection, form, saving.options.authority)
     meeting_forms.check(form, is_draft=state not in _DATED)
     return form
-
-
-async def _renew_deadline(
-    connection: "Connection[Any]", row: Record, form: MeetingForm, now: datetime
-) -> MeetingForm:
-    """Give a moved session a new deadline, unless the office set one itself."""
-    starts = form.starts_local
-    old_start = row["starts_local"] or row["previous_starts_local"]
-    is_untouched = form.answer_by == row["answer_by_local"]
-    is_moved = not changes.same_date(old_start, starts)
-    if starts is None or not is_untouched or not is_moved or row["state"] == State.DRAFT:
-        return form
-    rule = await planning.find_deadline(connection, form.group_ids[0], starts)
-    is_holiday = obstacles.is_holiday(await planning.find_region(connection))
-    deadline = reminders.deadline_after_move(rule, starts, form.zone, now, is_holiday)
-    return replace(form, answer_by=deadline)
 
 
 async def _save(connection: "Connection[Any]", step: _Step, saving: Saving) -> int:
@@ -357,18 +337,14 @@ async def _invite(
 
 
 async def _invitation_due(connection: "Connection[Any]", step: _Step, saving: Saving) -> datetime:
-    """Return when invitations leave: by the group's rule, and never before the countdown ends."""
+    """Return when invitations leave: as the office said, else by the group's rule."""
     soonest = announcing.due_at(NoticeKind.INVITATION, step.after.starts_at, saving.now)
-    if saving.options.letters is Letters.NOW or step.after.starts_local is None:
+    if saving.options.letters is Letters.NOW:
         return soonest
-    if saving.options.invite_at is not None:
-        return max(soonest, saving.options.invite_at)
-    weeks = await connection.fetchval(_INVITE_WEEKS, step.meeting_id)
-    is_holiday = obstacles.is_holiday(await planning.find_region(connection))
-    by_rule = reminders.invitation_at(
-        step.after.starts_local, step.after.zone, weeks or 0, is_holiday
+    wanted = saving.options.invite_at or await timing.find_invitation_time(
+        connection, step.meeting_id, step.after
     )
-    return max(soonest, by_rule)
+    return soonest if wanted is None else max(soonest, wanted)
 
 
 async def _follow(connection: "Connection[Any]", step: _Step, now: datetime) -> None:
