@@ -315,8 +315,10 @@ async def test_the_subscribe_page_gives_addresses_that_answer(
 
 
 async def test_choosing_nothing_is_explained(anonymous: httpx.AsyncClient) -> None:
+    first = await anonymous.get("/kalender")
     answer = await anonymous.get("/kalender?anzeigen=1")
 
+    assert '<input type="hidden" name="anzeigen" value="1">' in first.text
     assert answer.status_code == 422
     assert "Wählen Sie mindestens eine Gruppe aus" in answer.text
 
