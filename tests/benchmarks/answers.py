@@ -70,7 +70,8 @@ _INVITE = """
 INSERT INTO invitation (meeting_id, person_id, organisation_id, state, invited_at)
 SELECT m.id, p.id, o.id, 'invited', now()
 FROM (SELECT id, row_number() OVER () - 1 AS n FROM meeting WHERE title LIKE $1 || '%') m
-JOIN (SELECT id, row_number() OVER () - 1 AS n FROM person) p ON $2::int = 1 OR p.n % $2 = m.n % $2
+JOIN (SELECT id, row_number() OVER () - 1 AS n FROM person) p
+    ON p.n % $2::int = m.n % $2
 CROSS JOIN (SELECT id FROM organisation LIMIT 1) o
 """
 _PAST = """
