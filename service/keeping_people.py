@@ -183,12 +183,18 @@ async def end_people(
 
 
 async def set_partners(
-    connection: "Connection[Any]", belongings: Sequence[Belonging], now: datetime
+    connection: "Connection[Any]",
+    belongings: Sequence[Belonging],
+    now: datetime,
+    since: date | None = None,
 ) -> None:
-    """Let people belong to these partners from today; another function alone moves nobody."""
+    """Let people belong to these partners from a day, None being today.
+
+    Another function alone moves nobody. A belonging to no partner only ends the present one.
+    """
     kept = await _rename_functions(connection, belongings)
     moved = [one for one in belongings if one.person_id not in kept]
-    ids, day = [one.person_id for one in moved], today(now)
+    ids, day = [one.person_id for one in moved], since or today(now)
     await connection.execute(_FORGET_TODAYS_BELONGING, ids, day)
     await connection.execute(_END_BELONGING, ids, day)
     joined = [
@@ -198,16 +204,22 @@ async def set_partners(
 
 
 async def set_groups(
-    connection: "Connection[Any]", wanted: Mapping[UUID, Collection[UUID]], now: datetime
+    connection: "Connection[Any]",
+    wanted: Mapping[UUID, Collection[UUID]],
+    now: datetime,
+    since: date | None = None,
 ) -> None:
-    """Let each person be in exactly these groups from today; planned invitations follow."""
+    """Let each person be in exactly these groups from a day, None being today.
+
+    What was planned of invitations follows; none leaves.
+    """
     rows = await connection.fetch(_MEMBERSHIPS, list(wanted))
     present = {(row["person_id"], row["group_id"]) for row in rows}
     target = {(person, group) for person, groups in wanted.items() for group in groups}
     gone, new = sorted(present - target), sorted(target - present)
     if not gone and not new:
         return
-    day = today(now)
+    day = since or today(now)
     await connection.execute(_FORGET_TODAYS_MEMBERSHIP, *_columns(gone), day)
     await connection.execute(_END_MEMBERSHIP, *_columns(gone), day)
     await connection.execute(_JOIN, *_columns(new), day)

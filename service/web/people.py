@@ -1,0 +1,219 @@
+"""Members on the web: the list with search, one person, adding, ending."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Response
+
+from service import addressing, enrolling
+from service.domain.errors import StaleFormError
+from service.enrolling import Member, MemberForm, Search
+from service.services import Services
+from service.web import forms, respond, stale
+from service.web.forms import Field, Form
+from service.web.policy import Policy
+from service.web.visitors import Visitor
+
+_OPT = {"policy": Policy.COORDINATOR}
+_FORM = {"policy": Policy.COORDINATOR, "form": True}
+
+FILTERS = (
+    Field("suche", label="people.search", most=100),
+    Field("gruppe", kind="id", label="people.group"),
+    Field("partner", kind="id", label="people.partner"),
+    Field("ohne", kind="flag", label="people.without_address"),
+    Field("ausgeschieden", kind="flag", label="people.ended"),
+    Field("seite", kind="number", label="people.page"),
+    Field("gespeichert", kind="flag"),
+    Field("beendet", kind="flag"),
+)
+FIELDS = (
+    Field("id", kind="id"),
+    Field("revision", kind="number"),
+    Field("full_name", label="people.full_name", required=True, most=120),
+    Field("email", kind="email", label="people.email", most=254),
+    Field("copy_email", kind="email", label="people.copy_email", most=254),
+    Field("phone", label="people.phone", most=60),
+    Field("locale", kind="choice", label="people.locale", required=True, choices=("de", "en")),
+    Field("ref", label="people.ref", most=60),
+    Field("partner_id", kind="id", label="people.partner"),
+    Field("role_title", label="people.role_title", most=200),
+    Field("group_ids", kind="ids", label="people.groups"),
+    Field("since", kind="day", label="people.since"),
+    Field("internal_note", kind="text", label="people.note", most=2000),
+    Field("anyway", kind="flag", label="people.anyway"),
+)
+
+AnyRequest = Request[Any, Any, Any]
+Page = Response[bytes]
+
+
+@get("/buero/mitglieder", opt={"policy": Policy.GROUP})
+async def list_members(
+    request: AnyRequest, services: NamedDependency[Services], visitor: NamedDependency[Visitor]
+) -> Page:
+    """Show the people that the account may see, fifty a page."""
+    typed = forms.read_query(request, FILTERS)
+    found = await enrolling.list_members(services.database, visitor.staff, _search(typed))
+    return respond.page(
+        services,
+        visitor,
+        "people/members.html",
+        status=200,
+        found=found,
+        filters=typed,
+        groups=await enrolling.list_groups(services.database, visitor.staff),
+        partners=await enrolling.list_partners(services.database),
+        query=_query(typed),
+    )
+
+
+@get("/buero/mitglied/neu", opt=_OPT)
+async def show_new(services: NamedDependency[Services], visitor: NamedDependency[Visitor]) -> Page:
+    """Show an empty form with the id that the new person will have."""
+    form = forms.empty(visitor, FIELDS)
+    return await _edit(services, visitor, form, person_id=uuid4())
+
+
+@post("/buero/mitglied/neu", opt=_FORM)
+async def add_member(
+    request: AnyRequest, services: NamedDependency[Services], visitor: NamedDependency[Visitor]
+) -> Page:
+    """Add a person, and ask first when somebody alike is there."""
+    form = await forms.read(request, FIELDS)
+    person_id = form["id"] or uuid4()
+    _check(form)
+    alike = None
+    if form.is_valid and not form["anyway"]:
+        alike = await enrolling.find_alike(
+            services.database, form["full_name"], form["email"] or ""
+        )
+    # The form that was sent twice finds itself.
+    if alike is not None and alike.id != person_id:
+        form.refuse("full_name", "people.err_alike", name=alike.name)
+    if not form.is_valid:
+        return await _edit(services, visitor, form, person_id=person_id, alike=alike)
+    await enrolling.add_member(
+        services.database, visitor.actor, person_id, _read(form), visitor.now
+    )
+    return respond.see_other(visitor, f"/buero/mitglied/{person_id}?gespeichert=1")
+
+
+@get("/buero/mitglied/{person_id:uuid}", opt=_OPT)
+async def show_member(
+    request: AnyRequest,
+    person_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Show a person for correcting."""
+    member = await enrolling.find_member(services.database, person_id)
+    saved = forms.read_query(request, (Field("gespeichert", kind="flag"),))["gespeichert"]
+    form = forms.empty(visitor, FIELDS)
+    return await _edit(services, visitor, form, member=member, saved=saved)
+
+
+@post("/buero/mitglied/{person_id:uuid}", opt=_FORM)
+async def save_member(
+    request: AnyRequest,
+    person_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Save a person; what somebody else saved meanwhile is shown beside what was typed."""
+    form = await forms.read(request, FIELDS)
+    member = await enrolling.find_member(services.database, person_id)
+    _check(form)
+    if not form.is_valid:
+        return await _edit(services, visitor, form, member=member)
+    try:
+        await enrolling.save_member(
+            services.database,
+            visitor.actor,
+            person_id,
+            _read(form),
+            visitor.now,
+            seen_revision=form["revision"],
+        )
+    except StaleFormError as error:
+        member = await enrolling.find_member(services.database, person_id)
+        stale.explain(form, visitor, error, member.revision)
+        return await _edit(services, visitor, form, member=member, is_stale=True)
+    return respond.see_other(visitor, f"/buero/mitglied/{person_id}?gespeichert=1")
+
+
+@post("/buero/mitglied/{person_id:uuid}/beenden", opt=_OPT)
+async def end_member(
+    person_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """End a person with all memberships."""
+    await enrolling.end_member(services.database, visitor.actor, person_id, visitor.now)
+    return respond.see_other(visitor, "/buero/mitglieder?beendet=1")
+
+
+def _check(form: Form) -> None:
+    """Refuse addresses that no letter could reach."""
+    for name in ("email", "copy_email"):
+        typed = form.parsed.get(name)
+        if typed and addressing.read_address(typed) is None:
+            form.refuse(name, "err.email")
+
+
+def _read(form: Form) -> MemberForm:
+    names = ("full_name", "phone", "locale", "ref", "partner_id", "role_title", "since")
+    return MemberForm(
+        **{name: form[name] for name in names},
+        email=addressing.read_address(form["email"] or "") or "",
+        copy_email=addressing.read_address(form["copy_email"] or "") or "",
+        internal_note=form["internal_note"],
+        group_ids=frozenset(form["group_ids"]),
+    )
+
+
+def _search(typed: Form) -> Search:
+    """Read the filters; an odd one filters nothing."""
+    return Search(
+        text=typed["suche"] or "",
+        group_id=typed["gruppe"],
+        partner_id=typed["partner"],
+        without_address=bool(typed["ohne"]),
+        has_ended=bool(typed["ausgeschieden"]),
+        page=typed["seite"] or 1,
+    )
+
+
+def _query(typed: Form) -> str:
+    """Return the filters as the beginning of a query, for the links to other pages."""
+    names = ("suche", "gruppe", "partner", "ohne", "ausgeschieden")
+    return stale.query({name: str(typed.values[name]) for name in names if typed.values[name]})
+
+
+async def _edit(
+    services: Services,
+    visitor: Visitor,
+    form: Form,
+    *,
+    member: Member | None = None,
+    person_id: UUID | None = None,
+    **context: Any,
+) -> Page:
+    context = {"saved": False, "alike": None, "is_stale": False, **context}
+    return respond.page(
+        services,
+        visitor,
+        "people/member.html",
+        form=form,
+        member=member,
+        person_id=person_id,
+        groups=await enrolling.list_groups(services.database, visitor.staff),
+        partners=await enrolling.list_partners(services.database),
+        **context,
+    )
+
+
+ROUTES = [list_members, show_new, add_member, show_member, save_member, end_member]
