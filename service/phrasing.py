@@ -202,12 +202,19 @@ def _change(occasion: Occasion) -> list[Block]:
         _said(occasion, "letter.change.lead"),
         *_message(occasion),
         *([Block("changes", rows=rows)] if rows else []),
+        *_changed_texts(occasion),
         *_change_ending(occasion),
         _facts(occasion, with_deadline=occasion.asks),
         *(_choices(occasion) if occasion.asks else _change_answer(occasion)),
         *(_agenda(occasion) if occasions.changed_texts(occasion) else []),
         *_calendar(occasion, "letter.change.calendar"),
     ]
+
+
+def _changed_texts(occasion: Occasion) -> list[Block]:
+    """Name the longer texts that are new; they stand below in full."""
+    names = [occasion.t(f"letter.{name}") for name in occasions.changed_texts(occasion)]
+    return [paragraph(occasion.t("letter.change.texts", names=", ".join(names)))] if names else []
 
 
 def _change_ending(occasion: Occasion) -> list[Block]:
@@ -328,7 +335,7 @@ def _footer(occasion: Occasion) -> list[Block]:
         paragraph(t(why, group=occasion.group_names)),
         *office_blocks(data, t),
         Block(
-            "links",
+            "pages",
             rows=[
                 *([(t("letter.page"), occasion.address(page))] if page else []),
                 (t("frame.imprint"), occasion.address("/impressum")),
@@ -340,8 +347,11 @@ def _footer(occasion: Occasion) -> list[Block]:
 
 def office_blocks(data: InstanceData, t: Callable[..., str]) -> list[Block]:
     """Say whom to call and where the office is."""
-    contact = ", ".join(part for part in (data.phone, data.email) if part)
     town = f"{data.postcode} {data.town}".strip()
     postal = ", ".join(part for part in (data.office_name or data.name, data.street, town) if part)
-    rows = facts((t("letter.contact"), contact), (t("letter.office"), postal))
+    rows = facts(
+        (t("letter.phone"), data.phone),
+        (t("letter.email"), data.email),
+        (t("letter.office"), postal),
+    )
     return [rows] if rows.rows else []

@@ -22,7 +22,7 @@ def phrase(kind: str, locale: str, instance: InstanceData, public_url: str) -> W
     footer = [
         paragraph(t(f"letter.{kind}.why", instance=instance.name)),
         *phrasing.office_blocks(instance, t),
-        Block("links", rows=links),
+        Block("pages", rows=links),
     ]
     return Words(title, title, locale, _BODIES[kind](t), footer)
 

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,13 +10,15 @@ from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
+import icalendar
 import pytest
 import pytest_asyncio
 
-from notifications import outbox
+from notifications import letters, outbox
+from notifications.clerk import Go, Stop
 from notifications.outbox import NewLetter
 from notifications.postman import Options, Postman
-from service import furnishing, relaying
+from service import furnishing, relaying, tokens
 from service.auditing import COMMAND
 from service.composing import Clerk
 from service.database import Database
@@ -26,6 +29,7 @@ from service.pages.rendering import Instance, Pages
 from service.services import Services
 from service.settings import Settings
 from service.tables import facts
+from service.tokens import Purpose
 from tests import builders
 from tests.builders import Row
 from tests.notifications import smtp_servers
@@ -46,6 +50,9 @@ MEETING_KINDS = (
     "reminder",
     "receipt",
 )
+_ADDRESS_FAILS = """
+INSERT INTO address_state (address_normal, state) SELECT email_normal, 'undeliverable' FROM person
+"""
 _STATES = {"cancellation": "cancelled", "postponed": "postponed"}
 _ANSWERED = {"reminder": "online", "receipt": "represented"}
 
@@ -179,7 +186,7 @@ def opened(mail: Mail) -> EmailMessage:
 def part(message: EmailMessage, kind: str) -> str:
     found = [each for each in message.walk() if each.get_content_type() == kind]
     content: str = found[0].get_content() if found else ""
-    return content
+    return content.replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("locale", ["de", "en"])
@@ -199,3 +206,237 @@ async def test_every_kind_passes_the_gate_and_a_real_mail_server(
         message = opened(mail)
         assert locale == message["Content-Language"]
         assert not any("⟦" in part(message, kind) for kind in ("text/plain", "text/html"))
+
+
+async def one(services: Services, kind: str, **more: Any) -> tuple[EmailMessage, Row]:
+    """Send one letter of a kind; return it and the invitation it is about."""
+    database = services.database
+    meeting = await a_session(database, **more.pop("meeting", {}))
+    person = await builders.a_person(
+        database, full_name="Mira Muster", **more.pop("person", {"locale": "de"})
+    )
+    invitation = await builders.an_invitation(database, meeting, person, **more)
+    cause = {"invitation": str(invitation["id"])}
+    await a_letter(*(database, kind, person, meeting), cause=cause, locale=person["locale"])
+    (mail,) = await deliver(services)
+    return opened(mail), invitation
+
+
+def link_of(services: Services, invitation: Row, locale: str = "de") -> str:
+    token = tokens.derive(services.keys, Purpose.ANSWER, invitation["handle"], 1)
+    return f"{services.settings.public_url}{'/en' if locale == 'en' else ''}/a/{token}"
+
+
+@pytest.mark.parametrize("locale", ["de", "en"])
+async def test_an_invitation_has_text_html_and_a_calendar_file(
+    services: Services, locale: str
+) -> None:
+    message, invitation = await one(services, "invitation", person={"locale": locale})
+
+    tree = [each.get_content_type() for each in message.walk()]
+    text, page = part(message, "text/plain"), part(message, "text/html")
+    link = link_of(services, invitation, locale)
+    assert [
+        "multipart/mixed",
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+        "text/calendar",
+    ] == tree
+    for word in ("vor-ort", "online", "vertretung", "absage"):
+        assert f"\n{link}?w={word}\n" in text
+        assert f'href="{link}?w={word}"' in page
+    assert message["Reply-To"] == "geschaeftsstelle@example.org"
+    assert (
+        message["References"] == f"<meeting-{await _uid(services, invitation)}@{_domain(services)}>"
+    )
+
+
+async def _uid(services: Services, invitation: Row) -> UUID:
+    uid: UUID = await services.database.fetchval(
+        "SELECT uid FROM meeting WHERE id = $1", invitation["meeting_id"]
+    )
+    return uid
+
+
+def _domain(services: Services) -> str:
+    return services.settings.mail_domain
+
+
+async def test_the_calendar_file_takes_the_date_along_and_asks_for_nothing(
+    services: Services,
+) -> None:
+    """No button without an ear: what a program would answer would reach nobody."""
+    message, invitation = await one(services, "invitation")
+    (event,) = icalendar.Calendar.from_ical(part(message, "text/calendar")).walk("VEVENT")
+
+    meeting = await builders.read(services.database, "meeting", invitation["meeting_id"])
+    assert (str(meeting["uid"]), meeting["starts_at"]) == (
+        str(event["UID"]).partition("@")[0],
+        event.decoded("DTSTART").astimezone(UTC),
+    )
+    assert "PUBLISH" in part(message, "text/calendar")
+    assert "ATTENDEE" not in event
+
+
+async def test_the_private_link_stands_in_no_calendar_file(services: Services) -> None:
+    """Calendars are shared; the link answers for its person."""
+    message, invitation = await one(services, "invitation")
+
+    calendar = part(message, "text/calendar").replace("\n ", "")
+    slug = await services.database.fetchval(
+        "SELECT slug FROM meeting WHERE id = $1", invitation["meeting_id"]
+    )
+    assert "/a/" not in calendar
+    assert f"{services.settings.public_url}/termin/{slug}" in calendar
+
+
+async def test_a_cancellation_carries_a_cancelled_entry(services: Services) -> None:
+    meeting = {"state": "cancelled", "cancel_reason": "Erkrankung", "sequence": 2}
+    message, _ = await one(services, "cancellation", meeting=meeting)
+    (event,) = icalendar.Calendar.from_ical(part(message, "text/calendar")).walk("VEVENT")
+
+    assert ("CANCELLED", 2) == (event["STATUS"], event["SEQUENCE"])
+    assert "Grund:       Erkrankung" in part(message, "text/plain")
+
+
+async def test_whoever_declined_gets_no_calendar_file_with_the_receipt(services: Services) -> None:
+    message, _ = await one(services, "receipt", answer="declined")
+
+    assert "" == part(message, "text/calendar")
+
+
+async def test_the_first_letter_says_where_the_address_is_from_and_later_ones_do_not(
+    services: Services,
+) -> None:
+    first, _ = await one(services, "invitation")
+    later, _ = await one(services, "invitation", person={"first_letter_on": NOW.date()})
+
+    assert "Woher wir Ihre Angaben haben" in part(first, "text/plain")
+    assert "Woher wir Ihre Angaben haben" not in part(later, "text/plain")
+
+
+async def test_a_partner_that_is_not_known_leaves_no_gap(services: Services) -> None:
+    message, _ = await one(services, "invitation")
+
+    text = part(message, "text/plain")
+    assert "Diese E-Mail ist für\nMira Muster\n\n" in text
+    assert "\n\n\n" not in text
+
+
+async def test_a_name_with_markup_stays_a_name(services: Services) -> None:
+    name = 'Mira <b>"Muster"</b> & Co'
+    database = services.database
+    meeting = await a_session(database)
+    person = await builders.a_person(database, full_name=name)
+    await builders.an_invitation(database, meeting, person)
+    await a_letter(database, "invitation", person, meeting)
+    (mail,) = await deliver(services)
+
+    message = opened(mail)
+    assert f"Guten Tag {name}," in part(message, "text/plain")
+    assert "Mira &lt;b&gt;" in part(message, "text/html")
+
+
+async def test_people_who_share_a_mailbox_get_all_links_in_one_letter(services: Services) -> None:
+    database = services.database
+    meeting = await a_session(database)
+    invitations = []
+    for name in ("Mira Muster", "Jan Beispiel"):
+        person = await builders.a_person(database, full_name=name, email="amt@example.org")
+        invitations.append(await builders.an_invitation(database, meeting, person))
+    await a_letter(database, "lost_links", person, None)
+    (mail,) = await deliver(services)
+
+    text = part(opened(mail), "text/plain")
+    assert all(f"\n{link_of(services, each)}\n" in text for each in invitations)
+    assert all(f"{name}: " in text for name in ("Mira Muster", "Jan Beispiel"))
+
+
+async def test_tokens_are_stored_nowhere(services: Services) -> None:
+    await everything(services.database, "de")
+    mails = await deliver(services)
+    secrets = {
+        word
+        for mail in mails
+        for word in re.findall("/(?:a|l)/([a-z0-9]{40,})", part(opened(mail), "text/plain"))
+    }
+
+    stored = await services.database.fetch(
+        "SELECT to_jsonb(l)::text FROM letter l UNION ALL SELECT segments::text FROM prototype"
+    )
+    assert secrets
+    assert [] == [word for word in secrets if any(word in row[0] for row in stored)]
+
+
+async def test_a_batch_is_judged_by_one_query_and_composed_once(services: Services) -> None:
+    database = services.database
+    meeting = await a_session(database)
+    ids = []
+    for number in range(20):
+        person = await builders.a_person(database, first_letter_on=NOW.date())
+        answer = "in_person" if number % 2 else None
+        await builders.an_invitation(database, meeting, person, answer=answer)
+        ids.append(await a_letter(database, "invitation", person, meeting))
+
+    verdicts = await Clerk(services).look_up(ids)
+
+    assert set(ids) == set(verdicts)
+    assert 1 == len({each.prototype_key for each in verdicts.values() if isinstance(each, Go)})
+
+
+async def test_the_offices_new_telephone_number_stands_in_the_next_letter(
+    services: Services,
+) -> None:
+    database = services.database
+    clerk, meeting = Clerk(services), await a_session(database)
+    person = await builders.a_person(database)
+    await builders.an_invitation(database, meeting, person)
+    letter = await a_letter(database, "invitation", person, meeting)
+    before = (await clerk.look_up([letter]))[letter]
+    await database.fetch("UPDATE instance SET phone = '0361 999'")
+    furnishing.forget(database)
+    after = (await clerk.look_up([letter]))[letter]
+
+    assert isinstance(before, Go)
+    assert isinstance(after, Go)
+    assert before.prototype_key != after.prototype_key
+    assert "0361 999" in (await clerk.compose(after.prototype_key)).text
+
+
+@pytest.mark.parametrize(
+    ("change", "stop"),
+    [
+        ("UPDATE person SET email = NULL", Stop("no_address")),
+        ("UPDATE person SET anonymised_at = now()", Stop("no_address")),
+        ("UPDATE person SET ended_on = current_date - 1", Stop("no_address")),
+        ("UPDATE invitation SET state = 'uninvited'", Stop("uninvited")),
+        ("UPDATE meeting SET state = 'cancelled'", Stop("meeting_cancelled")),
+        ("UPDATE meeting SET time_rev = time_rev + 1", Stop("moved")),
+        ("UPDATE invitation SET answer = 'declined'", Stop("declined")),
+        ("UPDATE invitation SET answer = NULL", Stop("answer_changed")),
+        (_ADDRESS_FAILS, Stop("undeliverable", "held")),
+        ("DELETE FROM legal_text", Stop("not_ready", "held")),
+    ],
+)
+async def test_a_reminder_stops_when_the_world_has_changed(
+    services: Services, change: str, stop: Stop
+) -> None:
+    database = services.database
+    meeting = await a_session(database)
+    person = await builders.a_person(database)
+    await builders.an_invitation(database, meeting, person, answer="in_person")
+    letter = await a_letter(database, "reminder", person, meeting)
+    await database.fetch(change)
+    furnishing.forget(database)
+
+    assert {letter: stop} == await Clerk(services).look_up([letter])
+
+
+async def test_the_preview_reads_as_the_letter_will(services: Services) -> None:
+    meeting = await a_session(services.database)
+
+    draft = await Clerk(services).preview("invitation", "en", meeting["id"])
+
+    assert draft.subject.startswith(f"Invitation: {meeting['title']}, ")
+    letters.prototype(draft, relaying.sender(services.settings), "en")
