@@ -39,6 +39,11 @@ COORDINATOR = "koordination@example.org"
 LEAD = "leitung-klima@example.org"
 ZONE = ZoneInfo("Europe/Berlin")
 REMIND_MINUTES = 60
+FILES: tuple[tuple[importing.Kind, str], ...] = (
+    (importing.Kind.MEETINGS, "alliance.json"),
+    (importing.Kind.PARTNERS, "partners.csv"),
+    (importing.Kind.MEMBERS, "members.csv"),
+)
 
 _MARK_TOLD = """
 UPDATE outbox SET state = 'sent', accepted_at = created_at, finished_at = created_at
@@ -109,9 +114,8 @@ def data_file(name: str) -> bytes:
 
 
 async def _load_alliance(database: Database, now: datetime) -> None:
-    await importing.import_meetings(database, COMMAND, data_file("alliance.json"), now)
-    await importing.import_partners(database, COMMAND, data_file("partners.csv"), now)
-    await importing.import_members(database, COMMAND, data_file("members.csv"), now)
+    for listed, name in FILES:
+        await importing.apply(database, COMMAND, listed, data_file(name), now)
     async with database.unit_of_work() as unit:
         await unit.connection.execute("UPDATE instance SET is_demo = true, phone = '0361 5550100'")
     for (kind, locale), body in LEGAL_TEXTS.items():
@@ -121,10 +125,15 @@ async def _load_alliance(database: Database, now: datetime) -> None:
 async def _add_accounts(database: Database) -> UUID:
     klima = await _group_id(database, "klima")
     await authenticating.add_account(
-        database, COMMAND, LEAD, "Leitung AG Klima", Role.LEAD, (klima,)
+        database,
+        COMMAND,
+        email=LEAD,
+        name="Leitung AG Klima",
+        role=Role.LEAD,
+        groups=(klima,),
     )
     return await authenticating.add_account(
-        database, COMMAND, COORDINATOR, "Koordination", Role.COORDINATOR, ()
+        database, COMMAND, email=COORDINATOR, name="Koordination", role=Role.COORDINATOR
     )
 
 
@@ -180,4 +189,6 @@ async def _answer(database: Database, actor: Actor, meeting_id: UUID, now: datet
     for number, row in enumerate(rows[:15]):
         answer = answers[number % len(answers)]
         if answer is not None:
-            await replying.enter_reply(database, actor, row["id"], Reply(answer), Way.PHONE, now)
+            await replying.enter_reply(
+                database, actor, row["id"], Reply(answer=answer), Way.PHONE, now
+            )

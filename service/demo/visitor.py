@@ -6,7 +6,7 @@ find either.
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 
 import httpx
 
@@ -169,7 +169,7 @@ class Visitor:
         if name:
             sent.append((name, value))
         if form.method == "get":
-            answer = await self._client.get(form.action, params=httpx.QueryParams(sent))
+            answer = await self._client.get(form.action, params=httpx.QueryParams(urlencode(sent)))
         else:
             # A plain dictionary of lists keeps repeated names, as browsers send them.
             body: dict[str, list[str]] = {}
