@@ -10,12 +10,12 @@ from calendars.entry import Attendee, Entry, Organiser, Status
 from service.domain import replies
 from service.domain.changes import MeetingFacts
 from service.domain.replies import GivenFor
+from service.domain.shown import OwnAnswer, ShownMeeting
 from service.domain.words import Answer, Heading, Mode, Precision, State, Visibility
 from service.pages import dates
 from service.pages.catalogue import texts
 from service.pages.rendering import localised
 from service.settings import Settings
-from service.tables.shown_meetings import OwnAnswer, ShownMeeting
 
 # Raise it with every change of what is written below: programs that compare LAST-MODIFIED would
 # otherwise keep the old wording.

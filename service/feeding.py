@@ -19,12 +19,12 @@ from calendars.feed import FeedProfile
 from service import describing, tokens
 from service.database import Database
 from service.describing import Reader, Voice
+from service.domain.shown import OwnAnswer, ShownMeeting
 from service.feed_cache import FeedCopy, Version
 from service.pages.catalogue import texts
 from service.pages.rendering import localised
 from service.settings import Settings
 from service.tables import shown_meetings
-from service.tables.shown_meetings import OwnAnswer, ShownMeeting
 from service.tokens import Keys, Purpose
 
 # A replaced or ended address says so for this long, then it is gone for good.

@@ -6,12 +6,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from service.domain.changes import MeetingFacts
+from service.domain.shown import ShownMeeting
 from service.domain.words import Mode, Precision, State
 from service.furnishing import InstanceData
 from service.pages import dates
 from service.pages.catalogue import texts
 from service.pages.rendering import localised
-from service.tables.shown_meetings import ShownMeeting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,11 +15,11 @@ from service.domain import meetings, replies
 from service.domain.accounts import Account
 from service.domain.errors import NotFoundError
 from service.domain.meetings import Move
+from service.domain.shown import ShownMeeting
 from service.domain.words import Answer, Heading, Mode, State
 from service.obstacles import Region
 from service.tables import overseeing_statements as statements
 from service.tables import shown_meetings
-from service.tables.shown_meetings import ShownMeeting
 
 NONE = "none"
 PLANNED = "planned"

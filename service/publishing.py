@@ -13,9 +13,10 @@ from service import describing, feed_cache
 from service.database import Database
 from service.describing import Voice
 from service.domain.errors import NotFoundError
+from service.domain.shown import GroupName, ShownMeeting
 from service.domain.words import Heading, State
 from service.tables import feed_rows, shown_meetings
-from service.tables.shown_meetings import SELECT, GroupName, ShownMeeting
+from service.tables.shown_meetings import SELECT
 
 # More than anybody reads at once; the page then asks to narrow the period.
 LIST_LIMIT = 300

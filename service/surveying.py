@@ -12,10 +12,10 @@ from notifications import log
 from notifications.outbox import State as LetterState
 from service.database import Database
 from service.domain.accounts import Account
+from service.domain.shown import ShownMeeting
 from service.domain.words import NoticeKind, State
 from service.tables import overseeing_statements as statements
 from service.tables import shown_meetings
-from service.tables.shown_meetings import ShownMeeting
 
 AHEAD = timedelta(days=30)
 ASK_BEFORE_DEADLINE = timedelta(days=10)
@@ -135,9 +135,7 @@ def _tasks(row: Record, now: datetime) -> list[Task]:
 
 
 def _task(row: Record, todo: Todo, due_at: datetime | None, n: int = 0, days: int = 0) -> Task:
-    return Task(
-        todo=todo, meeting_id=row["id"], title=row["title"], due_at=due_at, n=n, days=days
-    )
+    return Task(todo=todo, meeting_id=row["id"], title=row["title"], due_at=due_at, n=n, days=days)
 
 
 def _of_notice(row: Record) -> Task | None:

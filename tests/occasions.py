@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from service.domain.changes import MeetingFacts
+from service.domain.shown import GroupName, ShownMeeting
 from service.domain.words import Mode, Precision, State, Visibility
 from service.furnishing import InstanceData
 from service.occasions import Occasion
-from service.tables.shown_meetings import GroupName, ShownMeeting
 
 STARTS = datetime(2027, 1, 21, 10, 0)  # noqa: DTZ001 - a wall time
 ENDS = STARTS + timedelta(hours=2)

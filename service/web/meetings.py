@@ -13,11 +13,11 @@ from markupsafe import Markup
 
 from service import describing, publishing
 from service.describing import Voice
+from service.domain.shown import ShownMeeting
 from service.domain.words import Heading, Mode, Precision, State
 from service.pages.rendering import localised
 from service.publishing import Filter
 from service.services import Services
-from service.tables.shown_meetings import ShownMeeting
 from service.web import forms, respond
 from service.web.forms import Field, Form
 from service.web.policy import Policy

@@ -13,10 +13,10 @@ from service.auditing import COMMAND
 from service.database import Database
 from service.describing import Voice
 from service.domain.errors import NotFoundError
+from service.domain.shown import GroupName, ShownMeeting
 from service.feeding import Address, Kitchen
 from service.publishing import Filter
 from service.settings import Settings
-from service.tables.shown_meetings import GroupName, ShownMeeting
 from tests import shown
 
 NOW = datetime(2027, 1, 20, 9, 0, tzinfo=UTC)
