@@ -52,6 +52,14 @@ class Outermost:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
+        if scope["type"] == "http" and scope["path"].startswith(FEEDS):
+            # Feeds set their own headers and catch their own errors; whatever else happened here
+            # would cost more than the answer itself.
+            try:
+                await self._feed_app(scope, receive, send)
+            except Exception as error:  # noqa: BLE001 - as below
+                await self._catch(_Exchange(scope, receive, send, self._services), error)
+            return
         if scope["type"] != "http":
             await self._pass(scope, receive, send)
             return
@@ -78,26 +86,13 @@ class Outermost:
         refused = exchange.refusal()
         if refused is not None:
             await self._refuse(exchange, *refused)
-        elif exchange.facts.path.startswith(FEEDS) and await self._is_open():
-            exchange.template = FEEDS
-            await self._feed_app(exchange.scope, exchange.receive, exchange.send)
-        elif exchange.facts.path.startswith(FEEDS):
-            await self._refuse(exchange, 503, "setting_up")
         else:
             await self.app(exchange.scope, exchange.receive, exchange.send)
-
-    async def _is_open(self) -> bool:
-        """Tell whether feeds may answer; while the database is away they do, from their copies."""
-        try:
-            return await furnishing.is_ready(self._services.database)
-        except Exception:  # noqa: BLE001
-            last = furnishing.last_known(self._services.database)
-            return last is None or last.is_ready
 
     async def _refuse(self, exchange: "_Exchange", status: int, code: str) -> None:
         known = furnishing.last_known(self._services.database)
         visitor = unknown(exchange.facts, known, self._services.clock())
-        if exchange.facts.path.startswith((FEEDS, "/health/")):
+        if exchange.facts.path.startswith("/health/"):
             response = errors.problem(status, code)
         else:
             response = errors.render_page(self._services, visitor, status, code)

@@ -12,7 +12,8 @@ from service.web.compressing import accepts_gzip
 from service.web.policy import Policy
 
 _OPT = {"policy": Policy.PUBLIC, "while_setting_up": True, "one_language": True}
-_ROBOTS = b"User-agent: *\nDisallow: /buero\nDisallow: /anmelden\nDisallow: /a/\nDisallow: /ics/\n"
+# Feeds stay open: calendar importers of large providers obey this file.
+_ROBOTS = b"User-agent: *\nDisallow: /buero\nDisallow: /anmelden\nDisallow: /a/\n"
 
 AnyRequest = Request[Any, Any, Any]
 
