@@ -57,7 +57,7 @@ async def serve_until(stopping: asyncio.Event, application: Any, host: str, port
         waiting.cancel()
         serving.result()
         return
-    server.stop()
+    server.stop()  # type: ignore[no-untyped-call]
     await asyncio.wait({serving}, timeout=DRAIN_SECONDS)
 
 
