@@ -1,5 +1,6 @@
 """Members on the web: the list with search, one person, adding, ending."""
 
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,6 +18,7 @@ from service.web.forms import Field, Form
 from service.web.policy import Policy
 from service.web.visitors import Visitor
 
+_FURTHEST = timedelta(days=366)
 _OPT = {"policy": Policy.COORDINATOR}
 _FORM = {"policy": Policy.COORDINATOR, "form": True}
 
@@ -68,6 +70,7 @@ async def list_members(
         groups=await enrolling.list_groups(services.database, visitor.staff),
         partners=await enrolling.list_partners(services.database),
         query=_query(typed),
+        is_filtered=any(typed[name] for name in ("gruppe", "partner", "ohne", "ausgeschieden")),
     )
 
 
@@ -85,7 +88,7 @@ async def add_member(
     """Add a person, and ask first when somebody alike is there."""
     form = await forms.read(request, FIELDS)
     person_id = form["id"] or uuid4()
-    _check(form)
+    _check(form, visitor.now)
     alike = None
     if form.is_valid and not form["anyway"]:
         alike = await enrolling.find_alike(
@@ -126,7 +129,7 @@ async def save_member(
     """Save a person; what somebody else saved meanwhile is shown beside what was typed."""
     form = await forms.read(request, FIELDS)
     member = await enrolling.find_member(services.database, person_id)
-    _check(form)
+    _check(form, visitor.now)
     if not form.is_valid:
         return await _edit(services, visitor, form, member=member)
     try:
@@ -156,12 +159,15 @@ async def end_member(
     return respond.see_other(visitor, "/buero/mitglieder?beendet=1")
 
 
-def _check(form: Form) -> None:
-    """Refuse addresses that no letter could reach."""
+def _check(form: Form, now: datetime) -> None:
+    """Refuse addresses that no letter could reach, and days that are slips of the pen."""
     for name in ("email", "copy_email"):
         typed = form.parsed.get(name)
         if typed and addressing.read_address(typed) is None:
             form.refuse(name, "err.email")
+    since = form.parsed.get("since")
+    if since is not None and since > now.date() + _FURTHEST:
+        form.refuse("since", "people.err_since")
 
 
 def _read(form: Form) -> MemberForm:
