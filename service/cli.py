@@ -85,12 +85,14 @@ def check() -> None:
 @click.option("--port", default=8000, show_default=True, help="First port to try.")
 def demo(*, only_check: bool, port: int) -> None:
     """Run the product on the alliance's data, with a mail catcher, on this machine only."""
-    from service.demo import checking, running  # noqa: PLC0415
-
     configure_logs("warning", "text")
     if only_check:
+        from service.demo import checking  # noqa: PLC0415
+
         run(lambda: checking.run(port, click.echo))
     else:
+        from service.demo import running  # noqa: PLC0415
+
         run(lambda: running.run(port, click.echo))
 
 
@@ -136,7 +138,7 @@ def account() -> None:
 )
 @click.option("--group", "groups", multiple=True, help="Short address of a lead's group.")
 def account_add(email: str, name: str, role: str, groups: tuple[str, ...]) -> None:
-    """Create an account and print a sign-in link that works once within 15 minutes."""
+    """Create an account and print a sign-in link that works once within 24 hours."""
     from service import accounts_command  # noqa: PLC0415
 
     settings = read_settings()
