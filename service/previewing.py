@@ -13,6 +13,8 @@ from service.rehearsing import Rehearsal
 from service.services import Services
 
 _SLOT = re.compile("⟦([a-z_]+)⟧")
+# Where the letter is called otherwise than the notice that it comes from.
+_LETTERS = {NoticeKind.CONFIRMED: "date_confirmed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def _show(  # noqa: PLR0917 - one letter of one kind in one language
     notice = next(each for each in rehearsal.notices if each.kind is kind)
     draft = clerk.draft_of(
         Occasion(
-            kind=kind.value,
+            kind=_LETTERS.get(kind, kind.value),
             locale=locale,
             public_url=services.settings.public_url,
             meeting=rehearsal.meeting,
@@ -80,7 +82,7 @@ def _show(  # noqa: PLR0917 - one letter of one kind in one language
             instance=instance,
             stance=_stance(rehearsal, kind),
             holds=not notice.asks_again,
-            before=rehearsal.before,
+            before=rehearsal.known.get(kind, rehearsal.before),
             message=notice.message,
         )
     )
@@ -98,6 +100,11 @@ def _stance(rehearsal: Rehearsal, kind: NoticeKind) -> str:
 
 def _fill(text: str, locale: str, public_url: str) -> str:
     t = texts(locale).t
-    words = {"name": t("preview.sample_name"), "partner": t("preview.sample_partner")}
+    name, partner = t("preview.sample_name"), t("preview.sample_partner")
+    words = {"name": name, "partner": partner, "addressee": f"{name}, {partner}"}
     link = f"{public_url}/a/{t('preview.sample_link')}"
-    return _SLOT.sub(lambda slot: words.get(slot[1], link), text)
+
+    def fill(slot: re.Match[str]) -> str:
+        return link if slot[1].startswith("link") else words.get(slot[1], name)
+
+    return _SLOT.sub(fill, text)

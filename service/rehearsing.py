@@ -4,6 +4,7 @@ The preview never says anything else than what the button will do, because it is
 transaction that does not commit. Nobody else sees any of it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
@@ -14,18 +15,20 @@ from asyncpg import Connection
 from service import moving, noticing, planning
 from service.auditing import Actor
 from service.database import Database
-from service.domain import meetings
+from service.domain import changes, meetings
 from service.domain.changes import MeetingFacts
 from service.domain.meeting_forms import MeetingForm
 from service.domain.meetings import Move
-from service.domain.words import State
+from service.domain.shown import ShownMeeting
+from service.domain.words import NoticeKind, State
 from service.moving import BY_RULE, NO_ENDING, Ending, Options, Saved, Saving
 from service.noticing import PlannedNotice
 from service.tables import facts, shown_meetings
-from service.tables.shown_meetings import ShownMeeting
 
 _MEETING = f"{shown_meetings.SELECT}, meeting.capacity FROM meeting WHERE meeting.id = $1"
 _NUMBER = "SELECT number FROM meeting_group WHERE meeting_id = $1 ORDER BY position LIMIT 1"
+
+_KNOWN = "SELECT kind, before FROM notice WHERE meeting_id = $1 AND state = 'pending'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +46,18 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """What would stand after the move, and which letters would wait for their countdown."""
+    """What would stand after the move, and which letters would wait for their countdown.
+
+    `known` is by kind of notice what people have been told so far: a notice that is pending already
+    takes the change in.
+    """
 
     saved: Saved
     before: MeetingFacts
     after: MeetingFacts
     meeting: ShownMeeting
     number: int | None
+    known: Mapping[NoticeKind, MeetingFacts]
     notices: tuple[PlannedNotice, ...]
 
     @property
@@ -114,5 +122,9 @@ async def _play(
         after=facts.read(after),
         meeting=shown_meetings.from_row(after),
         number=await connection.fetchval(_NUMBER, meeting_id),
+        known={
+            NoticeKind(each["kind"]): changes.from_json(each["before"])
+            for each in await connection.fetch(_KNOWN, meeting_id)
+        },
         notices=tuple(await noticing.list_pending(connection, meeting_id)),
     )

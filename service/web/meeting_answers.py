@@ -91,10 +91,23 @@ async def enter(
         return await _show(services, visitor, session, person, form)
     except (AnsweringClosedError, SeatsTakenError, MeetingChangedError) as error:
         form.refuse("", f"entry.err_{error.code}")
-        return await _show(
-            services, visitor, session, person, form, status=errors.status_of(error)
-        )
+        return await _show(services, visitor, session, person, form, status=errors.status_of(error))
     return respond.see_other(visitor, f"/buero/termin/{meeting_id}?getan=entered")
+
+
+@get(
+    "/buero/termin/{meeting_id:uuid}/code/{invitation_id:uuid}",
+    opt={"policy": Policy.COORDINATOR},
+)
+async def ask_code(
+    meeting_id: FromPath[UUID],
+    invitation_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Say what the code is before one is made."""
+    session, person = await _find(services, visitor, meeting_id, invitation_id)
+    return respond.page(services, visitor, "office/code_ask.html", session=session, person=person)
 
 
 @post(
@@ -190,4 +203,4 @@ async def _show(
     )
 
 
-ROUTES = [show_entry, enter, make_code, download_table]
+ROUTES = [show_entry, enter, ask_code, make_code, download_table]

@@ -242,7 +242,7 @@ async def _save_draft(  # noqa: PLR0917 - a form and what it is about
     action = form["action"]
     if not form.is_valid or action in {"check", "back"}:
         return await _show(services, visitor, form, session=session)
-    entries = read_entries(form, kept)
+    entries = await meeting_previews.with_deadline(services, form, read_entries(form, kept))
     try:
         if action != "draft":
             check(entries if entries.title else _titled(entries, visitor))

@@ -7,11 +7,11 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from service import overseeing, previewing, scheduling
+from service import overseeing, planning, previewing, scheduling
 from service.domain import instants
 from service.domain.meeting_forms import MeetingForm
 from service.domain.meetings import Move
-from service.domain.words import NoticeKind, State
+from service.domain.words import NoticeKind, Precision, State
 from service.moving import Options, Saved
 from service.noticing import Recipient
 from service.overseeing import DayLook
@@ -97,6 +97,21 @@ async def save(
 def with_status(entries: MeetingForm, status: State, number: int | None) -> MeetingForm:
     """Return the entries with the status and the number that were wished for."""
     return replace(entries, status=status, number=number)
+
+
+async def with_deadline(services: Services, form: Form, entries: MeetingForm) -> MeetingForm:
+    """Give a new session the deadline of its group's rule where none was typed."""
+    starts = entries.starts_local
+    is_new = form["revision"] is None
+    if not is_new or entries.answer_by is not None or starts is None or not entries.group_ids:
+        return entries
+    if entries.precision is not Precision.TIME:
+        return entries
+    deadline = await planning.propose_deadline(services.database, entries.group_ids[0], starts)
+    local_now = instants.to_local(services.clock(), entries.zone)
+    if deadline is None or not local_now < deadline < starts:
+        return entries
+    return replace(entries, answer_by=deadline)
 
 
 def with_title(entries: MeetingForm, title: str) -> MeetingForm:

@@ -1,5 +1,6 @@
 """The office's start page: what is to be done, what comes, what left, what runs."""
 
+from collections.abc import Callable
 from typing import Any
 
 from litestar import Request, get
@@ -7,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.response import Response
 
 from service import surveying
+from service.pages.catalogue import texts
 from service.services import Services
 from service.web import forms, respond
 from service.web.forms import Field
@@ -31,7 +33,14 @@ async def show_board(
         account=visitor.staff,
         may_plan=visitor.staff.role != "reader",
         done=done == "discarded",
+        job_name=_job_name(visitor),
     )
+
+
+def _job_name(visitor: Visitor) -> Callable[[str], str]:
+    """Return what says what a tick does; one without words shows its own name."""
+    known = texts(visitor.locale)
+    return lambda name: known.t(f"job.{name}") if known.has(f"job.{name}") else name
 
 
 ROUTES = [show_board]

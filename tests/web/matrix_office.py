@@ -1,6 +1,7 @@
 """The office's pages: a lead finds the own group's sessions only, a reader only looks."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from uuid import UUID
 
 from tests import builders
@@ -9,17 +10,21 @@ from tests.web.matrix import Make, Row, World, signed_in
 _B = "/buero/termin/{meeting_id:uuid}"
 
 
-async def _add(world: World, **columns: object) -> builders.Row:
+async def _add(world: World, state: str = "confirmed") -> builders.Row:
     group = await builders.read(world.services.database, "working_group", world.own_group)
-    now = world.services.clock()
-    starts = (now + builders.timedelta(days=60)).replace(tzinfo=None, second=0, microsecond=0)
-    given = {"number": None, "starts_local": starts}
-    return await builders.a_meeting(world.services.database, of=group, **given | columns)  # type: ignore[arg-type]
+    starts = world.services.clock() + timedelta(days=60)
+    return await builders.a_meeting(
+        world.services.database,
+        of=group,
+        number=None,
+        state=state,
+        starts_local=starts.replace(tzinfo=None, second=0, microsecond=0),
+    )
 
 
-def _session(**columns: object) -> Make:
+def _session(state: str = "confirmed") -> Make:
     async def make(world: World) -> Mapping[str, str]:
-        return {"meeting_id": str((await _add(world, **columns))["id"])}
+        return {"meeting_id": str((await _add(world, state))["id"])}
 
     return make
 
@@ -43,7 +48,7 @@ def _get(make: Make, *, reader: int = 200, changing: bool = False) -> Row:
     )
 
 
-def _post(make: Make, *, ok: int = 303, **data: str) -> Row:
+def _post(make: Make, data: Mapping[str, str] | None = None, *, ok: int = 303) -> Row:
     return signed_in(
         reader=403, lead=ok, other_lead=404, coordinator=ok, make=make, data=data, posts=True
     )
@@ -60,21 +65,21 @@ ROWS: dict[tuple[str, str], Row] = {
     ),
     ("GET", _B): _get(_session()),
     ("GET", f"{_B}/bearbeiten"): _get(_session(), changing=True),
-    ("POST", f"{_B}/bearbeiten"): _post(_session(), ok=200, **_CHANGED),
+    ("POST", f"{_B}/bearbeiten"): _post(_session(), _CHANGED, ok=200),
     ("GET", f"{_B}/verschieben"): _get(_session(), changing=True),
     ("POST", f"{_B}/verschieben"): _post(_session(), ok=422),
-    ("GET", f"{_B}/vorschau"): _get(_session(state="draft"), changing=True),
-    ("POST", f"{_B}/veroeffentlichen"): _post(_session(state="draft")),
-    ("GET", f"{_B}/bestaetigen"): _get(_session(state="tentative"), changing=True),
-    ("POST", f"{_B}/bestaetigen"): _post(_session(state="tentative")),
+    ("GET", f"{_B}/vorschau"): _get(_session("draft"), changing=True),
+    ("POST", f"{_B}/veroeffentlichen"): _post(_session("draft")),
+    ("GET", f"{_B}/bestaetigen"): _get(_session("tentative"), changing=True),
+    ("POST", f"{_B}/bestaetigen"): _post(_session("tentative")),
     ("GET", f"{_B}/aussetzen"): _get(_session(), changing=True),
     ("POST", f"{_B}/aussetzen"): _post(_session()),
     ("GET", f"{_B}/absagen"): _get(_session(), changing=True),
     ("POST", f"{_B}/absagen"): _post(_session()),
-    ("GET", f"{_B}/doch-stattfinden"): _get(_session(state="cancelled"), changing=True),
-    ("POST", f"{_B}/doch-stattfinden"): _post(_session(state="cancelled")),
-    ("GET", f"{_B}/verwerfen"): _get(_session(state="draft"), changing=True),
-    ("POST", f"{_B}/verwerfen"): _post(_session(state="draft")),
+    ("GET", f"{_B}/doch-stattfinden"): _get(_session("cancelled"), changing=True),
+    ("POST", f"{_B}/doch-stattfinden"): _post(_session("cancelled")),
+    ("GET", f"{_B}/verwerfen"): _get(_session("draft"), changing=True),
+    ("POST", f"{_B}/verwerfen"): _post(_session("draft")),
     ("GET", f"{_B}/einladen"): _get(_session(), changing=True),
     ("POST", f"{_B}/einladen"): _post(_session()),
     ("GET", f"{_B}/erinnern"): _get(_session(), changing=True),
@@ -84,7 +89,10 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", f"{_B}/erneut-senden/{{invitation_id:uuid}}"): _get(_invited, changing=True),
     ("POST", f"{_B}/erneut-senden/{{invitation_id:uuid}}"): _post(_invited),
     ("GET", f"{_B}/antwort/{{invitation_id:uuid}}"): _get(_invited, changing=True),
-    ("POST", f"{_B}/antwort/{{invitation_id:uuid}}"): _post(_invited, **_REPLY),
+    ("POST", f"{_B}/antwort/{{invitation_id:uuid}}"): _post(_invited, _REPLY),
+    ("GET", f"{_B}/code/{{invitation_id:uuid}}"): signed_in(
+        reader=403, lead=403, other_lead=403, coordinator=200, make=_invited
+    ),
     ("POST", f"{_B}/code/{{invitation_id:uuid}}"): signed_in(
         reader=403, lead=403, other_lead=403, coordinator=200, make=_invited, posts=True
     ),
