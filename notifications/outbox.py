@@ -15,6 +15,9 @@ from notifications.storage import Connection
 ANALYZE_ABOVE = 1000
 """Rows of one posting from which on the planner's statistics are made anew at once."""
 
+FORGET_AT_ONCE = 1000
+"""Letters that one statement of the clean-up touches, so that nothing waits for it."""
+
 
 class State(StrEnum):
     """Where a letter is; `queued`, `sending` and `uncertain` are open, the rest is final."""
@@ -98,10 +101,29 @@ WHERE id = ANY($1::uuid[]) AND state = 'held'
 """
 
 
+_TAKE_BACK = """
+UPDATE outbox SET state = 'cancelled', reason = $2, finished_at = now()
+WHERE id = $1 AND state = 'queued'
+"""
+
+# What is held may still leave, and then with the bytes that were promised. The age of the letter
+# bounds the search by an index; what counts is when it ended.
 _FORGET = """
-UPDATE letter l SET slot_values = NULL, to_name = NULL
-FROM outbox o
-WHERE o.id = l.id AND o.finished_at < $1 AND (l.slot_values IS NOT NULL OR l.to_name IS NOT NULL)
+UPDATE letter SET slot_values = NULL, to_name = NULL,
+    cause = CASE WHEN kind = ANY($2::text[]) THEN '{}' ELSE cause END
+WHERE id IN (
+    SELECT l.id FROM letter l JOIN outbox o USING (id)
+    WHERE l.created_at < $1 AND o.finished_at < $1 AND o.state <> 'held'
+      AND (l.slot_values IS NOT NULL OR l.to_name IS NOT NULL
+        OR l.kind = ANY($2::text[]) AND l.cause <> '{}')
+    LIMIT $3)
+"""
+
+_DELETE = """
+DELETE FROM letter WHERE id IN (
+    SELECT l.id FROM letter l JOIN outbox o USING (id)
+    WHERE l.created_at < $1 AND o.finished_at < $1
+    ORDER BY l.created_at LIMIT $2)
 """
 
 
@@ -171,7 +193,31 @@ async def release_held(connection: Connection, letter_ids: Sequence[UUID]) -> in
     return int(status.rsplit(" ", 1)[-1])
 
 
-async def forget_values(connection: Connection, finished_before: datetime) -> int:
-    """Drop names and personal values of letters that ended before; the proof of bytes stays."""
-    status = await connection.execute(_FORGET, finished_before)
+async def take_back(connection: Connection, letter_id: UUID, reason: str) -> bool:
+    """Take one queued letter back; False when it is leaving or has ended already."""
+    status = await connection.execute(_TAKE_BACK, letter_id, reason)
+    return int(status.rsplit(" ", 1)[-1]) > 0
+
+
+async def forget_values(
+    connection: Connection,
+    finished_before: datetime,
+    *,
+    wordy_kinds: Sequence[str] = (),
+    limit: int = FORGET_AT_ONCE,
+) -> int:
+    """Drop names and personal values of letters that ended before; the proof of bytes stays.
+
+    The cause of `wordy_kinds` holds what somebody wrote and goes too. At most `limit` letters
+    change; the number of those that did is returned.
+    """
+    status = await connection.execute(_FORGET, finished_before, list(wordy_kinds), limit)
+    return int(status.rsplit(" ", 1)[-1])
+
+
+async def delete_ended(
+    connection: Connection, finished_before: datetime, *, limit: int = FORGET_AT_ONCE
+) -> int:
+    """Delete letters that ended before, with their attempts; return how many, at most `limit`."""
+    status = await connection.execute(_DELETE, finished_before, limit)
     return int(status.rsplit(" ", 1)[-1])

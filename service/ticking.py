@@ -5,23 +5,18 @@ The postman polls and reaps by itself; feeds note who fetched them in the proces
 
 import os
 import socket
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from notifications.postman import Postman
-from service import furnishing, limiting, noticing, reminding, scheduling
+from service import furnishing, housekeeping, noticing, reminding, scheduling
 from service.jobs import Tick
 from service.services import Services
 from service.tables import letter_statements
-
-# A worker that was not heard of for so long is gone, and so is its row.
-WORKER_GONE = timedelta(days=1)
-VALUES_KEPT = timedelta(days=30)
 
 _BEAT = """
 INSERT INTO worker (id, role, started_at, heartbeat_at) VALUES ($1, $2, $3, $3)
 ON CONFLICT (id) DO UPDATE SET heartbeat_at = excluded.heartbeat_at
 """
-_FORGET_WORKERS = "DELETE FROM worker WHERE heartbeat_at < $1"
 
 
 def ticks(services: Services, postman: Postman | None) -> list[Tick]:
@@ -50,8 +45,8 @@ def ticks(services: Services, postman: Postman | None) -> list[Tick]:
         async with database.reading() as connection:
             await connection.execute(_BEAT, name, services.settings.role, now)
 
-    async def housekeeping(now: datetime) -> None:
-        await keep_house(services, now)
+    async def house_kept(now: datetime) -> None:
+        await housekeeping.keep_house(database, now)
 
     return [
         Tick("slots", 600, slots),
@@ -60,7 +55,7 @@ def ticks(services: Services, postman: Postman | None) -> list[Tick]:
         Tick("meetings_held", 60, meetings_held),
         Tick("first_letters", 60, first_letters),
         Tick("heartbeat", 15, heartbeat),
-        Tick("housekeeping", 3600, housekeeping),
+        Tick("housekeeping", 3600, house_kept),
     ]
 
 
@@ -75,11 +70,3 @@ async def note_first_letters(services: Services) -> None:
         await unit.connection.execute(letter_statements.NOTE_FIRST_LETTERS)
         if is_ready:
             await unit.connection.execute(letter_statements.RELEASE_UNREADY)
-
-
-async def keep_house(services: Services, now: datetime) -> None:
-    """Remove what nobody needs any more: full rate buckets, dead workers, values of old letters."""
-    await limiting.purge(services.database, now)
-    async with services.database.reading() as connection:
-        await connection.execute(_FORGET_WORKERS, now - WORKER_GONE)
-        await connection.execute(letter_statements.PURGE_VALUES, now - VALUES_KEPT)

@@ -40,6 +40,7 @@ CREATE TABLE letter (
 );
 CREATE INDEX letter_subject_kind ON letter (subject_id, kind);
 CREATE INDEX letter_recipient ON letter (recipient_id, created_at);
+CREATE INDEX letter_created ON letter (created_at);
 
 CREATE TABLE letter_subject (
     letter_id uuid NOT NULL REFERENCES letter (id) ON DELETE CASCADE,

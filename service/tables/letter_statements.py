@@ -62,11 +62,3 @@ RELEASE_UNREADY = """
 UPDATE outbox SET state = 'queued', reason = NULL, finished_at = NULL, next_attempt_at = now()
 WHERE state = 'held' AND reason = 'not_ready' AND expires_at > now()
 """
-
-# Proof and time of a letter stay, what it said to whom does not.
-PURGE_VALUES = """
-UPDATE letter l SET slot_values = NULL
-FROM outbox o
-WHERE o.id = l.id AND l.slot_values IS NOT NULL AND o.finished_at < $1
-    AND o.state NOT IN ('queued', 'sending', 'uncertain', 'held')
-"""

@@ -51,6 +51,15 @@ async def post(database: Database, *new: NewLetter) -> list[UUID]:
     return [found for found in ids if found is not None]
 
 
+async def age(database: Database, letter_id: UUID, days: int) -> None:
+    """Let a letter have been written and ended so many days ago."""
+    for sql in (
+        "UPDATE letter SET created_at = now() - make_interval(days => $2) WHERE id = $1",
+        "UPDATE outbox SET finished_at = now() - make_interval(days => $2) WHERE id = $1",
+    ):
+        await database.fetch(sql, letter_id, days)
+
+
 async def state_of(database: Database, letter_id: UUID) -> Any:
     """Return the delivery row of a letter."""
     return await database.fetchrow("SELECT * FROM outbox WHERE id = $1", letter_id)

@@ -191,8 +191,7 @@ async def test_personal_values_are_dropped_after_their_time(database: Database) 
     old, young = await builders.post(database, a_letter(1), a_letter(2))
     await database.fetch("UPDATE letter SET slot_values = '{\"name\": \"x\"}', to_name = 'x'")
     await database.fetch("UPDATE outbox SET state = 'sent', finished_at = now()")
-    sql = "UPDATE outbox SET finished_at = now() - interval '31 days' WHERE id = $1"
-    await database.fetch(sql, old)
+    await builders.age(database, old, 31)
     async with database.unit_of_work() as unit:
         before = datetime.now(UTC) - timedelta(days=30)
         count = await outbox.forget_values(unit.connection, before)
@@ -200,6 +199,56 @@ async def test_personal_values_are_dropped_after_their_time(database: Database) 
     rows = await database.fetch("SELECT id FROM letter WHERE slot_values IS NULL")
     assert (count, [row["id"] for row in rows]) == (1, [old])
     assert young != old
+
+
+async def test_what_somebody_wrote_goes_with_the_values_and_held_letters_keep_theirs(
+    database: Database,
+) -> None:
+    hint, held = await builders.post(database, a_letter(1, kind="hint"), a_letter(2, kind="hint"))
+    await database.fetch("UPDATE outbox SET state = 'sent' WHERE id = $1", hint)
+    await database.fetch("UPDATE outbox SET state = 'held' WHERE id = $1", held)
+    for letter in (hint, held):
+        await builders.age(database, letter, 31)
+    async with database.unit_of_work() as unit:
+        before = datetime.now(UTC) - timedelta(days=30)
+        count = await outbox.forget_values(unit.connection, before, wordy_kinds=["hint"])
+
+    rows = await database.fetch("SELECT id, cause FROM letter WHERE cause <> '{}'")
+    assert (1, [(held, {"number": 2})]) == (count, [tuple(row.values()) for row in rows])
+
+
+async def test_ended_letters_go_with_their_attempts_in_portions_and_open_ones_stay(
+    database: Database,
+) -> None:
+    letters = await builders.post(database, *(a_letter(number) for number in range(4)))
+    for letter in letters[:3]:
+        await builders.age(database, letter, 91)
+    await database.fetch("UPDATE letter SET created_at = now() - interval '91 days'")
+    await database.fetch(
+        "INSERT INTO mail_attempt (letter_id, lease_token, worker, started_at, outcome)"
+        " SELECT id, 1, 'one', now(), 'sent' FROM letter"
+    )
+    counts = []
+    for _ in range(3):
+        async with database.unit_of_work() as unit:
+            before = datetime.now(UTC) - timedelta(days=90)
+            counts.append(await outbox.delete_ended(unit.connection, before, limit=2))
+
+    left = await database.fetch("SELECT letter_id FROM mail_attempt JOIN letter l ON l.id = letter_id")
+    assert ([2, 1, 0], [letters[3]]) == (counts, [row["letter_id"] for row in left])
+
+
+async def test_one_letter_is_taken_back_while_it_waits(database: Database) -> None:
+    waiting, other, leaving = await builders.post(database, a_letter(1), a_letter(2), a_letter(3))
+    await database.fetch("UPDATE outbox SET state = 'sending' WHERE id = $1", leaving)
+    async with database.unit_of_work() as unit:
+        taken = [
+            await outbox.take_back(unit.connection, letter, "taken_back")
+            for letter in (waiting, leaving)
+        ]
+
+    states = [(await builders.state_of(database, one))["state"] for one in (waiting, other)]
+    assert ([True, False], ["cancelled", "queued"]) == (taken, states)
 
 
 async def test_the_connections_of_a_relay_are_shared_by_all_processes(database: Database) -> None:

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from notifications.postman import Options, Postman
-from service import furnishing, relaying, ticking
+from service import furnishing, housekeeping, relaying, ticking
 from service.auditing import COMMAND
 from service.composing import Clerk
 from service.database import Database
@@ -125,7 +125,8 @@ async def test_what_a_letter_said_is_forgotten_after_thirty_days_and_its_proof_i
     await deliver(services)
     (sent,) = await database.fetch("SELECT slot_values FROM letter")
     await database.fetch("UPDATE outbox SET finished_at = finished_at - interval '31 days'")
-    await ticking.keep_house(services, NOW)
+    await database.fetch("UPDATE letter SET created_at = created_at - interval '31 days'")
+    await housekeeping.keep_house(database, NOW)
 
     (kept,) = await database.fetch(
         "SELECT slot_values, letter_sha256, accepted_at FROM letter JOIN outbox USING (id)"

@@ -1,0 +1,96 @@
+"""Keep house: forget what nobody needs any more, little by little, as the clock says.
+
+Every clean-up removes what it looks at, or finds it by an index, so that none grows with history.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from asyncpg import Connection
+
+from notifications import outbox
+from service import limiting
+from service.database import Database
+
+# A worker that was not heard of for so long is gone, and so is its row.
+WORKER_GONE = timedelta(days=1)
+# What a link or a session was is told for a while after it ended, then it is unknown.
+SIGN_INS_KEPT = timedelta(days=7)
+CODES_KEPT = timedelta(days=7)
+LETTER_WORDS_KEPT = timedelta(days=30)
+LETTERS_KEPT = timedelta(days=90)
+# These letters carry what somebody wrote in their cause.
+WORDY_KINDS = ("hint_received",)
+# A run gives up after so many portions; the next hour goes on.
+_MOST_PORTIONS = 100
+
+_FORGET_WORKERS = "DELETE FROM worker WHERE heartbeat_at < $1"
+_FORGET_SESSIONS = "DELETE FROM staff_session WHERE ends_at < $1"
+_FORGET_TOKENS = "DELETE FROM one_time_token WHERE expires_at < $1"
+_FORGET_CODES = "DELETE FROM phone_code WHERE expires_at < $1"
+
+
+async def keep_house(database: Database, now: datetime) -> None:
+    """Do every clean-up once."""
+    await limiting.purge(database, now)
+    await forget_workers(database, now)
+    await forget_sign_ins(database, now)
+    await forget_codes(database, now)
+    await forget_letter_words(database, now)
+    await delete_letters(database, now)
+
+
+async def forget_workers(database: Database, now: datetime) -> None:
+    """Remove workers that were not heard of for a day."""
+    await _execute(database, _FORGET_WORKERS, now - WORKER_GONE)
+
+
+async def forget_sign_ins(database: Database, now: datetime) -> None:
+    """Remove sessions and one-time links a week after their end."""
+    await _execute(database, _FORGET_SESSIONS, now - SIGN_INS_KEPT)
+    await _execute(database, _FORGET_TOKENS, now - SIGN_INS_KEPT)
+
+
+async def forget_codes(database: Database, now: datetime) -> None:
+    """Remove codes that were read out on the telephone a week after their end."""
+    await _execute(database, _FORGET_CODES, now - CODES_KEPT)
+
+
+async def forget_letter_words(database: Database, now: datetime) -> int:
+    """Drop what letters said to whom 30 days after their end; return how many letters."""
+    before = now - LETTER_WORDS_KEPT
+
+    async def forget(connection: "Connection[Any]") -> int:
+        return await outbox.forget_values(connection, before, wordy_kinds=WORDY_KINDS)
+
+    return await _in_portions(database, forget)
+
+
+async def delete_letters(database: Database, now: datetime) -> int:
+    """Delete letters and the proof that they left 90 days after their end; return how many."""
+    before = now - LETTERS_KEPT
+
+    async def delete(connection: "Connection[Any]") -> int:
+        return await outbox.delete_ended(connection, before)
+
+    return await _in_portions(database, delete)
+
+
+async def _execute(database: Database, sql: str, before: datetime) -> None:
+    async with database.unit_of_work() as unit:
+        await unit.connection.execute(sql, before)
+
+
+async def _in_portions(
+    database: Database, work: "Callable[[Connection[Any]], Awaitable[int]]"
+) -> int:
+    """Work in transactions of their own until a portion is not full any more."""
+    total = 0
+    for _ in range(_MOST_PORTIONS):
+        async with database.unit_of_work() as unit:
+            count = await work(unit.connection)
+        total += count
+        if count < outbox.FORGET_AT_ONCE:
+            break
+    return total

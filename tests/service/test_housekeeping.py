@@ -1,0 +1,109 @@
+"""What is forgotten, and when; what is younger stays."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from service import housekeeping
+from service.database import Database
+from tests import builders
+from tests.builders import insert
+from tests.notifications.builders import a_letter, age, post
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+DAY = timedelta(days=1)
+
+
+async def _a_session(database: Database, account: UUID, ended: timedelta) -> None:
+    ends_at = NOW - ended
+    await insert(
+        database,
+        "staff_session",
+        secret_hash=uuid4().bytes,
+        account_id=account,
+        form_key=b"k",
+        created_at=ends_at,
+        seen_at=ends_at,
+        ends_at=ends_at,
+    )
+
+
+async def _a_link(database: Database, account: UUID, ended: timedelta) -> None:
+    await insert(
+        database,
+        "one_time_token",
+        purpose="sign_in",
+        secret_hash=uuid4().bytes,
+        account_id=account,
+        created_at=NOW - ended,
+        expires_at=NOW - ended,
+    )
+
+
+async def _ages(database: Database, table: str, column: str) -> list[timedelta]:
+    rows = await database.fetch(f"SELECT {column} AS at FROM {table}")
+    return [NOW - row["at"] for row in rows]
+
+
+async def test_sessions_and_sign_in_links_go_a_week_after_their_end(database: Database) -> None:
+    account = (await builders.an_account(database))["id"]
+    for ended in (6 * DAY, 8 * DAY):
+        await _a_session(database, account, ended)
+        await _a_link(database, account, ended)
+    await housekeeping.keep_house(database, NOW)
+
+    assert [6 * DAY] == await _ages(database, "staff_session", "ends_at")
+    assert [6 * DAY] == await _ages(database, "one_time_token", "expires_at")
+
+
+async def test_telephone_codes_go_a_week_after_their_end(database: Database) -> None:
+    meeting = await builders.a_meeting(database)
+    invitation = await builders.an_invitation(database, meeting)
+    for ended in (6 * DAY, 8 * DAY):
+        await insert(
+            database,
+            "phone_code",
+            invitation_id=invitation["id"],
+            meeting_id=meeting["id"],
+            code_hash=uuid4().bytes,
+            created_at=NOW - ended,
+            expires_at=NOW - ended,
+        )
+    await housekeeping.keep_house(database, NOW)
+
+    assert [6 * DAY] == await _ages(database, "phone_code", "expires_at")
+
+
+async def test_letters_go_ninety_days_after_their_end(database: Database) -> None:
+    old, young, waiting = await post(database, a_letter(1), a_letter(2), a_letter(3))
+    await age(database, old, 91)
+    await age(database, young, 89)
+    await database.fetch(
+        "UPDATE letter SET created_at = now() - interval '99 days' WHERE id = $1", waiting
+    )
+    await housekeeping.keep_house(database, NOW)
+
+    rows = await database.fetch("SELECT id FROM letter ORDER BY created_at DESC")
+    assert [young, waiting] == [row["id"] for row in rows]
+
+
+async def test_a_report_of_a_barrier_is_forgotten_after_thirty_days(database: Database) -> None:
+    cause = {"problem": "Ich sehe den Knopf nicht.", "email": "erika@example.org"}
+    [hint] = await post(database, a_letter(kind="hint_received", recipient_id=None, cause=cause))
+    await age(database, hint, 31)
+    await housekeeping.keep_house(database, NOW)
+
+    assert {} == await database.fetchval("SELECT cause FROM letter")
+
+
+async def test_the_clean_up_finds_old_letters_by_an_index(database: Database) -> None:
+    """However many young letters there are, they are not read."""
+    await database.fetch(
+        "INSERT INTO letter (dedupe_key, kind, ordering_key, locale)"
+        " SELECT 'k' || n, 'invitation', 'o', 'de' FROM generate_series(1, 20000) n"
+    )
+    await database.fetch("ANALYZE letter")
+    plan = await database.fetch(
+        "EXPLAIN SELECT id FROM letter WHERE created_at < now() - interval '90 days'"
+    )
+
+    assert any("letter_created" in row[0] for row in plan)
