@@ -148,6 +148,11 @@ class Link:
         except SmtpError:
             self.close()
 
+    async def try_out(self) -> None:
+        """Connect, protect and log in as for a letter, then leave; raise `SmtpError` if refused."""
+        await self._ensure_open()
+        await self.leave()
+
     async def leave(self) -> None:
         """Say goodbye if the connection stands; never wait longer than a moment for it."""
         try:

@@ -5,6 +5,7 @@ import ssl
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,16 @@ async def test_a_password_travels_protected(certificate: Path, mode: str) -> Non
     assert words == "2.0.0 kept"
     assert keeper.logins == [SECRET.encode()]
     assert keeper.mails == [b"Subject: x\r\n\r\n.dot\r\n"]
+
+
+async def test_trying_the_way_out_logs_in_and_sends_nothing(certificate: Path) -> None:
+    async with a_real_server(certificate) as (keeper, port):
+        settings = settings_for(port, "starttls", tls_context=trusting(certificate))
+        await Link(settings).try_out()
+
+        assert ([SECRET.encode()], []) == (keeper.logins, keeper.mails)
+        with pytest.raises(SmtpError):
+            await Link(replace(settings, password="wrong")).try_out()
 
 
 async def test_a_wrong_password_is_tried_once(certificate: Path) -> None:
