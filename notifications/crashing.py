@@ -1,14 +1,14 @@
 """Named points at which a test lets the process die, as a power cut would.
 
-`TERMINBUCH_CRASH_AT=<point>[:n]` ends the process at the n-th pass (default the first). Points:
-after_claim, after_rcpt (before the mark), after_mark (before DATA), after_dot (before the reply is
-read), after_reply (before the end is written), after_end.
+`TERMINBUCH_TESTS_CRASH_AT=<point>[:n]` ends the process at the n-th pass (default the first).
+Points: after_claim, after_rcpt (before the mark), after_mark (before DATA), after_dot (before the
+reply is read), after_reply (before the end is written), after_end.
 """
 
 import os
 from collections import Counter
 
-VARIABLE = "TERMINBUCH_CRASH_AT"
+VARIABLE = "TERMINBUCH_TESTS_CRASH_AT"
 EXIT_CODE = 9
 
 _passes: Counter[str] = Counter()
