@@ -234,7 +234,9 @@ async def test_ended_letters_go_with_their_attempts_in_portions_and_open_ones_st
             before = datetime.now(UTC) - timedelta(days=90)
             counts.append(await outbox.delete_ended(unit.connection, before, limit=2))
 
-    left = await database.fetch("SELECT letter_id FROM mail_attempt JOIN letter l ON l.id = letter_id")
+    left = await database.fetch(
+        "SELECT letter_id FROM mail_attempt JOIN letter l ON l.id = letter_id"
+    )
     assert ([2, 1, 0], [letters[3]]) == (counts, [row["letter_id"] for row in left])
 
 

@@ -162,7 +162,7 @@ async def test_a_cancelled_task_rolls_back_and_gives_the_connection_back(
             await task
 
     async with asyncio.timeout(2):
-        while _idle(small) < SMALL_POOL:  # noqa: ASYNC110 - the driver tells nobody
+        while _idle(small) < SMALL_POOL:
             await asyncio.sleep(0.01)
     assert await _numbers(small) == []
 
