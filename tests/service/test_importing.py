@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from service import import_files, importing
+from service import import_files, importing, importing_command
 from service.auditing import COMMAND
 from service.database import Database
 from service.domain.errors import FieldsError, StaleFormError
 from service.domain.imports import Choice, Decision, Kind, Outcome, Verdict
 from service.pages.catalogue import texts
+from service.settings import Settings
 from tests import builders
 from tests.builders import NOW
 
@@ -500,3 +502,56 @@ async def test_a_file_that_holds_no_facts_is_refused(
         await importing.plan(database, "meetings", content, NOW)
 
     assert said == refused.value.fields["source"][0]
+
+
+def in_this_database(settings: Settings, database: Database) -> Settings:
+    return replace(settings, database_url=database.dsn)
+
+
+async def run_command(
+    settings: Settings, file: Path, *, kind: str = "members", applies: bool = False
+) -> int:
+    return await importing_command.run(settings, kind, file, applies=applies, end_missing=False)
+
+
+async def test_the_command_prints_a_line_a_row_and_writes_only_when_told(
+    settings: Settings, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("Name;E-Mail\nAda Berg;ada@example.org\nBo Tal;bo@stadt\n")
+    own = in_this_database(settings, database)
+
+    dry = await run_command(own, file)
+    said = capsys.readouterr().out
+    before = await database.fetchval("SELECT count(*) FROM person")
+    done = await run_command(own, file, applies=True)
+
+    assert (1, 0, 1) == (dry, before, done)
+    assert "row 2  new        Ada Berg" in said
+    assert "Row 3: “bo@stadt” is not a complete email address" in said
+    assert "Nothing was changed" in said
+    assert "1 added, 0 changed, 0 ended, 1 skipped" in capsys.readouterr().out
+
+
+async def test_the_command_says_why_a_file_cannot_be_read(
+    settings: Settings, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("Name\nAda Berg\n")
+
+    code = await run_command(in_this_database(settings, database), file)
+
+    assert (2, "list.csv: The file has no email column\n") == (code, capsys.readouterr().err)
+
+
+async def test_the_command_shows_a_bar_for_a_long_list(
+    settings: Settings, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "list.csv"
+    rows = [f"Person {number};p{number}@example.org" for number in range(600)]
+    file.write_text("\n".join(("Name;E-Mail", *rows)))
+
+    code = await run_command(in_this_database(settings, database), file, applies=True)
+
+    assert code == 0
+    assert "600 added" in capsys.readouterr().out
