@@ -1,5 +1,6 @@
 """Who did what and when, one row per change, written in the transaction of the change."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -38,3 +39,17 @@ async def record(
 ) -> None:
     """Write one audit row; details hold field names and plain values, never free text of people."""
     await connection.execute(_INSERT, actor.kind, actor.id, action, object_kind, object_id, details)
+
+
+async def record_many(
+    connection: "Connection[Any]",
+    actor: Actor,
+    object_kind: str,
+    rows: Sequence[tuple[str, UUID, dict[str, Any]]],
+) -> None:
+    """Write one row for each (action, object, details) in one round trip."""
+    values = [
+        (actor.kind, actor.id, action, object_kind, object_id, details)
+        for action, object_id, details in rows
+    ]
+    await connection.executemany(_INSERT, values)

@@ -251,10 +251,15 @@ async def _save_people(
 async def _record(
     connection: "Connection[Any]", lines: Sequence[Line], ids: Mapping[int, UUID], actor: Actor
 ) -> None:
-    for line in lines:
-        fields = [change.name for change in line.changes]
-        action = "imported_change" if line.known else "imported"
-        await auditing.record(connection, actor, action, "person", ids[line.number], fields=fields)
+    rows = [
+        (
+            "imported_change" if line.known else "imported",
+            ids[line.number],
+            {"fields": [change.name for change in line.changes]},
+        )
+        for line in lines
+    ]
+    await auditing.record_many(connection, actor, "person", rows)
 
 
 def _data(person_id: UUID, row: ListedPerson, known: KnownPerson | None) -> PersonData:
