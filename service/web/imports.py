@@ -151,10 +151,12 @@ def _take_text(form: Form) -> str:
             form.refuse(SOURCE, "imp.err_nothing")
         return str(form["text"] or "")
     try:
-        return import_files.decode(upload.content)
+        text = import_files.decode(upload.content).lstrip("\ufeff\r\n ")
     except FieldsError as error:
         form.refuse_fields(error)
         return ""
+    # Forms trim what comes along, and the first cell of a header may be empty.
+    return '""' + text if text.startswith("\t") else text
 
 
 def _is_whole(form: Form) -> bool:

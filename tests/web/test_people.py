@@ -179,6 +179,16 @@ async def test_cells_can_be_pasted(sign_in: SignIn) -> None:
     assert "Jena" in answer.text
 
 
+async def test_a_header_may_begin_with_an_empty_cell(sign_in: SignIn) -> None:
+    browser = await sign_in("coordinator")
+
+    columns = await upload(browser, b"\tName\tE-Mail\n1\tAda\tada@example.org\n")
+    step = hidden(columns) | {"column_1": "name", "column_2": "email"}
+    lines = await browser.post("/buero/import/pruefen", step)
+
+    assert "neu 1 · geändert 0 · gleich 0 · Fehler 0" in lines.text
+
+
 async def test_each_line_says_what_becomes_of_it_and_errors_stand_first(
     sign_in: SignIn, database: Database
 ) -> None:
