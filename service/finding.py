@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -18,15 +17,10 @@ from service.domain.errors import (
     NotFoundError,
 )
 from service.domain.replies import GivenFor, InvitationFacts, Phase
-from service.domain.words import Answer, Mode, Precision, State, Visibility
+from service.domain.words import Answer, Mode
 from service.tables import answer_statements as statements
+from service.tables import facts
 from service.tokens import Keys, Purpose
-
-_FACTS = (
-    *("title", "starts_local", "ends_local", "place_name", "room", "street", "town"),
-    *("place_access", "online_url", "dial_in", "capacity", "answer_by_local"),
-    *("description", "agenda"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +89,7 @@ async def load_invitation(database: Database, invitation_id: UUID, now: datetime
 
 
 def _view(row: asyncpg.Record, now: datetime) -> InvitationView:
-    meeting = _facts(row)
+    meeting = facts.read(row)
     answer = None if row["answer"] is None else Answer(row["answer"])
     invitation = InvitationFacts(
         is_open=row["invitation_state"] != "uninvited", has_seat=row["has_seat"]
@@ -124,16 +118,4 @@ def _given(row: asyncpg.Record, answer: Answer) -> GivenFor:
         mode=Mode(row["given_mode"] or row["mode"]),
         town=row["given_town"] or "",
         answer=answer,
-    )
-
-
-def _facts(row: asyncpg.Record) -> MeetingFacts:
-    values: dict[str, Any] = {name: row[name] for name in _FACTS}
-    return MeetingFacts(
-        state=State(row["state"]),
-        precision=Precision(row["date_precision"]),
-        zone=row["time_zone"],
-        mode=Mode(row["mode"]),
-        visibility=Visibility(row["visibility"]),
-        **values,
     )
