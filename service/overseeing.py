@@ -131,8 +131,8 @@ class Guests:
 
     @property
     def planned(self) -> int:
-        """How many are to be invited and were not yet."""
-        return sum(each.state == PLANNED for each in self.people)
+        """How many are to be invited and were not yet; a letter has to reach them."""
+        return sum(each.state == PLANNED and each.has_address for each in self.people)
 
     @property
     def without_address(self) -> tuple[InvitedPerson, ...]:

@@ -91,7 +91,7 @@ _OF_GROUPS = """($1::uuid[] IS NULL OR EXISTS (
 _COUNTS = """
 LEFT JOIN LATERAL (
     SELECT count(*) FILTER (WHERE i.state = 'invited') AS invited,
-        count(*) FILTER (WHERE i.state = 'planned') AS planned,
+        count(*) FILTER (WHERE i.state = 'planned' AND p.email IS NOT NULL) AS planned,
         count(*) FILTER (WHERE i.state = 'invited' AND {holds}) AS answered,
         count(*) FILTER (WHERE i.state = 'invited' AND {holds}
             AND i.answer IN ('in_person', 'online', 'represented')) AS coming,

@@ -199,14 +199,14 @@ async def publish(
         seen_revision=form["revision"],
         letters=_HOW.get(form["how"], Letters.NOW),
     )
-    await scheduling.publish(
-        services.database,
-        visitor.actor,
-        meeting_id,
-        _as_wished(entries, form),
-        visitor.now,
-        options=options,
-    )
+    wished = _as_wished(entries, form)
+    try:
+        await scheduling.publish(
+            services.database, visitor.actor, meeting_id, wished, visitor.now, options=options
+        )
+    except FieldsError:
+        # The preview meets the same refusal and says it at the field.
+        return respond.see_other(visitor, _preview_path(meeting_id, wished))
     return respond.see_other(visitor, f"/buero/termin/{meeting_id}?getan=published")
 
 
@@ -262,9 +262,13 @@ async def _save_draft(  # noqa: PLR0917 - a form and what it is about
         return await _show_stale(services, visitor, form, meeting_id, error)
     if action == "draft":
         return respond.see_other(visitor, f"/buero/termin/{meeting_id}?getan=drafted")
+    return respond.see_other(visitor, _preview_path(meeting_id, entries))
+
+
+def _preview_path(meeting_id: UUID, entries: MeetingForm) -> str:
+    """Return the address of a draft's preview, with what its row does not keep."""
     number = f"&nummer={entries.number}" if entries.number and entries.is_numbered else ""
-    path = f"/buero/termin/{meeting_id}/vorschau?status={entries.status}{number}"
-    return respond.see_other(visitor, path)
+    return f"/buero/termin/{meeting_id}/vorschau?status={entries.status}{number}"
 
 
 def _titled(entries: MeetingForm, visitor: Visitor) -> MeetingForm:
@@ -352,7 +356,7 @@ async def _show(
         status,
         form=form,
         group_options=[(str(one.id), one.name) for one in groups],
-        group=chosen,
+        chosen_group=chosen,
         session=session,
         state=session.meeting.state if session else State.DRAFT.value,
         others=others,
