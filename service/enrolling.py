@@ -6,14 +6,14 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from asyncpg import Connection, Record
+from asyncpg import Connection, Record, UniqueViolationError
 
 from service import auditing, comparing, keeping_people
 from service.auditing import Actor
 from service.database import Database
 from service.domain import matching, titles
 from service.domain.accounts import Account
-from service.domain.errors import NotFoundError
+from service.domain.errors import FieldsError, NotFoundError
 from service.domain.words import Role
 from service.keeping_people import Belonging, PersonData
 
@@ -74,6 +74,8 @@ WHERE email_normal = $1 AND id <> $2 AND ended_on IS NULL AND anonymised_at IS N
 ORDER BY sort_key
 """
 _LOCK = "SELECT revision, ended_on FROM person WHERE id = $1 AND anonymised_at IS NULL FOR UPDATE"
+_WHO_HAS_REF = "SELECT full_name FROM person WHERE external_ref = $1 AND id <> $2"
+_PRIMARY_KEY = "person_pkey"
 _SAVE_OFFICE_DATA = """
 UPDATE person SET copy_email = $2, internal_note = $3 WHERE id = $1
 """
@@ -264,14 +266,23 @@ async def list_partners(database: Database) -> list[Named]:
 async def add_member(
     database: Database, actor: Actor, person_id: UUID, form: MemberForm, now: datetime
 ) -> None:
-    """Add a person under the id that the form brought; the same form sent twice adds one."""
-    async with database.unit_of_work() as unit:
-        if await unit.connection.fetchval("SELECT true FROM person WHERE id = $1", person_id):
-            return
-        await keeping_people.add_people(unit.connection, [_data(person_id, form)])
-        await _save_rest(unit.connection, person_id, form, now)
-        await keeping_people.touch_feeds(unit.connection, [person_id], now)
-        await auditing.record(unit.connection, actor, "added", "person", person_id)
+    """Add a person under the id that the form brought; the same form sent twice adds one.
+
+    Raises `FieldsError` when somebody else has the list's id.
+    """
+    try:
+        async with database.unit_of_work() as unit:
+            if await unit.connection.fetchval("SELECT true FROM person WHERE id = $1", person_id):
+                return
+            await _check_ref(unit.connection, person_id, form.ref)
+            await keeping_people.add_people(unit.connection, [_data(person_id, form)])
+            await _save_rest(unit.connection, person_id, form, now)
+            await keeping_people.touch_feeds(unit.connection, [person_id], now)
+            await auditing.record(unit.connection, actor, "added", "person", person_id)
+    except UniqueViolationError as error:
+        # The other press of a double one was faster.
+        if error.constraint_name != _PRIMARY_KEY:
+            raise
 
 
 async def save_member(
@@ -283,13 +294,18 @@ async def save_member(
     *,
     seen_revision: int | None = None,
 ) -> None:
-    """Save a person; who had ended is back. Raises `NotFoundError` and `StaleFormError`."""
+    """Save a person; who had ended is back.
+
+    Raises `NotFoundError`, `StaleFormError`, and `FieldsError` when somebody else has the list's
+    id.
+    """
     before = await find_member(database, person_id)
     async with database.unit_of_work() as unit:
         row = await unit.connection.fetchrow(_LOCK, person_id)
         if row is None:
             raise NotFoundError
         await comparing.check_fresh(unit.connection, person_id, row["revision"], seen_revision, now)
+        await _check_ref(unit.connection, person_id, form.ref)
         await keeping_people.change_people(unit.connection, [_data(person_id, form)], now)
         await _save_rest(unit.connection, person_id, form, now)
         await keeping_people.touch_feeds(unit.connection, [person_id], now)
@@ -306,6 +322,13 @@ async def end_member(database: Database, actor: Actor, person_id: UUID, now: dat
         if row["ended_on"] is None:
             await keeping_people.end_people(unit.connection, [person_id], now)
             await auditing.record(unit.connection, actor, "ended", "person", person_id)
+
+
+async def _check_ref(connection: "Connection[Any]", person_id: UUID, ref: str) -> None:
+    """Refuse the id of a list that names somebody else already."""
+    name = await connection.fetchval(_WHO_HAS_REF, ref, person_id)
+    if ref and name is not None:
+        raise FieldsError({"ref": ("people.err_ref", {"name": name})})
 
 
 async def _save_rest(

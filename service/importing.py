@@ -32,6 +32,8 @@ ALL_CERTAIN = Choice()
 _STATEMENT_SECONDS = 60.0
 # Two imports at once would add everybody twice. Readers, answers and letters go on.
 _LOCK = "LOCK TABLE person, organisation, working_group IN SHARE ROW EXCLUSIVE MODE"
+# A second import waits for the first, and then finds what it wrote.
+_PATIENCE = "SET LOCAL lock_timeout = '20s'"
 _END_PARTNERS = """
 UPDATE organisation SET ended_on = $2, revision = revision + 1 WHERE id = ANY ($1::uuid[])
 """
@@ -76,6 +78,7 @@ async def apply(
     steps. Raises `StaleFormError` when the plan is not the one that `choice.seen` was made from.
     """
     async with database.unit_of_work(statement_seconds=_STATEMENT_SECONDS) as unit:
+        await unit.connection.execute(_PATIENCE)
         await unit.connection.execute(_LOCK)
         found = await _plan(unit.connection, Kind(kind), content, now, columns)
         if choice.seen is not None and choice.seen != found.fingerprint:

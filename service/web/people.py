@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from service import addressing, enrolling
-from service.domain.errors import StaleFormError
+from service.domain.errors import FieldsError, StaleFormError
 from service.enrolling import Member, MemberForm, Search
 from service.services import Services
 from service.web import forms, respond, stale
@@ -99,9 +99,13 @@ async def add_member(
         form.refuse("full_name", "people.err_alike", name=alike.name)
     if not form.is_valid:
         return await _edit(services, visitor, form, person_id=person_id, alike=alike)
-    await enrolling.add_member(
-        services.database, visitor.actor, person_id, _read(form), visitor.now
-    )
+    try:
+        await enrolling.add_member(
+            services.database, visitor.actor, person_id, _read(form), visitor.now
+        )
+    except FieldsError as error:
+        form.refuse_fields(error)
+        return await _edit(services, visitor, form, person_id=person_id)
     return respond.see_other(visitor, f"/buero/mitglied/{person_id}?gespeichert=1")
 
 
@@ -141,6 +145,9 @@ async def save_member(
             visitor.now,
             seen_revision=form["revision"],
         )
+    except FieldsError as error:
+        form.refuse_fields(error)
+        return await _edit(services, visitor, form, member=member)
     except StaleFormError as error:
         member = await enrolling.find_member(services.database, person_id)
         stale.explain(form, visitor, error, member.revision)

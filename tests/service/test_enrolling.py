@@ -1,5 +1,6 @@
 """People, partners and groups as the office corrects them."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, time, timedelta
@@ -202,13 +203,24 @@ async def test_a_form_that_was_filled_in_from_an_older_state_is_refused(
     assert (await enrolling.find_member(database, person["id"])).phone == "1"
 
 
-async def test_the_same_form_sent_twice_adds_one_person(database: Database) -> None:
+async def test_the_same_form_sent_twice_at_once_adds_one_person(database: Database) -> None:
     person_id, form = uuid4(), MemberForm(full_name="Ada Berg")
 
-    for _ in range(2):
-        await enrolling.add_member(database, COMMAND, person_id, form, NOW)
+    await asyncio.gather(
+        *(enrolling.add_member(database, COMMAND, person_id, form, NOW) for _ in range(4))
+    )
 
     assert ["Ada Berg"] == await names(database, account())
+
+
+async def test_the_number_of_a_list_names_one_person(database: Database) -> None:
+    await builders.a_person(database, full_name="Ada Berg", external_ref="M1")
+    other = await builders.a_person(database)
+
+    with pytest.raises(FieldsError) as refused:
+        await save(database, other["id"], ref="M1")
+
+    assert {"ref": ("people.err_ref", {"name": "Ada Berg"})} == refused.value.fields
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Lists as offices have them, taken in against a real database."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -381,6 +382,17 @@ async def test_a_plan_that_would_read_differently_by_now_is_not_followed(
     with pytest.raises(StaleFormError):
         await importing.apply(database, COMMAND, "members", content, NOW, choice=Choice(seen=seen))
 
+    assert (await database.fetchval("SELECT count(*) FROM person")) == 1
+
+
+async def test_two_imports_at_once_add_everybody_once(database: Database) -> None:
+    content = f"{HEADER}\n;Amt;Ada Berg;;ada@example.org;;;"
+
+    done = await asyncio.gather(
+        *(importing.apply(database, COMMAND, "members", content, NOW) for _ in range(3))
+    )
+
+    assert [0, 0, 1] == sorted(one.added for one in done)
     assert (await database.fetchval("SELECT count(*) FROM person")) == 1
 
 
