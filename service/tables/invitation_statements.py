@@ -74,31 +74,41 @@ SELECT count(*) FROM invitation i JOIN meeting m ON m.id = i.meeting_id
 WHERE i.meeting_id = $1 AND i.state = 'invited' AND i.answer IS NOT NULL AND NOT {HOLDS}
 """
 
-# One person beside the groups' members; who was uninvited is asked anew and keeps the answer.
-ADD_ONE = """
-INSERT INTO invitation (meeting_id, person_id, organisation_id, role_title, created_at)
-SELECT m.id, p.id, belonging.organisation_id, coalesce(belonging.role_title, ''), $3::timestamptz
-FROM meeting m
-CROSS JOIN LATERAL (SELECT coalesce(m.starts_local::date, $3::timestamptz::date) AS day) day
-JOIN person p ON p.id = $2 AND p.anonymised_at IS NULL
-    AND (p.ended_on IS NULL OR p.ended_on >= day.day)
-LEFT JOIN LATERAL (
-    SELECT a.organisation_id, a.role_title FROM affiliation a
-    WHERE a.person_id = p.id AND a.from_on <= day.day AND (a.to_on IS NULL OR a.to_on >= day.day)
-    ORDER BY a.from_on DESC, a.id LIMIT 1) belonging ON true
-WHERE m.id = $1
-ON CONFLICT (meeting_id, person_id) DO UPDATE SET
-    state = CASE WHEN invitation.state = 'uninvited' THEN 'planned' ELSE invitation.state END
-RETURNING id
+RENEW_LINK = """
+UPDATE invitation SET epoch = epoch + 1, renewed_at = $2 WHERE id = $1
+RETURNING epoch, ARRAY(
+    SELECT group_id FROM meeting_group WHERE meeting_id = invitation.meeting_id) AS group_ids
 """
 FIND_MEETING_OF = "SELECT meeting_id FROM invitation WHERE id = $1"
-# The row of a planned one stays, too, or the next look at the group's members would add it again.
-LEAVE_OUT = """
-UPDATE invitation SET state = 'uninvited' WHERE id = $1 AND state = 'planned' RETURNING person_id
-"""
 UNINVITE = """
-UPDATE invitation SET state = 'uninvited', has_seat = false,
-    changed_at = greatest(date_trunc('second', $2::timestamptz), changed_at + interval '1 second')
-WHERE id = $1 AND state <> 'uninvited'
-RETURNING person_id
+WITH found AS (
+    SELECT id, state, has_seat FROM invitation WHERE id = $1 AND state <> 'uninvited' FOR UPDATE
+)
+UPDATE invitation i SET state = 'uninvited', has_seat = false,
+    changed_at = greatest(date_trunc('second', $2::timestamptz), i.changed_at + interval '1 second')
+FROM found WHERE i.id = found.id
+RETURNING i.person_id, found.state AS was, found.has_seat AS had_seat
 """
+FREE_SEAT = "UPDATE meeting_seats SET taken = taken - 1 WHERE meeting_id = $1"
+# One person beside the groups' members, with the partner and the function of the meeting's day.
+# Who was taken off the list before is asked afresh: the old answer stays in the history only.
+ADD_ONE = """
+INSERT INTO invitation (meeting_id, person_id, organisation_id, role_title, created_at)
+SELECT $1, p.id, belonging.organisation_id, coalesce(belonging.role_title, ''), $3::timestamptz
+FROM person p
+LEFT JOIN LATERAL (
+    SELECT a.organisation_id, a.role_title FROM affiliation a
+    WHERE a.person_id = p.id AND a.from_on <= $4::date AND (a.to_on IS NULL OR a.to_on >= $4)
+    ORDER BY a.from_on DESC, a.id LIMIT 1) belonging ON true
+WHERE p.id = $2 AND p.anonymised_at IS NULL AND (p.ended_on IS NULL OR p.ended_on >= $4::date)
+ON CONFLICT (meeting_id, person_id) DO UPDATE SET state = 'planned', invited_at = NULL,
+    told_rev = 0, answer = NULL, answer_way = NULL, answered_at = NULL, answered_by = NULL,
+    answered_for = '', is_late = false, deputy_name = '', note = '', access_needs = '',
+    list_consent = false, given_starts_local = NULL, given_mode = NULL, given_town = NULL,
+    organisation_id = excluded.organisation_id, role_title = excluded.role_title,
+    changed_at = greatest(
+        date_trunc('second', $3::timestamptz), invitation.changed_at + interval '1 second')
+    WHERE invitation.state = 'uninvited'
+RETURNING id
+"""
+FIND_OF_PERSON = "SELECT id FROM invitation WHERE meeting_id = $1 AND person_id = $2"

@@ -1,12 +1,9 @@
 from datetime import timedelta
 from uuid import uuid4
 
-import pytest
-
-from service import choosing, noticing
+from service import inviting, noticing
 from service.auditing import Actor
 from service.database import Database
-from service.domain.errors import NotFoundError
 from tests.builders import (
     NOW,
     a_group,
@@ -18,7 +15,6 @@ from tests.builders import (
     letters,
     read,
 )
-from tests.service.test_planning import OnlyGroup
 
 OFFICE = Actor("account", uuid4(), "Frau Koordinatorin")
 LATER = NOW + timedelta(minutes=10)
@@ -29,7 +25,7 @@ async def test_one_more_person_gets_a_letter_and_nobody_else_does(database: Data
     await an_invitation(database, meeting)
     city = await an_organisation(database)
     guest = await a_person(database, of=city, role_title="Dezernat III")
-    added = await choosing.add_person(database, OFFICE, meeting["id"], guest["id"], NOW)
+    added = await inviting.invite_one_more(database, OFFICE, meeting["id"], guest["id"], NOW)
     await noticing.queue_due(database, LATER)
     after = await read(database, "invitation", added)
 
@@ -41,34 +37,12 @@ async def test_one_more_person_gets_a_letter_and_nobody_else_does(database: Data
     )
 
 
-async def test_adding_somebody_twice_changes_nothing(database: Database) -> None:
-    meeting = await a_meeting(database)
-    person = await a_person(database)
-    invitation = await an_invitation(database, meeting, person, answer="in_person")
-    added = await choosing.add_person(database, OFFICE, meeting["id"], person["id"], NOW)
-
-    assert added == invitation["id"]
-    assert await read(database, "invitation", added) == invitation
-    assert await noticing.find_pending(database, meeting["id"]) == []
-
-
-async def test_nobody_is_added_to_an_unknown_session_or_without_being_known(
-    database: Database,
-) -> None:
-    meeting = await a_meeting(database)
-    person = await a_person(database)
-
-    for meeting_id, person_id in ((uuid4(), person["id"]), (meeting["id"], uuid4())):
-        with pytest.raises(NotFoundError):
-            await choosing.add_person(database, OFFICE, meeting_id, person_id, NOW)
-
-
 async def test_who_is_uninvited_is_told_and_frees_the_seat(database: Database) -> None:
     meeting = await a_meeting(database, capacity=1)
     person = await a_person(database)
     invitation = await an_invitation(database, meeting, person, answer="in_person")
     await an_invitation(database, meeting)
-    await choosing.uninvite(database, OFFICE, invitation["id"], NOW)
+    await inviting.uninvite(database, OFFICE, invitation["id"], NOW)
     await noticing.queue_due(database, LATER)
     after = await read(database, "invitation", invitation["id"])
 
@@ -90,7 +64,7 @@ async def test_letters_that_wait_for_somebody_uninvited_do_not_leave(database: D
     first = await database.fetchval(
         "SELECT id FROM invitation WHERE person_id = $1", people[0]["id"]
     )
-    await choosing.uninvite(database, OFFICE, first, LATER)
+    await inviting.uninvite(database, OFFICE, first, LATER)
     states = {row["recipient_id"]: row["state"] for row in await letters(database)}
 
     assert states == {people[0]["id"]: "cancelled", people[1]["id"]: "queued"}
@@ -105,7 +79,7 @@ async def test_who_was_only_planned_never_hears_of_it_and_is_not_added_again(
     invitation = await an_invitation(database, meeting, person, state="planned")
     await an_invitation(database, meeting, state="planned")
     await noticing.invite(database, OFFICE, meeting["id"], NOW)
-    notice_id = await choosing.uninvite(database, OFFICE, invitation["id"], NOW)
+    notice_id = await inviting.uninvite(database, OFFICE, invitation["id"], NOW)
     await noticing.queue_due(database, LATER)
 
     assert notice_id is None
@@ -113,47 +87,27 @@ async def test_who_was_only_planned_never_hears_of_it_and_is_not_added_again(
     assert (await read(database, "meeting", meeting["id"]))["revision"] == 1
 
 
-async def test_uninviting_twice_is_told_once(database: Database) -> None:
-    meeting = await a_meeting(database)
-    invitation = await an_invitation(database, meeting)
-    first = await choosing.uninvite(database, OFFICE, invitation["id"], NOW)
-    second = await choosing.uninvite(database, OFFICE, invitation["id"], NOW)
-
-    assert first is not None
-    assert second is None
-    assert await database.fetchval("SELECT count(*) FROM notice") == 1
-
-
-async def test_who_was_uninvited_can_be_asked_again(database: Database) -> None:
-    meeting = await a_meeting(database)
-    person = await a_person(database)
-    invitation = await an_invitation(database, meeting, person, state="uninvited")
-    await choosing.add_person(database, OFFICE, meeting["id"], person["id"], NOW)
-    await noticing.queue_due(database, LATER)
-
-    assert (await read(database, "invitation", invitation["id"]))["state"] == "invited"
-
-
-async def test_a_lead_chooses_for_the_own_group_only(database: Database) -> None:
-    meeting = await a_meeting(database, of=await a_group(database))
-    invitation = await an_invitation(database, meeting)
-    person = await a_person(database)
-    foreign = OnlyGroup(uuid4())
-
-    with pytest.raises(NotFoundError):
-        await choosing.uninvite(database, OFFICE, invitation["id"], NOW, authority=foreign)
-    with pytest.raises(NotFoundError):
-        await choosing.add_person(
-            database, OFFICE, meeting["id"], person["id"], NOW, authority=foreign
-        )
-    assert await read(database, "invitation", invitation["id"]) == invitation
-
-
 async def test_the_own_calendar_follows_when_somebody_is_uninvited(database: Database) -> None:
     meeting = await a_meeting(database)
     person = await a_person(database)
     invitation = await an_invitation(database, meeting, person)
     feed = await insert(database, "feed", kind="personal", person_id=person["id"])
-    await choosing.uninvite(database, OFFICE, invitation["id"], NOW)
+    await inviting.uninvite(database, OFFICE, invitation["id"], NOW)
 
     assert (await read(database, "feed", feed["id"]))["revision"] == feed["revision"] + 1
+
+
+async def test_who_was_uninvited_and_told_is_asked_again_by_a_letter(database: Database) -> None:
+    meeting = await a_meeting(database)
+    person = await a_person(database)
+    await inviting.invite_one_more(database, OFFICE, meeting["id"], person["id"], NOW)
+    await noticing.queue_due(database, LATER)
+    invitation_id = await database.fetchval("SELECT id FROM invitation")
+    await inviting.uninvite(database, OFFICE, invitation_id, LATER)
+    await noticing.queue_due(database, LATER + timedelta(minutes=10))
+
+    await inviting.invite_one_more(database, OFFICE, meeting["id"], person["id"], LATER)
+    await noticing.queue_due(database, LATER + timedelta(minutes=20))
+
+    kinds = sorted(row["kind"] for row in await letters(database))
+    assert ["invitation", "invitation", "uninvited"] == kinds
