@@ -1,0 +1,208 @@
+"""See what became of letters, and repeat, withdraw or release them: the office's mail log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Connection
+
+from notifications import log, outbox
+from notifications.log import LoggedAttempt
+from notifications.outbox import State
+from service import auditing
+from service.auditing import Actor
+from service.database import Database
+from service.domain.errors import NotFoundError
+from service.tables import posting_statements as statements
+
+PER_PAGE = 50
+NEEDS_A_LOOK = (State.FAILED, State.DEAD, State.HELD)
+"""What a person of the office should look at: it did not leave, or nobody knows."""
+
+# What was refused or came too late may go once more; what was skipped had its reason.
+_REPEATABLE = frozenset({State.FAILED, State.DEAD, State.EXPIRED})
+# A link of sign-in is worthless when it is repeated: it is asked for again.
+_NEVER_REPEATED = frozenset({"sign_in"})
+_RESTORED = "restored"
+_LIFE = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which letters are shown; `page` counts from 1, no states stand for all."""
+
+    states: tuple[State, ...] = ()
+    meeting_id: UUID | None = None
+    text: str = ""
+    page: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostedLetter:
+    """One line of the log; times are None while they did not come, names "" where unknown."""
+
+    id: UUID
+    kind: str
+    created_at: datetime
+    state: State
+    reason: str | None
+    attempts: int
+    next_attempt_at: datetime
+    expires_at: datetime
+    accepted_at: datetime | None
+    last_code: int | None
+    last_text: str | None
+    meeting_title: str | None
+    meeting_id: UUID | None
+    person_id: UUID | None
+    name: str
+    address: str
+    tried_at: datetime | None
+    is_newest: bool
+
+    @property
+    def can_repeat(self) -> bool:
+        """Tell whether it may be sent once more: it ended without arriving, and is the newest."""
+        is_over = self.state in _REPEATABLE and self.is_newest
+        return is_over and self.kind not in _NEVER_REPEATED
+
+    @property
+    def can_withdraw(self) -> bool:
+        """Tell whether it still waits."""
+        return self.state is State.QUEUED
+
+    @property
+    def can_release(self) -> bool:
+        """Tell whether only a restored backup holds it."""
+        return self.state is State.HELD and self.reason == _RESTORED
+
+
+@dataclass(frozen=True, slots=True)
+class PostedPage:
+    """One page of the log, the newest letters first."""
+
+    letters: tuple[PostedLetter, ...]
+    total: int
+    page: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, one at least."""
+        return max(1, -(-self.total // PER_PAGE))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChoice:
+    """A session by which the log can be filtered."""
+
+    id: UUID
+    title: str
+
+    @property
+    def choice(self) -> tuple[str, str]:
+        """Return value and text, as selects take them."""
+        return str(self.id), self.title
+
+
+async def list_letters(database: Database, wanted: Wanted) -> PostedPage:
+    """Return fifty letters; a page beyond the end is the last one."""
+    known = [str(state) for state in wanted.states] or None
+    total = await database.fetchval(statements.COUNT, known, wanted.meeting_id, wanted.text)
+    page = min(max(1, wanted.page), max(1, -(-total // PER_PAGE)))
+    rows = await database.fetch(
+        statements.LETTERS,
+        *(known, wanted.meeting_id, wanted.text, PER_PAGE, (page - 1) * PER_PAGE),
+    )
+    return PostedPage(tuple(_letter(row) for row in rows), total, page)
+
+
+async def find_letter(database: Database, letter_id: UUID) -> PostedLetter:
+    """Return one letter, or raise `NotFoundError`."""
+    row = await database.fetchrow(statements.LETTER, None, None, "", letter_id)
+    if row is None:
+        raise NotFoundError
+    return _letter(row)
+
+
+async def list_attempts(database: Database, letter_id: UUID) -> Sequence[LoggedAttempt]:
+    """Return the tries of a letter, the first one first."""
+    return await log.attempts_of(database, letter_id)
+
+
+async def list_sessions(database: Database, now: datetime) -> Sequence[SessionChoice]:
+    """Return the sessions that letters may be about, those near today first."""
+    rows = await database.fetch(statements.SESSIONS, now)
+    return [SessionChoice(row["id"], row["title"]) for row in rows]
+
+
+async def count_restored(database: Database) -> int:
+    """Count the letters that a restored backup holds back."""
+    count: int = await database.fetchval(statements.RESTORED_COUNT)
+    return count
+
+
+async def repeat(database: Database, actor: Actor, letter_id: UUID, now: datetime) -> bool:
+    """Post a letter once more that ended without arriving; False where there is nothing to do.
+
+    Whether it still holds is judged when it leaves, as with every letter.
+    """
+    async with database.unit_of_work() as unit:
+        await unit.connection.execute(statements.LOCK, letter_id)
+        letter = await find_letter(database, letter_id)
+        if not letter.can_repeat:
+            return False
+        starts_at = await unit.connection.fetchval(statements.STARTS, letter_id)
+        expires_at = starts_at if starts_at is not None and starts_at > now else now + _LIFE
+        posted = await outbox.repeat(unit.connection, letter_id, expires_at)
+        if posted is None:
+            return False
+        await _record(unit.connection, actor, "letter_repeated", letter_id, copy=str(posted))
+        return True
+
+
+async def withdraw(database: Database, actor: Actor, letter_id: UUID) -> bool:
+    """Take a letter back that still waits; False when it is leaving or has ended."""
+    async with database.unit_of_work() as unit:
+        await find_letter(database, letter_id)
+        if not await outbox.take_back(unit.connection, letter_id, "taken_back"):
+            return False
+        await _record(unit.connection, actor, "letter_withdrawn", letter_id)
+        return True
+
+
+async def release(database: Database, actor: Actor, letter_id: UUID) -> bool:
+    """Let a letter leave that a restored backup held back; False when nothing holds it."""
+    async with database.unit_of_work() as unit:
+        await unit.connection.execute(statements.LOCK, letter_id)
+        letter = await find_letter(database, letter_id)
+        if not letter.can_release:
+            return False
+        await outbox.release_held(unit.connection, [letter_id])
+        await _record(unit.connection, actor, "letter_released", letter_id)
+        return True
+
+
+async def release_restored(database: Database, actor: Actor) -> int:
+    """Let all letters leave that a restored backup held back; return how many."""
+    async with database.unit_of_work() as unit:
+        rows = await unit.connection.fetch(statements.RESTORED)
+        count = await outbox.release_held(unit.connection, [row["id"] for row in rows])
+        if count:
+            await _record(unit.connection, actor, "letters_released", None, n=count)
+        return count
+
+
+async def _record(
+    connection: "Connection[Any]",
+    actor: Actor,
+    action: str,
+    letter_id: UUID | None,
+    **details: object,
+) -> None:
+    await auditing.record(connection, actor, action, "letter", letter_id, **details)
+
+
+def _letter(row: Any) -> PostedLetter:
+    return PostedLetter(**dict(row) | {"state": State(row["state"])})

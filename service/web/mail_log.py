@@ -1,0 +1,182 @@
+"""The mail log: what became of every letter, and the few things to do about one."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Response
+
+from notifications.outbox import State
+from service import housekeeping, posting
+from service.pages.catalogue import texts
+from service.posting import Wanted
+from service.services import Services
+from service.web import forms, respond
+from service.web.forms import Field, Form
+from service.web.policy import Policy
+from service.web.visitors import Visitor
+
+_OPT = {"policy": Policy.COORDINATOR}
+# One choice beside the states: everything that a person should look at.
+LOOK = "look"
+FILTERS = (
+    Field("zustand", label="log.state", most=20),
+    Field("termin", kind="id", label="log.session"),
+    Field("suche", label="log.search", most=100),
+    Field("seite", kind="number", label="log.page"),
+    Field("getan", most=20),
+    Field("n", kind="number"),
+)
+_KEPT = ("zustand", "termin", "suche")
+_DONE = frozenset({"repeated", "withdrawn", "released", "released_all", "too_late"})
+
+AnyRequest = Request[Any, Any, Any]
+Page = Response[bytes]
+
+
+@get("/buero/versand", opt=_OPT)
+async def list_letters(
+    request: AnyRequest, services: NamedDependency[Services], visitor: NamedDependency[Visitor]
+) -> Page:
+    """Show letters by state, session and words, fifty a page."""
+    typed = forms.read_query(request, FILTERS)
+    found = await posting.list_letters(services.database, _wanted(typed))
+    return respond.page(
+        services,
+        visitor,
+        "mail/letters.html",
+        status=200,
+        found=found,
+        filters=typed,
+        is_filtered=any(typed.values[name] for name in _KEPT),
+        states=[(state.value, visitor.t(f"mail.state.{state}")) for state in State],
+        sessions=await posting.list_sessions(services.database, visitor.now),
+        restored=await posting.count_restored(services.database),
+        query=_query(typed),
+        done=_done(typed),
+        done_n=typed["n"] or 0,
+        **_common(visitor),
+    )
+
+
+@get("/buero/versand/{letter_id:uuid}", opt=_OPT)
+async def show_letter(
+    request: AnyRequest,
+    letter_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Show one letter with every try to hand it over."""
+    return respond.page(
+        services,
+        visitor,
+        "mail/letter.html",
+        letter=await posting.find_letter(services.database, letter_id),
+        attempts=await posting.list_attempts(services.database, letter_id),
+        done=_done(forms.read_query(request, FILTERS)),
+        **_common(visitor),
+    )
+
+
+@post("/buero/versand/{letter_id:uuid}/erneut-senden", opt=_OPT)
+async def repeat_letter(
+    letter_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Send a letter once more."""
+    is_done = await posting.repeat(services.database, visitor.actor, letter_id, visitor.now)
+    return _said(visitor, letter_id, "repeated" if is_done else "too_late")
+
+
+@post("/buero/versand/{letter_id:uuid}/zurueckziehen", opt=_OPT)
+async def withdraw_letter(
+    letter_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Take a letter back that still waits."""
+    is_done = await posting.withdraw(services.database, visitor.actor, letter_id)
+    return _said(visitor, letter_id, "withdrawn" if is_done else "too_late")
+
+
+@post("/buero/versand/{letter_id:uuid}/freigeben", opt=_OPT)
+async def release_letter(
+    letter_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Let a letter leave that a restored backup held back."""
+    is_done = await posting.release(services.database, visitor.actor, letter_id)
+    return _said(visitor, letter_id, "released" if is_done else "too_late")
+
+
+@post("/buero/versand/freigeben", opt=_OPT)
+async def release_restored(
+    services: NamedDependency[Services], visitor: NamedDependency[Visitor]
+) -> Page:
+    """Let all letters leave that a restored backup held back."""
+    count = await posting.release_restored(services.database, visitor.actor)
+    return respond.see_other(visitor, f"/buero/versand?getan=released_all&n={count}")
+
+
+def _wanted(typed: Form) -> Wanted:
+    chosen = typed.parsed.get("zustand")
+    states: tuple[State, ...] = ()
+    if chosen == LOOK:
+        states = posting.NEEDS_A_LOOK
+    elif chosen in frozenset(State):
+        states = (State(chosen),)
+    return Wanted(
+        states=states,
+        meeting_id=typed.parsed.get("termin"),
+        text=typed.parsed.get("suche") or "",
+        page=typed.parsed.get("seite") or 1,
+    )
+
+
+def _query(typed: Form) -> str:
+    """Return the filters as the beginning of a query, for the links to other pages."""
+    kept = {name: str(typed.values[name]) for name in _KEPT if typed.values[name]}
+    return f"?{urlencode(kept)}&" if kept else "?"
+
+
+def _done(typed: Form) -> str | None:
+    done = typed.parsed.get("getan")
+    return done if done in _DONE else None
+
+
+def _said(visitor: Visitor, letter_id: UUID, done: str) -> Page:
+    return respond.see_other(visitor, f"/buero/versand/{letter_id}?getan={done}")
+
+
+def _common(visitor: Visitor) -> dict[str, Any]:
+    return {
+        "reason_text": _reason_text(visitor),
+        "words_days": housekeeping.LETTER_WORDS_KEPT.days,
+        "proof_days": housekeeping.LETTERS_KEPT.days,
+    }
+
+
+def _reason_text(visitor: Visitor) -> Callable[[str], str]:
+    """Return what says why a letter is where it is; a code without words shows itself."""
+    known = texts(visitor.locale)
+
+    def say(code: str) -> str:
+        return known.t(f"reason.{code}") if known.has(f"reason.{code}") else code
+
+    return say
+
+
+ROUTES = [
+    list_letters,
+    show_letter,
+    repeat_letter,
+    withdraw_letter,
+    release_letter,
+    release_restored,
+]

@@ -1,0 +1,279 @@
+"""The mail log as the office reads it, and what it can do about a letter."""
+
+import ast
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from notifications import backoff
+from notifications.backoff import Phase, Reply
+from notifications.outbox import State
+from notifications.postman import Postman
+from service import phrasing, plain_letters, posting
+from service.auditing import COMMAND
+from service.database import Database
+from service.domain.errors import NotFoundError
+from service.domain.words import State as MeetingState
+from service.pages.catalogue import LOCALES, texts
+from service.posting import Wanted
+from tests import builders
+from tests.notifications import builders as mail
+from tests.notifications import smtp_servers
+from tests.notifications.builders import AClerk, a_letter
+from tests.web.conftest import SignIn
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+ROOT = Path(__file__).parents[2]
+
+
+async def an_invitation_letter(database: Database, name: str = "Erika Muster") -> dict[str, Any]:
+    """Post an invitation to a person about a session, and return both with the letter's id."""
+    meeting = await builders.a_meeting(database, title=f"Sitzung mit {name}")
+    person = await builders.a_person(database, full_name=name)
+    letter = a_letter(recipient_id=person["id"], subject_id=meeting["id"])
+    [letter_id] = await mail.post(database, letter)
+    return {"id": letter_id, "person": person, "meeting": meeting}
+
+
+async def set_state(database: Database, letter_id: UUID, state: str, reason: str | None) -> None:
+    await database.fetch(
+        "UPDATE outbox SET state = $2, reason = $3 WHERE id = $1", letter_id, state, reason
+    )
+
+
+async def refuse(database: Database, letter_id: UUID, reply: str) -> None:
+    """Let a mail server refuse the letter's address with these words."""
+    async with smtp_servers.running(
+        lambda line, _: reply if line.upper().startswith("RCPT") else None
+    ) as server:
+        postman = Postman(database, server.relay(), AClerk(), mail.SENDER)
+        await postman.deliver()
+        await postman.stop()
+
+
+async def test_the_log_says_in_words_whom_a_letter_did_not_reach_and_why(
+    sign_in: SignIn, database: Database
+) -> None:
+    sent = await an_invitation_letter(database)
+    await refuse(database, sent["id"], "550 5.1.1 no such person")
+    browser = await sign_in("coordinator")
+
+    page = (await browser.get("/buero/versand")).text
+    detail = (await browser.get(f"/buero/versand/{sent['id']}")).text
+    english = (await browser.get("/en/buero/versand")).text
+    words = ("Einladung", "Sitzung mit Erika Muster", "Erika Muster", "abgelehnt")
+    assert [] == [word for word in (*words, "Adresse gibt es nicht") if word not in page]
+    assert [] == [word for word in ("Empfängeradresse", "no such person") if word not in detail]
+    assert [] == [word for word in ("rejected", "address does not exist") if word not in english]
+
+
+async def test_the_log_is_filtered_by_state_session_and_words(
+    sign_in: SignIn, database: Database
+) -> None:
+    erika = await an_invitation_letter(database, "Erika Muster")
+    jan = await an_invitation_letter(database, "Jan Beispiel")
+    await set_state(database, jan["id"], "failed", "policy")
+    browser = await sign_in("coordinator")
+
+    queries = (
+        "?zustand=queued",
+        "?zustand=look",
+        f"?termin={erika['meeting']['id']}",
+        "?suche=beispiel",
+        f"?suche={jan['person']['email']}",
+        "?suche=100%25",
+        "?zustand=nonsense&termin=x&seite=-3",
+    )
+    shown = []
+    for query in queries:
+        text = (await browser.get(f"/buero/versand{query}")).text
+        shown.append([letter["id"] for letter in (erika, jan) if str(letter["id"]) in text])
+    one, two = erika["id"], jan["id"]
+    assert [[one], [two], [one], [two], [two], [], [one, two]] == shown
+
+
+async def test_the_log_shows_fifty_a_page_and_the_last_one_where_there_are_no_more(
+    database: Database,
+) -> None:
+    await mail.post(database, *(a_letter(number) for number in range(51)))
+
+    pages = [await posting.list_letters(database, Wanted(page=page)) for page in (1, 2, 9)]
+    assert [(50, 1), (1, 2), (1, 2)] == [(len(one.letters), one.page) for one in pages]
+    assert [(51, 2)] * 3 == [(one.total, one.pages) for one in pages]
+
+
+async def test_a_refused_letter_is_sent_again_once_however_often_one_presses(
+    sign_in: SignIn, database: Database
+) -> None:
+    sent = await an_invitation_letter(database)
+    await set_state(database, sent["id"], "failed", "address_refused")
+    browser = await sign_in("coordinator")
+    path = f"/buero/versand/{sent['id']}/erneut-senden"
+    answers = [(await browser.post(path)).headers["location"] for _ in range(2)]
+
+    rows = await database.fetch(
+        "SELECT state FROM letter JOIN outbox USING (id) WHERE recipient_id = $1 ORDER BY state",
+        sent["person"]["id"],
+    )
+    assert ["repeated", "too_late"] == [answer.rpartition("=")[2] for answer in answers]
+    assert ["failed", "queued"] == [row["state"] for row in rows]
+
+
+async def test_a_repeated_letter_waits_until_its_session_begins(database: Database) -> None:
+    sent = await an_invitation_letter(database)
+    await set_state(database, sent["id"], "expired", "expired")
+    starts_at = NOW + timedelta(days=9)
+    await database.fetch("UPDATE meeting SET starts_at = $1, ends_at = NULL", starts_at)
+    await posting.repeat(database, COMMAND, sent["id"], NOW)
+
+    assert starts_at == await database.fetchval(
+        "SELECT expires_at FROM outbox WHERE state = 'queued'"
+    )
+
+
+@pytest.mark.parametrize("state", [state for state in State if state not in {"failed", "dead"}])
+async def test_what_waits_arrived_or_was_skipped_is_not_sent_again(
+    database: Database, state: State
+) -> None:
+    sent = await an_invitation_letter(database)
+    await set_state(database, sent["id"], state, None)
+    expected = state is State.EXPIRED
+
+    assert expected == await posting.repeat(database, COMMAND, sent["id"], NOW)
+
+
+async def test_a_sign_in_link_is_never_sent_again(database: Database) -> None:
+    account = await builders.an_account(database)
+    [letter] = await mail.post(database, a_letter(kind="sign_in", recipient_id=account["id"]))
+    await set_state(database, letter, "failed", "policy")
+
+    found = await posting.find_letter(database, letter)
+    assert (False, account["full_name"]) == (found.can_repeat, found.name)
+
+
+async def test_a_waiting_letter_is_withdrawn_and_the_audit_says_who_did_it(
+    sign_in: SignIn, database: Database
+) -> None:
+    sent, other = await an_invitation_letter(database), await an_invitation_letter(database)
+    browser = await sign_in("coordinator")
+    await browser.post(f"/buero/versand/{sent['id']}/zurueckziehen")
+
+    states = [(await mail.state_of(database, one["id"]))["state"] for one in (sent, other)]
+    who = await database.fetchval("SELECT actor_id FROM audit WHERE action = 'letter_withdrawn'")
+    page = (await browser.get(f"/buero/versand/{sent['id']}")).text
+    assert (["cancelled", "queued"], browser.account_id) == (states, who)
+    assert "übersprungen" in page
+    assert "zurückgenommen" in page
+
+
+async def test_letters_held_after_a_restore_are_released_one_by_one_or_all(
+    sign_in: SignIn, database: Database
+) -> None:
+    letters = await mail.post(database, *(a_letter(number) for number in range(4)))
+    for letter in letters[:3]:
+        await set_state(database, letter, "held", "restored")
+    await set_state(database, letters[3], "held", "undeliverable")
+    browser = await sign_in("coordinator")
+    before = (await browser.get("/buero/versand")).text
+    await browser.post(f"/buero/versand/{letters[0]}/freigeben")
+    await browser.post(f"/buero/versand/{letters[3]}/freigeben")
+    one = [(await mail.state_of(database, letter))["state"] for letter in letters]
+    answer = await browser.post("/buero/versand/freigeben")
+    all_of_them = [(await mail.state_of(database, letter))["state"] for letter in letters]
+
+    assert "3 E-Mails sind nach einer Wiederherstellung angehalten." in before
+    assert ["queued", "held", "held", "held"] == one
+    assert ["queued", "queued", "queued", "held"] == all_of_them
+    assert "n=2" in answer.headers["location"]
+
+
+async def test_an_unknown_letter_is_not_there(database: Database) -> None:
+    with pytest.raises(NotFoundError):
+        await posting.find_letter(database, uuid4())
+
+
+def _constants(node: ast.AST) -> set[str]:
+    """Return the words that an expression may come to, without those it compares."""
+    if isinstance(node, ast.IfExp):
+        return _constants(node.body) | _constants(node.orelse)
+    if isinstance(node, ast.BoolOp):
+        return set().union(*map(_constants, node.values))
+    return {node.value} if isinstance(node, ast.Constant) and isinstance(node.value, str) else set()
+
+
+def reasons_of_judging() -> set[str]:
+    tree = ast.parse((ROOT / "service/judging.py").read_text())
+    returned = [
+        node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value
+    ]
+    words = set().union(*map(_constants, returned))
+    return words | {f"meeting_{state}" for state in MeetingState}
+
+
+def reasons_of_calls() -> set[str]:
+    """Return the reasons that stand as words in a call that stops or takes back a letter."""
+    found: set[str] = set()
+    for package in ("service", "notifications"):
+        for file in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if not isinstance(node, ast.Call):
+                    continue
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                place = {"Stop": 0, "stopped": 2, "take_back": 2, "cancel": 3}.get(name)
+                if place is not None and len(node.args) > place:
+                    found |= _constants(node.args[place])
+    return found
+
+
+def reasons_of_statements() -> set[str]:
+    files = [*(ROOT / "service").rglob("*.py"), *(ROOT / "notifications").rglob("*.py")]
+    text = "\n".join(file.read_text() for file in files)
+    leases = (ROOT / "notifications/leases.py").read_text()
+    chosen = re.findall(r"reason = CASE.*?END|_REASON = [^\n]*", leases, re.DOTALL)
+    branches = re.findall(r"(?:THEN|ELSE) '(\w+)'", "".join(chosen))
+    return {*re.findall(r"\breason = '(\w+)'", text), *branches}
+
+
+def reasons_of_failures() -> set[str]:
+    replies = [None, *(Reply(code, f"5.{n}.1 x") for code in (450, 550) for n in range(8))]
+    decided = [
+        backoff.decide(phase, reply, attempts)
+        for phase in Phase
+        for reply in replies
+        for attempts in (0, 9)
+    ]
+    outcomes = [*decided, *(rule.follows(1.0) for rule in backoff.RULES)]
+    return {outcome.reason for outcome in outcomes if outcome.reason}
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_reason_that_the_code_can_give_has_words(locale: str) -> None:
+    known = texts(locale)
+    reasons = (
+        reasons_of_judging() | reasons_of_calls() | reasons_of_statements() | reasons_of_failures()
+    )
+
+    seen = {"declined", "gone", "address_malformed", "restored", "assumed_sent", "gave_up"}
+    assert seen | {"relay_config", "unwritable", "superseded", "undeliverable"} <= reasons
+    assert [] == sorted(one for one in reasons if not known.has(f"reason.{one}"))
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_kind_state_and_phase_has_words(locale: str) -> None:
+    known = texts(locale)
+    kinds = {*phrasing._BODIES, *plain_letters._BODIES}
+    ids = [f"kind.{kind}" for kind in kinds] + [f"mail.state.{state}" for state in State]
+
+    assert [] == [one for one in ids if not known.has(one)]
+    assert [] == [phase for phase in Phase if not known.has(f"log.phase_{phase}")]
+
+
+def test_nothing_says_delivered_where_only_a_server_accepted() -> None:
+    words = texts("de").wordings
+
+    found = [key for key in words if any("zugestellt" in one.lower() for one in words[key].forms())]
+    assert [] == found
