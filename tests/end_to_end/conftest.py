@@ -1,111 +1,27 @@
-"""The installed command as a subprocess, with a real SMTP server in front of it."""
+"""What the end-to-end tests share: ports, a real SMTP server, the running demo, Chromium."""
 
 import asyncio
-import os
-import shutil
 import signal
-import sys
-import urllib.error
-import urllib.request
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 import pytest_asyncio
+from playwright.async_api import Browser
 
 from service.demo.catcher import MailCatcher
-from service.demo.ports import free_port
+from tests.end_to_end.browser import launched
+from tests.end_to_end.programs import STOP_SECONDS, running, until, worker_port
+from tests.end_to_end.stage import Demo, announced
 
-READY_SECONDS = 40
-STOP_SECONDS = 40
-
-
-def command() -> str:
-    """Return the installed `terminbuch` of the environment that runs the tests."""
-    beside = Path(sys.executable).with_name("terminbuch")
-    return str(beside) if beside.exists() else shutil.which("terminbuch") or "terminbuch"
-
-
-@dataclass
-class Program:
-    """One running `terminbuch`, and what it wrote."""
-
-    process: asyncio.subprocess.Process
-    lines: list[str] = field(default_factory=list)
-
-    async def kill(self) -> None:
-        """End it as a power cut would."""
-        self.process.send_signal(signal.SIGKILL)
-        await self.process.wait()
-
-    async def stop(self) -> int:
-        """Ask it to stop, and return its exit code."""
-        if self.process.returncode is None:
-            self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
-
-
-@asynccontextmanager
-async def running(environment: Mapping[str, str], *arguments: str) -> AsyncIterator[Program]:
-    """Start the command, collect its log, and end it whatever happens."""
-    process = await asyncio.create_subprocess_exec(
-        command(),
-        *arguments,
-        env={**os.environ, "TERMINBUCH_LOG_FORMAT": "text", **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    program = Program(process)
-    reading = asyncio.create_task(_read(program))
-    try:
-        yield program
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        await reading
-
-
-async def _read(program: Program) -> None:
-    assert program.process.stdout is not None
-    async for line in program.process.stdout:
-        program.lines.append(line.decode(errors="replace").rstrip())
-
-
-async def until(holds: Callable[[], bool], what: str, seconds: float = READY_SECONDS) -> None:
-    """Wait until something holds; say what did not, if it never does."""
-    try:
-        async with asyncio.timeout(seconds):
-            while not holds():
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        pytest.fail(f"within {seconds} s this did not happen: {what}")
-
-
-async def until_ready(base: str, program: Program) -> None:
-    """Wait until the pages answer."""
-
-    def answers() -> bool:
-        if program.process.returncode is not None:
-            pytest.fail("the command ended:\n" + "\n".join(program.lines))
-        try:
-            with urllib.request.urlopen(f"{base}/health/live", timeout=1) as answer:  # noqa: S310 - our own
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
-
-    async with asyncio.timeout(READY_SECONDS):
-        while not await asyncio.to_thread(answers):
-            await asyncio.sleep(0.1)
+# Alone it takes ten seconds; other tests may use both cores.
+DEMO_SECONDS = 150
 
 
 @pytest.fixture
 def port() -> int:
-    """Find a free port; parallel workers of the tests start at different ones."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    return free_port(18100 + 100 * int(worker))
+    """Lend a free port."""
+    return worker_port()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -132,3 +48,26 @@ def environment(database_url: str, port: int, catcher: MailCatcher) -> dict[str,
         "TERMINBUCH_PACE_PER_DOMAIN": "10000",
         "TERMINBUCH_SMTP_CONNECTIONS": "4",
     }
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
+    """Run `terminbuch demo` once for all tests that walk through it, and end it by Ctrl-C."""
+    folder = tmp_path_factory.mktemp("demo")
+    async with running({}, "demo", "--port", str(worker_port()), folder=folder) as program:
+        await until(lambda: announced(program) is not None, "the demo is up", DEMO_SECONDS)
+        base, path = announced(program) or ("", "")
+        async with httpx.AsyncClient(base_url=base, timeout=30) as client:
+            data_dir = folder / "var" / f"demo-{program.process.pid}"
+            yield Demo(program, base, path, data_dir, client)
+        program.process.send_signal(signal.SIGINT)
+        code = await asyncio.wait_for(program.process.wait(), STOP_SECONDS)
+    assert 0 == code
+    assert [] == list((folder / "var").glob("*"))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """Run one Chromium for all tests; each visit has a profile of its own."""
+    async with launched() as browser:
+        yield browser

@@ -12,7 +12,7 @@ from service.domain.meeting_forms import MeetingForm
 from service.domain.words import State
 from service.furnishing import InstanceData
 from tests import builders
-from tests.end_to_end.conftest import running, until
+from tests.end_to_end.programs import running, until
 
 PEOPLE = 300
 KILL_AFTER = 60
