@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import Browser
 
 from service.database import Database
 from service.settings import Settings
+from tests import chromium as test_chromium
 from tests import database as test_database
 
 _FOLDER = "TERMINBUCH_TESTS_FOLDER"
@@ -70,3 +72,10 @@ def settings(tmp_path: Path) -> Settings:
             "TERMINBUCH_MAIL_FROM": "termine@alliance.example.org",
         }
     )
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """Run one Chromium for all tests of this worker; each page has a profile of its own."""
+    async with test_chromium.launched() as browser:
+        yield browser

@@ -1,7 +1,5 @@
 """Every macro in a real browser: accessible, inside the content policy, usable without scripts."""
 
-import os
-import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -9,11 +7,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
 import pytest
-import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from service.pages.assets import find
+from tests.chromium import needs_chromium
 from tests.pages.specimens import STAFF, specimen, with_errors
 
 POLICY = (
@@ -22,7 +20,6 @@ POLICY = (
     "frame-ancestors 'none'"
 )
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-CHROMIUM = shutil.which("chromium")
 WATCH = """
 window.refused = [];
 document.addEventListener("securitypolicyviolation", (event) => {
@@ -33,13 +30,7 @@ COUNT = """[...document.querySelectorAll("main input, main select")]
 .filter((one) => one.checkVisibility()).length"""
 SPACED = "* { line-height: 1.5; letter-spacing: .12em; word-spacing: .16em } p { margin: 2em 0 }"
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None and not os.environ.get("CI"),
-        reason="chromium is not installed: nothing was looked at in a browser",
-    ),
-]
+pytestmark = needs_chromium
 
 
 class Site(BaseHTTPRequestHandler):
@@ -81,18 +72,6 @@ def site() -> Iterator[str]:
         thread.join()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    """Yield the distribution's Chromium."""
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield started
-        await started.close()
-
-
 @asynccontextmanager
 async def opened(browser: Browser, address: str, **options: Any) -> AsyncIterator[Page]:
     """Open an address in a fresh profile and wait until all of it is there."""
@@ -108,17 +87,17 @@ async def opened(browser: Browser, address: str, **options: Any) -> AsyncIterato
     ("path", "width", "theme"),
     [
         ("/muster", 320, "light"),
-        ("/muster", 1280, "dark"),
-        ("/en/muster", 1280, "light"),
-        ("/fehler", 320, "dark"),
-        ("/fehler", 1280, "light"),
+        ("/fehler", 1280, "dark"),
+        pytest.param("/muster", 1280, "dark", marks=pytest.mark.long),
+        pytest.param("/en/muster", 1280, "light", marks=pytest.mark.long),
+        pytest.param("/fehler", 320, "light", marks=pytest.mark.long),
     ],
 )
 async def test_every_macro_is_accessible(
-    browser: Browser, site: str, path: str, width: int, theme: str
+    chromium: Browser, site: str, path: str, width: int, theme: str
 ) -> None:
     view = {"width": width, "height": 900}
-    async with opened(browser, site + path, viewport=view, color_scheme=theme) as page:
+    async with opened(chromium, site + path, viewport=view, color_scheme=theme) as page:
         found = await Axe().run(page, options=RULES)
         overflow = await page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -129,10 +108,10 @@ async def test_every_macro_is_accessible(
 
 
 async def test_nothing_is_refused_and_nothing_is_asked_of_others(
-    browser: Browser, site: str
+    chromium: Browser, site: str
 ) -> None:
     asked: list[str] = []
-    context = await browser.new_context()
+    context = await chromium.new_context()
     page = await context.new_page()
     await page.add_init_script(WATCH)
     page.on("request", lambda request: asked.append(request.url))
@@ -148,9 +127,9 @@ async def test_nothing_is_refused_and_nothing_is_asked_of_others(
 
 @pytest.mark.parametrize("scripts", [True, False])
 async def test_the_error_summary_has_the_focus_and_leads_to_the_field(
-    browser: Browser, site: str, *, scripts: bool
+    chromium: Browser, site: str, *, scripts: bool
 ) -> None:
-    async with opened(browser, f"{site}/fehler", java_script_enabled=scripts) as page:
+    async with opened(chromium, f"{site}/fehler", java_script_enabled=scripts) as page:
         first = await page.locator(":focus").get_attribute("id")
         await page.get_by_role("link", name="Geben Sie die E-Mail-Adresse").click()
         second = await page.locator(":focus").get_attribute("id")
@@ -160,9 +139,9 @@ async def test_the_error_summary_has_the_focus_and_leads_to_the_field(
 
 @pytest.mark.parametrize("scripts", [True, False])
 async def test_fields_of_a_choice_show_while_it_is_chosen(
-    browser: Browser, site: str, *, scripts: bool
+    chromium: Browser, site: str, *, scripts: bool
 ) -> None:
-    async with opened(browser, f"{site}/muster", java_script_enabled=scripts) as page:
+    async with opened(chromium, f"{site}/muster", java_script_enabled=scripts) as page:
         name = page.get_by_label("Wer vertritt Sie?")
         before = await name.is_visible()
         await page.get_by_label("Nein, aber ich werde vertreten").check()
@@ -172,11 +151,11 @@ async def test_fields_of_a_choice_show_while_it_is_chosen(
 
 
 async def test_the_copy_button_appears_with_scripts_and_says_what_it_did(
-    browser: Browser, site: str
+    chromium: Browser, site: str
 ) -> None:
-    async with opened(browser, f"{site}/muster", java_script_enabled=False) as page:
+    async with opened(chromium, f"{site}/muster", java_script_enabled=False) as page:
         without = await page.locator("button[data-copy]").is_visible()
-    async with opened(browser, f"{site}/muster", permissions=["clipboard-read"]) as page:
+    async with opened(chromium, f"{site}/muster", permissions=["clipboard-read"]) as page:
         await page.get_by_role("button", name="Adresse kopieren").click()
         await page.locator("#meldung", has_text="Adresse kopiert").wait_for(state="attached")
         copied = await page.evaluate("navigator.clipboard.readText()")
@@ -185,9 +164,9 @@ async def test_the_copy_button_appears_with_scripts_and_says_what_it_did(
     assert copied == "https://termine.example.org/ics/alle.ics"
 
 
-async def test_leaving_a_half_typed_form_asks_first(browser: Browser, site: str) -> None:
+async def test_leaving_a_half_typed_form_asks_first(chromium: Browser, site: str) -> None:
     asked: list[str] = []
-    context = await browser.new_context()
+    context = await chromium.new_context()
     page = await context.new_page()
     await page.goto(f"{site}/muster", wait_until="networkidle")
     await page.get_by_label("Name", exact=True).fill("Erika")
@@ -203,9 +182,9 @@ async def test_leaving_a_half_typed_form_asks_first(browser: Browser, site: str)
     assert asked == ["beforeunload"]
 
 
-async def test_the_menu_opens_on_a_phone_without_scripts(browser: Browser, site: str) -> None:
+async def test_the_menu_opens_on_a_phone_without_scripts(chromium: Browser, site: str) -> None:
     view = {"width": 320, "height": 640}
-    async with opened(browser, f"{site}/muster", viewport=view, java_script_enabled=False) as page:
+    async with opened(chromium, f"{site}/muster", viewport=view, java_script_enabled=False) as page:
         link = page.get_by_role("link", name="Kalender abonnieren")
         before = await link.is_visible()
         await page.get_by_text("Menü", exact=True).click()
@@ -215,10 +194,10 @@ async def test_the_menu_opens_on_a_phone_without_scripts(browser: Browser, site:
 
 
 async def test_wide_text_spacing_and_large_letters_stay_on_the_page(
-    browser: Browser, site: str
+    chromium: Browser, site: str
 ) -> None:
     view = {"width": 320, "height": 640}
-    async with opened(browser, f"{site}/fehler", viewport=view, bypass_csp=True) as page:
+    async with opened(chromium, f"{site}/fehler", viewport=view, bypass_csp=True) as page:
         await page.add_style_tag(content=SPACED)
         overflow = await page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -227,8 +206,8 @@ async def test_wide_text_spacing_and_large_letters_stay_on_the_page(
     assert overflow <= 0
 
 
-async def test_controls_are_large_enough_to_hit(browser: Browser, site: str) -> None:
-    async with opened(browser, f"{site}/fehler", viewport={"width": 320, "height": 640}) as page:
+async def test_controls_are_large_enough_to_hit(chromium: Browser, site: str) -> None:
+    async with opened(chromium, f"{site}/fehler", viewport={"width": 320, "height": 640}) as page:
         small = await page.evaluate(
             """[...document.querySelectorAll("button, input:not([type=hidden]), select, summary")]
             .filter((one) => one.checkVisibility() && one.getBoundingClientRect().height < 24)
@@ -238,8 +217,8 @@ async def test_controls_are_large_enough_to_hit(browser: Browser, site: str) -> 
     assert small == []
 
 
-async def test_high_contrast_and_print_lose_no_control(browser: Browser, site: str) -> None:
-    async with opened(browser, f"{site}/muster") as page:
+async def test_high_contrast_and_print_lose_no_control(chromium: Browser, site: str) -> None:
+    async with opened(chromium, f"{site}/muster") as page:
         normal = await page.evaluate(COUNT)
         await page.emulate_media(forced_colors="active")
         contrast = await page.evaluate(COUNT)

@@ -1,0 +1,30 @@
+"""The distribution's Chromium: one of it serves all browser tests of a worker."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+needs_chromium = [
+    pytest.mark.browser,
+    # In the gate a missing browser is a failure and not a reason to look at nothing.
+    pytest.mark.skipif(
+        CHROMIUM is None and not os.environ.get("CI"),
+        reason="chromium is not installed: nothing was looked at in a browser",
+    ),
+]
+
+
+@asynccontextmanager
+async def launched() -> AsyncIterator[Browser]:
+    """Start Chromium and end it."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        await browser.close()
