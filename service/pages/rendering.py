@@ -48,10 +48,14 @@ _UNNAMED = Instance("Terminbuch")
 
 @dataclass(frozen=True, slots=True)
 class NavigationLink:
-    """One entry of a navigation: the id of its text and the address without language."""
+    """One entry of a navigation: the id of its text and the address without language.
+
+    `is_for_office` leaves it out for leads and readers, who would find a closed door.
+    """
 
     text: str
     path: str
+    is_for_office: bool = False
 
 
 PUBLIC_NAVIGATION = (
@@ -62,8 +66,11 @@ PUBLIC_NAVIGATION = (
 OFFICE_NAVIGATION = (
     NavigationLink("nav.overview", "/buero"),
     NavigationLink("nav.members", "/buero/mitglieder"),
-    NavigationLink("nav.import", "/buero/import"),
-    NavigationLink("nav.mail_log", "/buero/versand"),
+    NavigationLink("nav.partners", "/buero/partner", is_for_office=True),
+    NavigationLink("nav.groups", "/buero/gruppen", is_for_office=True),
+    NavigationLink("nav.import", "/buero/import", is_for_office=True),
+    NavigationLink("nav.mail_log", "/buero/versand", is_for_office=True),
+    NavigationLink("nav.settings", "/buero/einstellungen", is_for_office=True),
 )
 
 

@@ -60,4 +60,5 @@ def _office(visitor: Visitor) -> dict[str, Any] | None:
         "name": account.full_name,
         "role": visitor.t(f"role.{account.role}"),
         "form_guard": visitor.form_token,
+        "is_office": account.is_office,
     }
