@@ -185,8 +185,9 @@ def _event(meeting: ShownMeeting, voice: Voice) -> dict[str, Any]:
         **_event_times(meeting),
         "eventStatus": f"https://schema.org/{_event_status(meeting)}",
         "eventAttendanceMode": f"https://schema.org/{_ATTENDANCE[Mode(meeting.mode)]}",
-        "location": _event_places(meeting, voice),
     }
+    if places := _event_places(meeting, voice):
+        event["location"] = places
     organiser = meeting.organiser or (
         voice.organiser.name if meeting.heading != Heading.OTHER else ""
     )
@@ -213,11 +214,10 @@ def _event_status(meeting: ShownMeeting) -> str:
 
 def _event_places(meeting: ShownMeeting, voice: Voice) -> list[dict[str, str]]:
     places = []
-    if meeting.mode != Mode.ONLINE:
-        line = describing.place_line(meeting)
-        places.append(
-            {"@type": "Place", "name": meeting.place_name or meeting.town, "address": line}
-        )
+    line = describing.place_line(meeting)
+    if meeting.mode != Mode.ONLINE and line:
+        name = meeting.place_name or meeting.town or line
+        places.append({"@type": "Place", "name": name, "address": line})
     if meeting.mode != Mode.ON_SITE:
         # The access link is for invited people; a machine gets the page.
         places.append({"@type": "VirtualLocation", "url": describing.page_url(meeting, voice)})

@@ -211,6 +211,23 @@ async def test_the_session_page_shows_what_is_known(
     assert "set-cookie" not in answer.headers
 
 
+async def test_search_engines_are_told_no_place_where_none_is_known(
+    database: Database, anonymous: httpx.AsyncClient
+) -> None:
+    group_id = await shown.a_group(database)
+    await shown.a_meeting(database, group_id, title="Ohne Ort", place_name="", town="")
+    await shown.a_meeting(database, group_id, title="Online", mode="online", place_name="", town="")
+    await shown.a_meeting(database, group_id, title="Straße", place_name="", town="", street="Am 1")
+
+    page = (await anonymous.get("/")).text
+    found = re.search(r'<script type="application/ld\+json">(.*?)</script>', page)
+    assert found is not None
+    events = {event["name"]: event for event in json.loads(found[1])["@graph"]}
+    assert "location" not in events["Ohne Ort"]
+    assert ["VirtualLocation"] == [place["@type"] for place in events["Online"]["location"]]
+    assert [{"@type": "Place", "name": "Am 1", "address": "Am 1"}] == events["Straße"]["location"]
+
+
 async def test_a_link_session_opens_but_is_not_for_search_engines(
     database: Database, anonymous: httpx.AsyncClient
 ) -> None:
