@@ -143,6 +143,16 @@ class Guests:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundPerson:
+    """Somebody who could be asked too."""
+
+    id: UUID
+    full_name: str
+    has_address: bool
+    partner: str
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One line of the history: who did what to whom, and when."""
 
@@ -230,6 +240,15 @@ async def find_person(database: Database, session: Session, invitation_id: UUID)
     if not rows:
         raise NotFoundError
     return _person(rows[0], session)
+
+
+async def search_people(database: Database, meeting_id: UUID, search: str) -> list[FoundPerson]:
+    """Return people by a part of their or their partner's name who are not on the list yet."""
+    if not search:
+        return []
+    escaped = search.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    rows = await database.fetch(statements.SEARCH, meeting_id, f"%{escaped}%")
+    return [FoundPerson(**dict(row)) for row in rows]
 
 
 async def list_history(database: Database, meeting_id: UUID) -> list[Event]:

@@ -37,6 +37,21 @@ ORDER BY o.sort_key NULLS LAST, o.id, p.sort_key, p.id
 
 PERSON = PEOPLE.replace("i.meeting_id = $1\nORDER", "i.meeting_id = $1 AND i.id = $2\nORDER")
 
+# $2 is a pattern of LIKE; whoever was uninvited can be asked again.
+SEARCH = """
+SELECT p.id, p.full_name, p.email IS NOT NULL AS has_address, coalesce(o.name, '') AS partner
+FROM person p
+LEFT JOIN LATERAL (
+    SELECT organisation_id FROM affiliation WHERE person_id = p.id AND to_on IS NULL
+    ORDER BY from_on DESC, id LIMIT 1) a ON true
+LEFT JOIN organisation o ON o.id = a.organisation_id
+WHERE p.ended_on IS NULL AND p.anonymised_at IS NULL
+    AND (p.full_name ILIKE $2 OR o.name ILIKE $2)
+    AND NOT EXISTS (SELECT FROM invitation i
+        WHERE i.meeting_id = $1 AND i.person_id = p.id AND i.state <> 'uninvited')
+ORDER BY p.sort_key, p.id LIMIT 30
+"""
+
 HISTORY = """
 SELECT a.happened_at, a.actor_kind, a.action, a.details,
     coalesce(account.full_name, actor.full_name, '') AS actor_name,

@@ -24,7 +24,15 @@ _DONE = frozenset(
     {
         *("drafted", "published", "changed", "confirmed", "postponed", "cancelled", "uncancelled"),
         *("invited", "invited_none", "reminded", "reminded_none", "sent", "sent_late"),
-        *("withdrawn", "withdrawn_late", "entered", "repeated", "repeated_none"),
+        *(
+            "withdrawn",
+            "withdrawn_late",
+            "entered",
+            "repeated",
+            "repeated_none",
+            "uninvited",
+            "added",
+        ),
     }
 )
 

@@ -456,3 +456,25 @@ async def test_every_page_speaks_english(sign_in: SignIn, database: Database, cl
 
     assert [page.text for page in pages if "Zurück" in page.text] == []
     assert "Save answer" in [text for text, _, _ in entry.forms[-1].buttons]
+
+
+async def test_one_person_more_and_one_less(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    meeting = await a_session(database, clock)
+    there = await builders.a_person(database, full_name="Anna Da")
+    await builders.an_invitation(database, meeting, there)
+    await builders.a_person(database, full_name="Bert 100%")
+    browser = await sign_in("coordinator")
+    page = await opened(browser, path_of(meeting))
+    search = await opened(browser, page.link("Weitere Person einladen"))
+    found = await opened(browser, f"{search.address}?suche=%25")
+    page = await pressed(browser, found, "Bert 100% einladen")
+    page = await opened(browser, page.link("ausladen"))
+    page = await pressed(browser, page, "Einladung zurücknehmen")
+    states = await database.fetch(
+        "SELECT full_name, state FROM invitation JOIN person ON person.id = person_id ORDER BY 1"
+    )
+
+    assert "Anna Da einladen" not in found.text
+    assert [("Anna Da", "uninvited"), ("Bert 100%", "planned")] == [tuple(row) for row in states]
