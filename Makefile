@@ -16,7 +16,7 @@ BIN = $(VENV)/bin
 STAMP = $(VENV)/.synced
 JOBS ?= 2
 
-.PHONY: setup demo test test-all lint bench dev soak vendor clean
+.PHONY: setup demo test test-all lint bench dev vendor clean
 
 setup: $(STAMP)
 
@@ -76,10 +76,6 @@ bench: setup
 
 dev: setup
 	TERMINBUCH_LOG_FORMAT=text TERMINBUCH_LOG_LEVEL=debug $(BIN)/terminbuch serve
-
-# Runs the product for hours under load and faults, and watches memory and connections.
-soak: setup
-	$(BIN)/pytest -q -m long tests/faults
 
 # Fetches the pinned design system, htmx and the font anew, and checks their sums.
 vendor: setup
