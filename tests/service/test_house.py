@@ -243,20 +243,33 @@ def test_the_changelog_begins_with_the_version_of_the_package() -> None:
     assert [version] == versions[:1]
 
 
-def test_every_name_on_the_map_of_the_code_is_there() -> None:
-    named = [cell for row in rows_of_the_map() for cell in re.findall(r"`([^`]+)`", row)]
+def test_the_map_of_the_code_names_every_module_and_nothing_else() -> None:
+    kept_by_tools = {"__init__", "__main__", "piccolo_app", "piccolo_conf", "piccolo_migrations"}
+    there = {
+        path.stem
+        for path in (ROOT / "service").iterdir()
+        if path.suffix == ".py" or (path.is_dir() and path.name != "__pycache__")
+    }
 
-    assert named
-    assert [] == [
-        each
-        for each in named
-        if not (ROOT / "service" / each.strip("/")).with_suffix(".py").exists()
-        and not (ROOT / "service" / each.strip("/")).is_dir()
-    ]
+    named = {name.strip("/") for row in rows_of_the_map() for name in re.findall(r"`([^`]+)`", row)}
+
+    assert there - kept_by_tools == named
+
+
+@pytest.mark.parametrize("package", ["calendars", "notifications"])
+def test_the_map_names_the_modules_of_the_packages_below(package: str) -> None:
+    kept_by_tools = {"__init__", "piccolo_app"}
+    there = {path.stem for path in (ROOT / package).glob("*.py")}
+
+    assert there - kept_by_tools - set(re.findall(r"`(\w+)`", the_map())) <= {"crashing"}
+
+
+def the_map() -> str:
+    text = (ROOT / "README.md").read_text("utf-8")
+    return text.partition("## Map of the code")[2].partition("\n## ")[0]
 
 
 def rows_of_the_map() -> list[str]:
-    """Return the first cells of the table under "Map of the code"."""
-    text = (ROOT / "README.md").read_text("utf-8").partition("## Map of the code")[2]
-    table = text.partition("\n## ")[0]
-    return [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    """Return the first cells of the map's table, and `static/`, which stands beside the pages."""
+    lines = [line for line in the_map().splitlines() if line.startswith("| `")]
+    return ["`static/`", *(line.split("|")[1] for line in lines)]
