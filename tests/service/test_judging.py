@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from service import judging
+from service.pages.catalogue import LOCALES, texts
 
 NOW = datetime(2027, 1, 4, 8, 0, tzinfo=UTC)
 STARTS = NOW + timedelta(days=17)
@@ -140,3 +141,12 @@ def test_addresses_that_do_not_work_are_held_back_but_for_a_cancellation(
     kind: str, state: str | None, *, is_held: bool
 ) -> None:
     assert is_held is judging.is_held_back({"kind": kind, "address_state": state})
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_reason_is_said_in_words(locale: str) -> None:
+    reasons = {reason for _, _, reason in CASES if reason}
+
+    said = {reason: texts(locale).t(f"reason.{reason}") for reason in reasons}
+
+    assert {} == {reason: words for reason, words in said.items() if reason in words.split(".")}
