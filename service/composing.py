@@ -8,7 +8,16 @@ from uuid import UUID
 from calendars import invitation
 from notifications.clerk import Go, Stop
 from notifications.letters import Draft
-from service import describing, furnishing, judging, phrasing, plain_letters, tokens, wording
+from service import (
+    describing,
+    furnishing,
+    judging,
+    phrasing,
+    plain_letters,
+    subscribing,
+    tokens,
+    wording,
+)
 from service.database import Database
 from service.domain import changes
 from service.domain.changes import MeetingFacts
@@ -188,8 +197,9 @@ class Clerk:
         found = await self._database.fetch(letter_statements.OPEN_LINKS, row["recipient_id"])
         locale = row["locale"]
         lines = [self._open_link(link, locale) for link in found]
-        none = texts(locale).t("letter.lost_links.none")
-        values = {"name": row["person_name"], "lines": "\n\n".join(lines) or none}
+        lines = lines or [texts(locale).t("letter.lost_links.none")]
+        lines += await self._own_calendars(row["recipient_id"], locale)
+        values = {"name": row["person_name"], "lines": "\n\n".join(lines)}
         key = Key(kind="lost_links", locale=locale, instance=instance)
         return Go(row["person_email"], row["person_name"], values, key, frozenset({"lines"}))
 
@@ -198,6 +208,17 @@ class Clerk:
         day = f", {dates.format_short_date(starts.date(), locale)}" if starts else ""
         address = self._links(link["handle"], link["epoch"], locale)["link_answer"]
         return f"{link['full_name']}: {link['title']}{day}\n{address}"
+
+    async def _own_calendars(self, person_id: UUID, locale: str) -> list[str]:
+        """Write the calendar address of everybody who shares the address; it opens without more."""
+        label = texts(locale).t("letter.lost_links.calendar")
+        lines = []
+        for person in await self._database.fetch(letter_statements.SHARING, person_id):
+            own = await subscribing.find_personal(self._database, self._services.keys, person["id"])
+            if own is not None:
+                address = f"{self._services.settings.public_url}{own.path}"
+                lines.append(f"{person['full_name']}: {label}\n{address}")
+        return lines
 
     async def _occasion(self, key: Key, meeting_id: UUID) -> Occasion:
         row = await self._database.fetchrow(_MEETING, meeting_id)

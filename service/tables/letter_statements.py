@@ -46,6 +46,17 @@ ORDER BY p.sort_key, m.starts_at NULLS LAST
 LIMIT 100
 """
 
+# Everybody who gets mail at one address, in the order of the names.
+SHARING = """
+SELECT p.id, p.full_name
+FROM person asked
+JOIN person p ON p.email_normal = asked.email_normal
+    AND p.anonymised_at IS NULL AND p.ended_on IS NULL
+WHERE asked.id = $1
+ORDER BY p.sort_key, p.id
+LIMIT 20
+"""
+
 NOTE_FIRST_LETTERS = """
 UPDATE person p SET first_letter_on = f.accepted_on
 FROM (
