@@ -25,6 +25,7 @@ from service.domain.errors import (
     TooManyTriesError,
 )
 from service.domain.words import Role
+from service.tables import feed_rows
 from service.tokens import Keys
 
 LINK_LIFE = timedelta(minutes=15)
@@ -181,6 +182,7 @@ async def add_account(
         )
         for group_id in groups:
             await unit.connection.execute(_ADD_GROUP, account_id, group_id)
+        await feed_rows.ensure(unit.connection)
         await auditing.record(
             unit.connection, actor, "add_account", "account", account_id, role=role.value
         )

@@ -7,7 +7,7 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.response import Response
 
-from service import surveying
+from service import subscribing, surveying
 from service.pages.catalogue import texts
 from service.services import Services
 from service.web import forms, respond
@@ -25,6 +25,7 @@ async def show_board(
     """Show the start page."""
     board = await surveying.survey(services.database, visitor.staff, visitor.now)
     done = forms.read_query(request, (Field("getan"),))["getan"]
+    calendar = await subscribing.find_office(services.database, services.keys, visitor.staff.id)
     return respond.page(
         services,
         visitor,
@@ -34,6 +35,7 @@ async def show_board(
         may_plan=visitor.staff.role != "reader",
         done=done == "discarded",
         job_name=_job_name(visitor),
+        calendar=f"{services.settings.public_url}{calendar.path}" if calendar else None,
     )
 
 
