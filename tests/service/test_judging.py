@@ -147,6 +147,4 @@ def test_addresses_that_do_not_work_are_held_back_but_for_a_cancellation(
 def test_every_reason_is_said_in_words(locale: str) -> None:
     reasons = {reason for _, _, reason in CASES if reason}
 
-    said = {reason: texts(locale).t(f"reason.{reason}") for reason in reasons}
-
-    assert {} == {reason: words for reason, words in said.items() if reason in words.split(".")}
+    assert set() == {reason for reason in reasons if not texts(locale).has(f"reason.{reason}")}
