@@ -110,6 +110,11 @@ UPDATE outbox SET state = 'cancelled', reason = $2, finished_at = now()
 WHERE id = $1 AND state = 'queued'
 """
 
+_CLEAR_ADDRESS = """
+UPDATE address_state SET state = 'ok', score = 0, cleared_by = $2, updated_at = now()
+WHERE address_normal = lower($1) AND state NOT IN ('ok', 'blocked')
+"""
+
 # What is held may still leave, and then with the bytes that were promised. The age of the letter
 # bounds the search by an index; what counts is when it ended.
 _FORGET = """
@@ -200,6 +205,12 @@ async def release_held(connection: Connection, letter_ids: Sequence[UUID]) -> in
 async def take_back(connection: Connection, letter_id: UUID, reason: str) -> bool:
     """Take one queued letter back; False when it is leaving or has ended already."""
     status = await connection.execute(_TAKE_BACK, letter_id, reason)
+    return int(status.rsplit(" ", 1)[-1]) > 0
+
+
+async def clear_address(connection: Connection, address: str, who: UUID | None) -> bool:
+    """Try an address again that was refused; one that is blocked stays so. False: nothing to do."""
+    status = await connection.execute(_CLEAR_ADDRESS, address, who)
     return int(status.rsplit(" ", 1)[-1]) > 0
 
 

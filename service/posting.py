@@ -25,7 +25,9 @@ NEEDS_A_LOOK = (State.FAILED, State.DEAD, State.HELD)
 _REPEATABLE = frozenset({State.FAILED, State.DEAD, State.EXPIRED})
 # A link of sign-in is worthless when it is repeated: it is asked for again.
 _NEVER_REPEATED = frozenset({"sign_in"})
-_RESTORED = "restored"
+_RELEASABLE = frozenset({"restored", "undeliverable"})
+# Sending again means that somebody believes in the address.
+_ADDRESS_REFUSED = frozenset({"address_refused", "undeliverable"})
 _LIFE = timedelta(days=3)
 
 
@@ -41,7 +43,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedLetter:
-    """One line of the log; times are None while they did not come, names "" where unknown."""
+    """One line of the log; times are None while they did not come, names "" where unknown.
+
+    `address` is where it went or will go, `current_address` the one that we hold now.
+    """
 
     id: UUID
     kind: str
@@ -59,6 +64,7 @@ class PostedLetter:
     person_id: UUID | None
     name: str
     address: str
+    current_address: str
     tried_at: datetime | None
     is_newest: bool
 
@@ -75,8 +81,8 @@ class PostedLetter:
 
     @property
     def can_release(self) -> bool:
-        """Tell whether only a restored backup holds it."""
-        return self.state is State.HELD and self.reason == _RESTORED
+        """Tell whether a restored backup holds it, or an address that was refused before."""
+        return self.state is State.HELD and self.reason in _RELEASABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +152,8 @@ async def count_restored(database: Database) -> int:
 async def repeat(database: Database, actor: Actor, letter_id: UUID, now: datetime) -> bool:
     """Post a letter once more that ended without arriving; False where there is nothing to do.
 
-    Whether it still holds is judged when it leaves, as with every letter.
+    An address that was refused gets another try. Whether the letter still holds is judged when it
+    leaves, as with every letter.
     """
     async with database.unit_of_work() as unit:
         await unit.connection.execute(statements.LOCK, letter_id)
@@ -158,6 +165,7 @@ async def repeat(database: Database, actor: Actor, letter_id: UUID, now: datetim
         posted = await outbox.repeat(unit.connection, letter_id, expires_at)
         if posted is None:
             return False
+        await _believe_in_address(unit.connection, actor, letter)
         await _record(unit.connection, actor, "letter_repeated", letter_id, copy=str(posted))
         return True
 
@@ -173,12 +181,16 @@ async def withdraw(database: Database, actor: Actor, letter_id: UUID) -> bool:
 
 
 async def release(database: Database, actor: Actor, letter_id: UUID) -> bool:
-    """Let a letter leave that a restored backup held back; False when nothing holds it."""
+    """Let a letter leave that is held back; False when nothing holds it.
+
+    An address that was refused gets another try.
+    """
     async with database.unit_of_work() as unit:
         await unit.connection.execute(statements.LOCK, letter_id)
         letter = await find_letter(database, letter_id)
         if not letter.can_release:
             return False
+        await _believe_in_address(unit.connection, actor, letter)
         await outbox.release_held(unit.connection, [letter_id])
         await _record(unit.connection, actor, "letter_released", letter_id)
         return True
@@ -192,6 +204,13 @@ async def release_restored(database: Database, actor: Actor) -> int:
         if count:
             await _record(unit.connection, actor, "letters_released", None, n=count)
         return count
+
+
+async def _believe_in_address(
+    connection: "Connection[Any]", actor: Actor, letter: PostedLetter
+) -> None:
+    if letter.reason in _ADDRESS_REFUSED and letter.current_address:
+        await outbox.clear_address(connection, letter.current_address, actor.id)
 
 
 async def _record(

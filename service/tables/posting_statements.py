@@ -16,13 +16,14 @@ SELECT l.id, l.kind, l.created_at, l.subject_id, l.recipient_id, l.cause, l.to_a
     o.reason, o.attempts, o.next_attempt_at, o.expires_at, o.accepted_at, o.last_code, o.last_text,
     m.title AS meeting_title, m.id AS meeting_id, p.id AS person_id,
     coalesce(p.full_name, a.full_name, '') AS name,
-    coalesce(l.to_addr, p.email, a.email, '') AS address
+    coalesce(l.to_addr, p.email, a.email, '') AS address,
+    coalesce(p.email, a.email, '') AS current_address
 """
 # A letter that was posted once more is repeated by its copy, so that two presses send one.
 _SHOWN = """
 SELECT f.id, f.kind, f.created_at, f.state, f.reason, f.attempts, f.next_attempt_at, f.expires_at,
     f.accepted_at, f.last_code, f.last_text, f.meeting_title, f.meeting_id, f.person_id, f.name,
-    f.address, (
+    f.address, f.current_address, (
         SELECT started_at FROM mail_attempt WHERE letter_id = f.id ORDER BY id DESC LIMIT 1
     ) AS tried_at,
     NOT EXISTS (

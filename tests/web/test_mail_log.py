@@ -9,12 +9,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from notifications import backoff
+from notifications import backoff, outbox
 from notifications.backoff import Phase, Reply
 from notifications.outbox import State
 from notifications.postman import Postman
 from service import phrasing, plain_letters, posting
-from service.auditing import COMMAND
+from service.auditing import COMMAND, Actor
 from service.database import Database
 from service.domain.errors import NotFoundError
 from service.domain.words import State as MeetingState
@@ -176,7 +176,7 @@ async def test_letters_held_after_a_restore_are_released_one_by_one_or_all(
     letters = await mail.post(database, *(a_letter(number) for number in range(4)))
     for letter in letters[:3]:
         await set_state(database, letter, "held", "restored")
-    await set_state(database, letters[3], "held", "undeliverable")
+    await set_state(database, letters[3], "held", "not_ready")
     browser = await sign_in("coordinator")
     before = (await browser.get("/buero/versand")).text
     await browser.post(f"/buero/versand/{letters[0]}/freigeben")
@@ -189,6 +189,41 @@ async def test_letters_held_after_a_restore_are_released_one_by_one_or_all(
     assert ["queued", "held", "held", "held"] == one
     assert ["queued", "queued", "queued", "held"] == all_of_them
     assert "n=2" in answer.headers["location"]
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "act"),
+    [("failed", "address_refused", posting.repeat), ("held", "undeliverable", posting.release)],
+)
+async def test_sending_again_gives_a_refused_address_another_try(
+    database: Database, state: str, reason: str, act: Any
+) -> None:
+    sent, other = await an_invitation_letter(database), await an_invitation_letter(database)
+    who = await builders.an_account(database)
+    for one in (sent, other):
+        await set_state(database, one["id"], state, reason)
+        await builders.insert(
+            database,
+            "address_state",
+            address_normal=one["person"]["email_normal"],
+            state="undeliverable",
+            score=1,
+        )
+    more = [NOW] if act is posting.repeat else []
+    await act(database, Actor("account", who["id"]), sent["id"], *more)
+
+    rows = await database.fetch("SELECT address_normal, state, cleared_by FROM address_state")
+    found = {row["address_normal"]: (row["state"], row["cleared_by"]) for row in rows}
+    assert {
+        sent["person"]["email_normal"]: ("ok", who["id"]),
+        other["person"]["email_normal"]: ("undeliverable", None),
+    } == found
+
+
+async def test_a_blocked_address_stays_blocked(database: Database) -> None:
+    await builders.insert(database, "address_state", address_normal="a@x.example", state="blocked")
+    async with database.unit_of_work() as unit:
+        assert not await outbox.clear_address(unit.connection, "A@x.example", None)
 
 
 async def test_an_unknown_letter_is_not_there(database: Database) -> None:
