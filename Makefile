@@ -3,7 +3,7 @@
 #   make setup      prepare .venv (every other target does it too, when needed)
 #   make demo       the running product with the alliance's data
 #   make test       the tests of every day, under five minutes
-#   make test-all   all tests, the long ones too
+#   make test-all   the tests of every day, then the long ones
 #   make lint       style, types, direction of imports
 #   make bench      the figures of the README
 #   make dev        pages and worker on your own data under ./var, with logs to read
@@ -62,8 +62,8 @@ demo: setup
 test: setup
 	$(BIN)/pytest -q -n $(JOBS) --dist loadgroup
 
-test-all: setup
-	$(BIN)/pytest -q -n $(JOBS) --dist loadgroup -m ""
+test-all: test
+	$(BIN)/pytest -q -n $(JOBS) --dist loadgroup -m long
 
 lint: setup
 	$(BIN)/ruff check .
