@@ -55,8 +55,15 @@ async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
     """Run `terminbuch demo` once for all tests that walk through it, and end it by Ctrl-C."""
     folder = tmp_path_factory.mktemp("demo")
     async with running({}, "demo", "--port", str(worker_port()), folder=folder) as program:
-        await until(lambda: announced(program) is not None, "the demo is up", DEMO_SECONDS)
-        base, path = announced(program) or ("", "")
+        process = program.process
+        await until(
+            lambda: announced(program) is not None or process.returncode is not None,
+            "the demo is up",
+            DEMO_SECONDS,
+        )
+        said = announced(program)
+        assert said is not None, "\n".join(program.lines)
+        base, path = said
         async with httpx.AsyncClient(base_url=base, timeout=30) as client:
             data_dir = folder / "var" / f"demo-{program.process.pid}"
             yield Demo(program, base, path, data_dir, client)

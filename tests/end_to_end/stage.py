@@ -3,8 +3,6 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
@@ -12,11 +10,10 @@ from email.message import EmailMessage
 from email.utils import parseaddr
 from pathlib import Path
 
-import asyncpg
 import httpx
 import icalendar
 
-from service import embedded
+from service.database import Database
 from service.pages.catalogue import LOCALES, texts
 from tests.end_to_end.programs import Program
 
@@ -117,16 +114,6 @@ class Demo:
             await asyncio.sleep(POLL_SECONDS)
         raise AssertionError(f"{path} says no {wanted} about {title}: {said}")
 
-    @asynccontextmanager
-    async def database(self) -> AsyncIterator[asyncpg.Connection]:
-        """Connect to the demo's own database beside the demo."""
-        server = embedded.Server.under(self.data_dir)
-        connection = await asyncpg.connect(server.dsn())
-        try:
-            yield connection
-        finally:
-            await connection.close()
-
 
 def beginnings(kind: str) -> tuple[str, ...]:
     """Return how subjects of a kind begin, in both languages."""
@@ -145,13 +132,11 @@ def announced(program: Program) -> tuple[str, str] | None:
 _SUM = "SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {} t"
 
 
-async def rows(connection: asyncpg.Connection, besides: Mapping[str, str]) -> dict[str, str]:
-    """Return a checksum of every table but the named ones."""
-    tables = await connection.fetch(
+async def sums_of_tables(database: Database) -> dict[str, str]:
+    """Return a checksum of all rows of every table."""
+    tables = await database.fetch(
         "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
     )
-    sums = {}
-    for table in (row["tablename"] for row in tables):
-        if table not in besides:
-            sums[table] = await connection.fetchval(_SUM.format(table))
-    return sums
+    return {
+        row["tablename"]: await database.fetchval(_SUM.format(row["tablename"])) for row in tables
+    }

@@ -1,0 +1,217 @@
+"""Every page that has a route, with its parameters from the demo's database."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from service import authenticating, keeping_sessions, planning, scheduling, tokens
+from service.auditing import Actor
+from service.database import Database
+from service.demo import staging
+from service.domain.meeting_forms import MeetingForm
+from service.domain.words import State
+from service.embedded import Server
+from service.tokens import Purpose
+from tests.end_to_end.stage import Demo
+
+# Routes that answer with something else than a page, or that lead away.
+NO_PAGES = frozenset(
+    {
+        "/buero/termin/{meeting_id:uuid}/tabelle",
+        "/favicon.ico",
+        "/favicon.svg",
+        "/health/live",
+        "/health/ready",
+        "/robots.txt",
+        "/static/{rest:path}",
+        "/termin/{slug:str}/kalenderdatei",
+        "/zu/{provider:str}",
+    }
+)
+PUBLIC = (
+    "/",
+    "/?gruppe=klima&art=online",
+    "/vergangene-termine",
+    "/termin/{confirmed_slug}",
+    "/termin/{cancelled_slug}",
+    "/termin/{tentative_slug}",
+    "/kalender",
+    "/kalender?anzeigen=1&gruppe=klima",
+    "/link-anfordern",
+    "/c",
+    "/impressum",
+    "/datenschutz",
+    "/barrierefreiheit",
+    "/barriere-melden",
+    "/barriere-melden/danke",
+    "/anmelden",
+    "/anmelden/l/{sign_in}",
+    "/a/{token}?w=absage",
+    "/a/{answered_token}",
+    "/a/{answered_token}/danke",
+    "/a/{token}/nicht-ich",
+)
+OFFICE = (
+    "/buero",
+    "/buero/termin/neu",
+    "/buero/termin/neu?gruppe={group}",
+    "/buero/termin/{confirmed}",
+    "/buero/termin/{draft}",
+    "/buero/termin/{cancelled}",
+    "/buero/termin/{confirmed}/antwort/{invitation}",
+    "/buero/termin/{confirmed}/code/{invitation}",
+    "/buero/termin/{confirmed}/bearbeiten",
+    "/buero/termin/{confirmed}/verschieben",
+    "/buero/termin/{draft}/vorschau?status=confirmed",
+    "/buero/termin/{draft}/verwerfen",
+    "/buero/termin/{tentative}/bestaetigen",
+    "/buero/termin/{confirmed}/aussetzen",
+    "/buero/termin/{confirmed}/absagen",
+    "/buero/termin/{cancelled}/doch-stattfinden",
+    "/buero/termin/{confirmed}/einladen",
+    "/buero/termin/{confirmed}/erinnern",
+    "/buero/termin/{confirmed}/erneut-senden/{invitation}",
+    "/buero/termin/{confirmed}/ausladen/{invitation}",
+    "/buero/termin/{confirmed}/person",
+    "/buero/termin/{confirmed}/drucken",
+    "/buero/termin/{confirmed}/anrufliste",
+    "/buero/gruppen",
+    "/buero/gruppe/neu",
+    "/buero/gruppe/{group}",
+    "/buero/partner",
+    "/buero/partner/neu",
+    "/buero/partner/{partner}",
+    "/buero/mitglieder",
+    "/buero/mitglied/neu",
+    "/buero/mitglied/{person}",
+    "/buero/import",
+    "/buero/versand",
+    "/buero/versand/{letter}",
+    "/buero/einstellungen",
+    "/buero/einstellungen/geschaeftsstelle",
+    "/buero/einstellungen/rechtstexte/imprint/de",
+)
+# Pages that say that something is not there, with the status they say it with.
+ABSENT = {"/gibt-es-nicht": 404, "/a/unbekannt": 404, "/termin/gibt-es-nicht": 404}
+# Forms that refuse what is in them: a page, and the fields to fill or to empty before sending.
+REFUSED: Mapping[str, Mapping[str, str]] = {
+    "/link-anfordern": {"email": "keine Adresse"},
+    "/c": {"code": ""},
+    "/barriere-melden": {},
+    "/anmelden": {"email": "@"},
+    "/a/{token}": {},
+    "/buero/termin/neu?gruppe={group}": {"start_date": "", "start_time": ""},
+    "/buero/termin/{confirmed}/antwort/{invitation}": {},
+    "/buero/mitglied/neu": {"full_name": ""},
+    "/buero/partner/neu": {"name": ""},
+    "/buero/gruppe/neu": {"name": ""},
+}
+
+_ONE = {
+    "confirmed": "SELECT id, slug FROM meeting WHERE title LIKE 'Vorgespräch%'",
+    "tentative": "SELECT id, slug FROM meeting WHERE state = 'tentative' AND slug <> '' LIMIT 1",
+    "group": "SELECT id, slug FROM working_group WHERE slug = 'klima'",
+    "partner": "SELECT id, '' AS slug FROM organisation ORDER BY sort_key LIMIT 1",
+    "person": "SELECT id, '' AS slug FROM person ORDER BY sort_key LIMIT 1",
+    "letter": "SELECT id, '' AS slug FROM letter LIMIT 1",
+}
+_INVITATIONS = """
+SELECT i.id, i.handle, i.epoch, i.answer FROM invitation i JOIN person p ON p.id = i.person_id
+WHERE i.meeting_id = $1 AND i.state = 'invited' ORDER BY p.external_ref
+"""
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """The parameters of all pages, and the cookie of somebody from the office."""
+
+    parameters: Mapping[str, str]
+    session: str
+
+    def fill(self, path: str) -> str:
+        """Return a path with its parameters."""
+        return path.format_map(self.parameters)
+
+    def cookie(self, base: str) -> Any:
+        """Return the session cookie as the browser takes it."""
+        return {"name": "sid", "value": self.session, "url": base}
+
+
+async def seed(demo: Demo) -> Seeded:
+    """Add a draft and a cancelled session to the demo's data, and find the rest."""
+    now = datetime.now(UTC)
+    async with Database(Server.under(demo.data_dir).dsn(), pool_size=2) as database:
+        found: dict[str, str] = {}
+        for name, sql in _ONE.items():
+            row = await database.fetchrow(sql)
+            assert row is not None, name
+            found |= {name: str(row["id"]), f"{name}_slug": row["slug"] or ""}
+        account_id = await database.fetchval(
+            "SELECT id FROM account WHERE email = $1", staging.COORDINATOR
+        )
+        actor = Actor("account", account_id, "Koordination")
+        found["draft"] = str(await _add(database, actor, UUID(found["group"]), now))
+        found |= await _cancelled(database, actor, UUID(found["group"]), now)
+        found |= await _tokens(demo, database, UUID(found["confirmed"]))
+        keys = staging.demo_settings(demo.data_dir, 1, 1).token_keys
+        path = await authenticating.print_link(database, keys, account_id, now)
+        found["sign_in"] = path.rsplit("/", 1)[-1]
+        async with database.unit_of_work() as unit:
+            session = await keeping_sessions.open_new(unit.connection, account_id, None, now)
+    return Seeded(found, session)
+
+
+def _form(group_id: UUID, day: date) -> MeetingForm:
+    return MeetingForm(
+        group_ids=(group_id,),
+        title="Sondersitzung Klima",
+        status=State.CONFIRMED,
+        is_numbered=False,
+        start_on=day,
+        start_time=time(9),
+        end_time=time(11, 30),
+        place_name="Stadtbibliothek",
+        town="Weimar",
+        description="Eine Sitzung **außer der Reihe**.",
+        agenda="TOP 1 Begrüßung\nTOP 2 Verschiedenes",
+    )
+
+
+async def _add(database: Database, actor: Actor, group_id: UUID, now: datetime) -> UUID:
+    meeting_id, day = uuid4(), now.date() + timedelta(days=90)
+    await planning.save_draft(database, actor, meeting_id, _form(group_id, day), now)
+    return meeting_id
+
+
+async def _cancelled(
+    database: Database, actor: Actor, group_id: UUID, now: datetime
+) -> dict[str, str]:
+    meeting_id = await _add(database, actor, group_id, now)
+    form = _form(group_id, now.date() + timedelta(days=90))
+    await scheduling.publish(database, actor, meeting_id, form, now)
+    await scheduling.cancel(database, actor, meeting_id, "Der Saal ist gesperrt.", now)
+    slug = await database.fetchval("SELECT slug FROM meeting WHERE id = $1", meeting_id)
+    return {"cancelled": str(meeting_id), "cancelled_slug": slug}
+
+
+async def _tokens(demo: Demo, database: Database, meeting_id: UUID) -> dict[str, str]:
+    keys = staging.demo_settings(demo.data_dir, 1, 1).token_keys
+    found = await database.fetch(_INVITATIONS, meeting_id)
+    silent = next(row for row in found if row["answer"] is None)
+    answered = next(row for row in found if row["answer"] == "online")
+    return {
+        "invitation": str(answered["id"]),
+        "token": tokens.derive(keys, Purpose.ANSWER, silent["handle"], silent["epoch"]),
+        "answered_token": tokens.derive(
+            keys, Purpose.ANSWER, answered["handle"], answered["epoch"]
+        ),
+    }
+
+
+def is_listed(route: str) -> bool:
+    """Tell whether a page of this route is in the lists."""
+    pattern = re.compile(re.sub(r"\{[^}]*\}", "[^/]+", route))
+    return any(pattern.fullmatch(path.split("?")[0]) for path in (*PUBLIC, *OFFICE))

@@ -1,0 +1,108 @@
+"""Every page of the product in Chromium: accessibility rules, width, heading, forms that refuse."""
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page
+
+from service.pages.catalogue import texts
+from tests.end_to_end.browser import Visit, needs_chromium, overflow, violations, visiting
+from tests.end_to_end.pages import (
+    ABSENT,
+    OFFICE,
+    PUBLIC,
+    REFUSED,
+    Seeded,
+    seed,
+)
+from tests.end_to_end.stage import Demo
+
+pytestmark = [*needs_chromium, pytest.mark.xdist_group("demo"), pytest.mark.timeout(180)]
+
+LOOKS = list(itertools.product(("light", "dark"), (320, 1280), ("de", "en")))
+EVERY_PAGE = [*PUBLIC, *OFFICE, *ABSENT]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def seeded(demo: Demo) -> Seeded:
+    return await seed(demo)
+
+
+@asynccontextmanager
+async def opened(
+    chromium: Browser, demo: Demo, seeded: Seeded, path: str, look: tuple[str, int, str]
+) -> AsyncIterator[Visit]:
+    """Open a page as somebody from the office or as anybody, with a theme, width and language."""
+    theme, width, locale = look
+    view = {"width": width, "height": 900}
+    async with visiting(chromium, demo.base, viewport=view, color_scheme=theme) as visit:
+        if path.startswith("/buero"):
+            await visit.context.add_cookies([seeded.cookie(demo.base)])
+        prefix = "/en" if locale == "en" else ""
+        answer = await visit.page.goto(demo.base + prefix + seeded.fill(path), wait_until="load")
+        assert answer is not None
+        assert ABSENT.get(path, 200) == answer.status
+        yield visit
+
+
+async def faults(page: Page, width: int) -> list[str]:
+    """Return everything that is wrong with a page, in words."""
+    found = await violations(page)
+    if (count := await page.locator("h1").count()) != 1:
+        found.append(f"{count} headings of the first level")
+    if not (await page.title()).strip():
+        found.append("no title")
+    if width == 320 and (wider := await overflow(page)) > 0:
+        found.append(f"{wider} pixels too wide")
+    return found
+
+
+@pytest.mark.parametrize("number", range(len(EVERY_PAGE)), ids=lambda n: EVERY_PAGE[n])
+async def test_a_page_breaks_no_rule(
+    demo: Demo, chromium: Browser, seeded: Seeded, number: int
+) -> None:
+    path, look = EVERY_PAGE[number], LOOKS[number * 3 % len(LOOKS)]
+    async with opened(chromium, demo, seeded, path, look) as visit:
+        found = await faults(visit.page, look[1])
+
+    assert [] == found
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: "-".join(map(str, look)))
+@pytest.mark.parametrize("path", EVERY_PAGE)
+async def test_a_page_breaks_no_rule_in_any_look(
+    demo: Demo, chromium: Browser, seeded: Seeded, path: str, look: tuple[str, int, str]
+) -> None:
+    async with opened(chromium, demo, seeded, path, look) as visit:
+        found = await faults(visit.page, look[1])
+
+    assert [] == found
+
+
+@pytest.mark.parametrize("number", range(len(REFUSED)), ids=lambda n: [*REFUSED][n])
+async def test_a_form_says_what_is_missing_and_leads_there(
+    demo: Demo, chromium: Browser, seeded: Seeded, number: int
+) -> None:
+    path, look = [*REFUSED][number], LOOKS[number * 3 % len(LOOKS)]
+    async with opened(chromium, demo, seeded, path, look) as visit:
+        page = visit.page
+        for name, value in REFUSED[path].items():
+            await page.locator(f"#f-{name}").fill(value)
+        async with page.expect_navigation() as navigation:
+            await page.locator("main form.tb-form .tb-buttons button").first.click()
+        answer = await navigation.value
+        focus = await page.locator(":focus").get_attribute("id")
+        links = await page.locator("#fehler a").all()
+        targets = [await link.get_attribute("href") or "" for link in links]
+        missing = [target for target in targets if await page.locator(target).count() != 1]
+        title, found = await page.title(), await faults(page, look[1])
+
+    assert (422, "fehler") == (answer.status, focus)
+    assert targets
+    assert [] == missing
+    assert title.startswith(texts(look[2]).t("err.field_prefix"))
+    assert [] == found

@@ -1,0 +1,120 @@
+"""Mail scanners fetch every link of every letter; nothing may come of it."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID, uuid4
+
+import httpx
+
+from service import authenticating, furnishing, noticing, planning, publishing, scheduling
+from service.auditing import Actor
+from service.database import Database
+from service.demo.catcher import Caught, MailCatcher
+from service.demo.visitor import Visitor
+from service.domain.meeting_forms import MeetingForm
+from service.domain.words import State
+from service.furnishing import InstanceData
+from service.settings import Settings
+from tests import builders
+from tests.end_to_end.programs import running, until, until_ready
+from tests.end_to_end.stage import sums_of_tables
+
+PEOPLE = 3
+LETTER_SECONDS = 120
+ACTOR = Actor("command")
+_ADDRESS = re.compile(r"https?://[^\s\"'<>]+")
+
+
+async def test_fetching_every_link_of_every_letter_changes_nothing(
+    database: Database, environment: dict[str, str], catcher: MailCatcher
+) -> None:
+    async with running(environment, "serve", "--role", "worker") as worker:
+        await _let_letters_leave(database, environment, catcher)
+        await worker.stop()
+    links = sorted({link for letter in catcher.letters for link in _links(letter)})
+    base = environment["TERMINBUCH_PUBLIC_URL"]
+    async with running(environment, "serve", "--role", "web") as web:
+        await until_ready(base, web)
+        before = await sums_of_tables(database)
+        statuses = await _scan([link for link in links if link.startswith(base)])
+        after = await sums_of_tables(database)
+        answered = await _press(base, links, "?w=vor-ort", "Antwort senden")
+        signed_in = await _press(base, links, "/anmelden/l/", "Jetzt anmelden")
+
+    assert {200} == set(statuses.values()), statuses
+    assert [] == [table for table in before if before[table] != after[table]]
+    assert answered.endswith("/danke")
+    assert signed_in.endswith("/buero")
+
+
+async def _scan(links: list[str]) -> dict[str, int]:
+    """Fetch each link three times by GET and HEAD, as scanners do; return what came last."""
+    statuses = {}
+    async with httpx.AsyncClient(follow_redirects=True, timeout=30) as client:
+        for method in ("GET", "HEAD") * 3:
+            for link in links:
+                statuses[f"{method} {link}"] = (await client.request(method, link)).status_code
+    return statuses
+
+
+async def _press(base: str, links: list[str], part: str, button: str) -> str:
+    """Open the first link with this part and press a button; return where that leads."""
+    visitor = Visitor(base)
+    page = await visitor.open(next(link for link in links if part in link))
+    done = await visitor.press(page, button)
+    await visitor.close()
+    return done.address.split("?")[0]
+
+
+def _links(letter: Caught) -> set[str]:
+    both = letter.part("text/plain") + letter.part("text/html")
+    return {link.replace("&amp;", "&") for link in _ADDRESS.findall(both)}
+
+
+async def _let_letters_leave(
+    database: Database, environment: Mapping[str, str], catcher: MailCatcher
+) -> None:
+    """Have invitations, change notices and a sign-in letter written and sent."""
+    group_id = await _open_house(database)
+    now = datetime.now(UTC)
+    earlier, start = now - timedelta(days=2), now.date() + timedelta(days=20)
+    meeting_id, form = uuid4(), _form(group_id, start)
+    await planning.save_draft(database, ACTOR, meeting_id, form, earlier)
+    await scheduling.publish(database, ACTOR, meeting_id, form, earlier)
+    await noticing.queue_due(database, now)
+    await until(lambda: len(catcher.letters) >= PEOPLE, "invitations arrive", LETTER_SECONDS)
+    moved = _form(group_id, start + timedelta(days=7))
+    await scheduling.change(database, ACTOR, meeting_id, moved, earlier + timedelta(hours=1))
+    await noticing.queue_due(database, now)
+    keys = Settings.read(environment).token_keys
+    await authenticating.request_link(database, keys, "buero@example.org", "browser", now)
+    wanted = 2 * PEOPLE + 1
+    await until(lambda: len(catcher.letters) >= wanted, "all letters arrive", LETTER_SECONDS)
+
+
+async def _open_house(database: Database) -> UUID:
+    await furnishing.save_instance(database, ACTOR, InstanceData("Bündnis", email="b@example.org"))
+    for kind in furnishing.LEGAL_KINDS:
+        await furnishing.save_text(database, ACTOR, (kind, "de"), "Text", datetime.now(UTC))
+    await builders.an_account(database, email="buero@example.org")
+    group = await builders.a_group(database)
+    for number in range(PEOPLE):
+        person = await builders.a_person(database, email=f"m{number}@example.org")
+        await builders.a_membership(database, person, group)
+    async with database.unit_of_work() as unit:
+        await publishing.ensure_feeds(unit.connection)
+    group_id: UUID = group["id"]
+    return group_id
+
+
+def _form(group_id: UUID, day: date) -> MeetingForm:
+    return MeetingForm(
+        group_ids=(group_id,),
+        status=State.CONFIRMED,
+        start_on=day,
+        start_time=time(10),
+        end_time=time(12),
+        place_name="Rathaus",
+        town="Erfurt",
+    )
