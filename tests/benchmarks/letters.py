@@ -41,11 +41,11 @@ from service.services import Services
 from service.settings import Settings
 from tests import builders
 
-LETTERS = 1000
-NAIVE_LETTERS = 1000
-HISTORY = 2
+LETTERS = 5000
+NAIVE_LETTERS = 500
+HISTORY = 100
 CONNECTIONS = 8
-ROUNDS = 1
+ROUNDS = 3
 LEAST = 4.0
 SAMPLES = 200
 
@@ -176,7 +176,7 @@ def _wait_for(port: int) -> None:
 async def _add_history(database: Database) -> None:
     async with database.unit_of_work(statement_seconds=600) as unit:
         await unit.connection.execute("DELETE FROM notice")
-        await unit.connection.execute("TRUNCATE letter, invitation CASCADE")
+        await unit.connection.execute("TRUNCATE letter, invitation, reminder_slot CASCADE")
         first, *others = _HISTORY
         await unit.connection.execute(first, HISTORY)
         for statement in others:
