@@ -104,7 +104,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     "/anmelden": {"email": "@"},
     "/a/{token}": {},
     "/buero/termin/neu?gruppe={group}": {"start_date": "", "start_time": ""},
-    "/buero/termin/{confirmed}/antwort/{invitation}": {},
+    "/buero/termin/{confirmed}/antwort/{silent}": {},
     "/buero/mitglied/neu": {"full_name": ""},
     "/buero/partner/neu": {"name": ""},
     "/buero/gruppe/neu": {"name": ""},
@@ -204,6 +204,7 @@ async def _tokens(demo: Demo, database: Database, meeting_id: UUID) -> dict[str,
     answered = next(row for row in found if row["answer"] == "online")
     return {
         "invitation": str(answered["id"]),
+        "silent": str(silent["id"]),
         "token": tokens.derive(keys, Purpose.ANSWER, silent["handle"], silent["epoch"]),
         "answered_token": tokens.derive(
             keys, Purpose.ANSWER, answered["handle"], answered["epoch"]
