@@ -18,8 +18,6 @@ from service.domain.errors import NotFoundError
 from service.tables import posting_statements as statements
 
 PER_PAGE = 50
-NEEDS_A_LOOK = (State.FAILED, State.DEAD, State.HELD)
-"""What a person of the office should look at: it did not leave, or nobody knows."""
 
 # What was refused or came too late may go once more; what was skipped had its reason.
 _REPEATABLE = frozenset({State.FAILED, State.DEAD, State.EXPIRED})
@@ -33,12 +31,28 @@ _LIFE = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which letters are shown; `page` counts from 1, no states stand for all."""
+    """Which letters are shown; `page` counts from 1, no states stand for all.
+
+    `open_at` leaves out what nobody can do anything about at that moment: letters that were sent
+    again since, and those about sessions that are over.
+    """
 
     states: tuple[State, ...] = ()
     meeting_id: UUID | None = None
     text: str = ""
     page: int = 1
+    open_at: datetime | None = None
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        """Return what the statements take."""
+        known = [str(state) for state in self.states] or None
+        return known, self.meeting_id, self.text, self.open_at
+
+
+def unsolved(now: datetime) -> Wanted:
+    """Return what a person of the office should look at: it did not leave, and still could."""
+    return Wanted(states=(State.FAILED, State.DEAD, State.HELD), open_at=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,19 +128,16 @@ class SessionChoice:
 
 async def list_letters(database: Database, wanted: Wanted) -> PostedPage:
     """Return fifty letters; a page beyond the end is the last one."""
-    known = [str(state) for state in wanted.states] or None
-    total = await database.fetchval(statements.COUNT, known, wanted.meeting_id, wanted.text)
+    total = await _count(database, wanted)
     page = min(max(1, wanted.page), max(1, -(-total // PER_PAGE)))
-    rows = await database.fetch(
-        statements.LETTERS,
-        *(known, wanted.meeting_id, wanted.text, PER_PAGE, (page - 1) * PER_PAGE),
-    )
+    offset = (page - 1) * PER_PAGE
+    rows = await database.fetch(statements.LETTERS, *wanted.values, PER_PAGE, offset)
     return PostedPage(tuple(_letter(row) for row in rows), total, page)
 
 
 async def find_letter(database: Database, letter_id: UUID) -> PostedLetter:
     """Return one letter, or raise `NotFoundError`."""
-    row = await database.fetchrow(statements.LETTER, None, None, "", letter_id)
+    row = await database.fetchrow(statements.LETTER, *Wanted().values, letter_id)
     if row is None:
         raise NotFoundError
     return _letter(row)
@@ -141,6 +152,11 @@ async def list_sessions(database: Database, now: datetime) -> Sequence[SessionCh
     """Return the sessions that letters may be about, those near today first."""
     rows = await database.fetch(statements.SESSIONS, now)
     return [SessionChoice(row["id"], row["title"]) for row in rows]
+
+
+async def count_unsolved(database: Database, now: datetime) -> int:
+    """Count the letters that a person of the office should look at."""
+    return await _count(database, unsolved(now))
 
 
 async def count_restored(database: Database) -> int:
@@ -204,6 +220,11 @@ async def release_restored(database: Database, actor: Actor) -> int:
         if count:
             await _record(unit.connection, actor, "letters_released", None, n=count)
         return count
+
+
+async def _count(database: Database, wanted: Wanted) -> int:
+    count: int = await database.fetchval(statements.COUNT, *wanted.values)
+    return count
 
 
 async def _believe_in_address(

@@ -10,6 +10,7 @@ from asyncpg import Record
 
 from notifications import log
 from notifications.outbox import State as LetterState
+from service import posting
 from service.database import Database
 from service.domain.accounts import Account
 from service.domain.shown import ShownMeeting
@@ -22,7 +23,6 @@ ASK_BEFORE_DEADLINE = timedelta(days=10)
 CONFIRM_BEFORE_START = timedelta(weeks=10)
 # Two heartbeats of every tick fit in here; what is older stands still.
 FRESH = timedelta(minutes=15)
-_UNSOLVED = (LetterState.FAILED, LetterState.DEAD, LetterState.HELD)
 
 
 class Todo(StrEnum):
@@ -100,7 +100,7 @@ async def survey(database: Database, account: Account, now: datetime) -> Board:
         drafts=tuple(task for task in tasks if task.todo is Todo.DRAFT),
         coming=tuple(_coming(row) for row in coming),
         letters=letters,
-        unsolved=sum(letters.get(state, 0) for state in _UNSOLVED),
+        unsolved=await posting.count_unsolved(database, now) if account.is_office else 0,
         jobs=tuple(_job(row, now) for row in await database.fetch(statements.JOBS)),
     )
 

@@ -1,7 +1,18 @@
 """The statements behind the mail log: letters with the names of what they are about."""
 
-# $1 states, $2 session, $3 what to look for; None or "" stands for all.
-_WANTED = """
+# A letter that was posted once more is repeated by its copy, so that two presses send one.
+_IS_NEWEST = """(NOT EXISTS (
+        SELECT FROM letter n WHERE {f}.recipient_id IS NOT NULL
+            AND n.recipient_id = {f}.recipient_id AND n.created_at > {f}.created_at
+            AND n.kind = {f}.kind AND n.cause = {f}.cause
+            AND n.subject_id IS NOT DISTINCT FROM {f}.subject_id
+    ) AND NOT EXISTS (
+        SELECT FROM letter n WHERE {f}.recipient_id IS NULL AND n.recipient_id IS NULL
+            AND n.created_at > {f}.created_at AND n.kind = {f}.kind AND n.cause = {f}.cause
+    ))"""
+# $1 states, $2 session, $3 what to look for; None or "" stands for all. $4, where given, is the
+# moment at which somebody could still do something about the letter.
+_WANTED = f"""
 FROM letter l
 JOIN outbox o USING (id)
 LEFT JOIN meeting m ON m.id = l.subject_id
@@ -10,6 +21,8 @@ LEFT JOIN account a ON a.id = l.recipient_id
 WHERE ($1::text[] IS NULL OR o.state = ANY ($1)) AND ($2::uuid IS NULL OR l.subject_id = $2)
     AND ($3::text = '' OR strpos(lower(concat_ws(' ', p.full_name, a.full_name, m.title,
         l.to_addr, p.email, a.email)), lower($3)) > 0)
+    AND ($4::timestamptz IS NULL
+        OR (m.ends_at IS NULL OR m.ends_at > $4) AND {_IS_NEWEST.format(f="l")})
 """
 _COLUMNS = """
 SELECT l.id, l.kind, l.created_at, l.subject_id, l.recipient_id, l.cause, l.to_addr, o.state,
@@ -19,31 +32,22 @@ SELECT l.id, l.kind, l.created_at, l.subject_id, l.recipient_id, l.cause, l.to_a
     coalesce(l.to_addr, p.email, a.email, '') AS address,
     coalesce(p.email, a.email, '') AS current_address
 """
-# A letter that was posted once more is repeated by its copy, so that two presses send one.
-_SHOWN = """
+_SHOWN = f"""
 SELECT f.id, f.kind, f.created_at, f.state, f.reason, f.attempts, f.next_attempt_at, f.expires_at,
     f.accepted_at, f.last_code, f.last_text, f.meeting_title, f.meeting_id, f.person_id, f.name,
     f.address, f.current_address, (
         SELECT started_at FROM mail_attempt WHERE letter_id = f.id ORDER BY id DESC LIMIT 1
-    ) AS tried_at,
-    NOT EXISTS (
-        SELECT FROM letter n WHERE f.recipient_id IS NOT NULL AND n.recipient_id = f.recipient_id
-            AND n.created_at > f.created_at AND n.kind = f.kind AND n.cause = f.cause
-            AND n.subject_id IS NOT DISTINCT FROM f.subject_id
-    ) AND NOT EXISTS (
-        SELECT FROM letter n WHERE f.recipient_id IS NULL AND n.recipient_id IS NULL
-            AND n.created_at > f.created_at AND n.kind = f.kind AND n.cause = f.cause
-    ) AS is_newest
+    ) AS tried_at, {_IS_NEWEST.format(f="f")} AS is_newest
 FROM found f ORDER BY f.created_at DESC, f.id
 """
 LETTERS = f"""
 WITH found AS MATERIALIZED (
-    {_COLUMNS} {_WANTED} ORDER BY l.created_at DESC, l.id LIMIT $4 OFFSET $5)
+    {_COLUMNS} {_WANTED} ORDER BY l.created_at DESC, l.id LIMIT $5 OFFSET $6)
 {_SHOWN}
 """
 COUNT = f"SELECT count(*) {_WANTED}"
 LETTER = f"""
-WITH found AS ({_COLUMNS} {_WANTED.replace("WHERE (", "WHERE l.id = $4 AND (")})
+WITH found AS ({_COLUMNS} {_WANTED.replace("WHERE ($1", "WHERE l.id = $5 AND ($1")})
 {_SHOWN}
 """
 LOCK = "SELECT FROM outbox WHERE id = $1 FOR UPDATE"

@@ -1,6 +1,8 @@
 """The mail log: what became of every letter, and the few things to do about one."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -44,7 +46,7 @@ async def list_letters(
 ) -> Page:
     """Show letters by state, session and words, fifty a page."""
     typed = forms.read_query(request, FILTERS)
-    found = await posting.list_letters(services.database, _wanted(typed))
+    found = await posting.list_letters(services.database, _wanted(typed, visitor.now))
     return respond.page(
         services,
         visitor,
@@ -124,15 +126,15 @@ async def release_restored(
     return respond.see_other(visitor, f"/buero/versand?getan=released_all&n={count}")
 
 
-def _wanted(typed: Form) -> Wanted:
+def _wanted(typed: Form, now: datetime) -> Wanted:
     chosen = typed.parsed.get("zustand")
-    states: tuple[State, ...] = ()
+    wanted = Wanted()
     if chosen == LOOK:
-        states = posting.NEEDS_A_LOOK
+        wanted = posting.unsolved(now)
     elif chosen in frozenset(State):
-        states = (State(chosen),)
-    return Wanted(
-        states=states,
+        wanted = Wanted(states=(State(chosen),))
+    return replace(
+        wanted,
         meeting_id=typed.parsed.get("termin"),
         text=typed.parsed.get("suche") or "",
         page=typed.parsed.get("seite") or 1,

@@ -123,6 +123,30 @@ async def test_a_refused_letter_is_sent_again_once_however_often_one_presses(
     assert ["failed", "queued"] == [row["state"] for row in rows]
 
 
+async def test_what_was_sent_again_or_is_over_needs_no_look_any_more(
+    sign_in: SignIn, database: Database
+) -> None:
+    again, over, waits = [await an_invitation_letter(database) for _ in range(3)]
+    for one in (again, over, waits):
+        await set_state(database, one["id"], "failed", "address_refused")
+    await database.fetch("UPDATE meeting SET starts_at = now(), ends_at = now() + interval '1 day'")
+    await database.fetch(
+        "UPDATE meeting SET starts_at = now() - interval '2 days',"
+        " ends_at = now() - interval '1 day' WHERE id = $1",
+        over["meeting"]["id"],
+    )
+    browser = await sign_in("coordinator")
+    before = (await browser.get("/buero")).text
+    await posting.repeat(database, COMMAND, again["id"], NOW)
+    after = (await browser.get("/buero")).text
+    page = (await browser.get("/buero/versand?zustand=look")).text
+
+    found = [one["id"] for one in (again, over, waits) if str(one["id"]) in page]
+    assert "2 E-Mails sind nicht angekommen." in before
+    assert "1 E-Mail ist nicht angekommen." in after
+    assert [waits["id"]] == found
+
+
 async def test_a_repeated_letter_waits_until_its_session_begins(database: Database) -> None:
     sent = await an_invitation_letter(database)
     await set_state(database, sent["id"], "expired", "expired")
