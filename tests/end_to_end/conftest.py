@@ -11,7 +11,7 @@ from playwright.async_api import Browser
 
 from service.demo.catcher import MailCatcher
 from tests.end_to_end.browser import launched
-from tests.end_to_end.programs import STOP_SECONDS, running, until, worker_port
+from tests.end_to_end.programs import STOP_SECONDS, running, until, until_ready, worker_port
 from tests.end_to_end.stage import Demo, announced
 
 # Alone it takes ten seconds; other tests may use both cores.
@@ -64,6 +64,8 @@ async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
         said = announced(program)
         assert said is not None, "\n".join(program.lines)
         base, path = said
+        # It says where to click a moment before it listens.
+        await until_ready(base, program)
         async with httpx.AsyncClient(base_url=base, timeout=30) as client:
             data_dir = folder / "var" / f"demo-{program.process.pid}"
             yield Demo(program, base, path, data_dir, client)
