@@ -1,13 +1,10 @@
 """Chromium as people use it, with a journal of everything that must not happen on the way."""
 
-import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import (
     Browser,
@@ -16,11 +13,8 @@ from playwright.async_api import (
     Page,
     Request,
     Response,
-    async_playwright,
 )
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 # Two cores are shared with a database, a server and other tests.
 STEP_MILLISECONDS = 45_000
@@ -33,24 +27,6 @@ document.addEventListener("securitypolicyviolation", (event) => {
 # A page may say by its status that a form was refused or that nothing is there; the console repeats
 # that. What a page loads must be there, and is watched by itself.
 _EXPECTED = "the server responded with a status of 4"
-
-needs_chromium = [
-    pytest.mark.browser,
-    # In the gate a missing browser is a failure and not a reason to look at nothing.
-    pytest.mark.skipif(
-        CHROMIUM is None and not os.environ.get("CI"),
-        reason="chromium is not installed: nothing was looked at in a browser",
-    ),
-]
-
-
-@asynccontextmanager
-async def launched() -> AsyncIterator[Browser]:
-    """Start the distribution's Chromium and end it."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        await browser.close()
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What the end-to-end tests share: ports, a real SMTP server, the running demo, Chromium."""
+"""What the end-to-end tests share: ports, a real SMTP server, the running demo."""
 
 import asyncio
 import signal
@@ -7,10 +7,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
 
 from service.demo.catcher import MailCatcher
-from tests.end_to_end.browser import launched
 from tests.end_to_end.programs import STOP_SECONDS, running, until, until_ready, worker_port
 from tests.end_to_end.stage import Demo, announced
 
@@ -73,10 +71,3 @@ async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
         code = await asyncio.wait_for(program.process.wait(), STOP_SECONDS)
     assert 0 == code
     assert [] == list((folder / "var").glob("*"))
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def chromium() -> AsyncIterator[Browser]:
-    """Run one Chromium for all tests; each visit has a profile of its own."""
-    async with launched() as browser:
-        yield browser

@@ -8,8 +8,9 @@ from playwright.async_api import Browser
 
 from service.demo.staging import COORDINATOR
 from service.pages.catalogue import texts
+from tests.chromium import needs_chromium
 from tests.end_to_end import chain as steps
-from tests.end_to_end.browser import Visit, needs_chromium, visiting
+from tests.end_to_end.browser import Visit, visiting
 from tests.end_to_end.chain import Chain
 from tests.end_to_end.stage import Demo, Letter
 
