@@ -1,12 +1,16 @@
 """Fixtures for everybody: a real database, clean for each test, and settings."""
 
 import os
+import re
 from collections.abc import AsyncIterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
+from xdist.scheduler import LoadGroupScheduling
 
 from service.database import Database
 from service.settings import Settings
@@ -27,6 +31,30 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave nothing behind."""
     if not hasattr(config, "workerinput") and _FOLDER in os.environ:
         test_database.remove_folder(Path(os.environ.pop(_FOLDER)))
+
+
+class _ByGroup(LoadGroupScheduling):
+    """Keep the tests of a group on one worker.
+
+    From pytest 9.2 on pytest-xdist 3.8 cannot pass the mark on in a test's name any more, so the
+    group is read from the file: all groups here are those of whole files.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group_of(nodeid.partition("::")[0]) or nodeid
+
+
+@cache
+def _group_of(path: str) -> str | None:
+    text = (Path(__file__).parents[1] / path).read_text("utf-8")
+    found = re.search(r"xdist_group\(\"(\w+)\"\)", text)
+    return None if found is None else found[1]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByGroup | None:
+    """Schedule by group where the command line asks for it."""
+    return _ByGroup(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.fixture(scope="session")
