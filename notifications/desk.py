@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
+import structlog
+
 from notifications import headers, letters
 from notifications.clerk import Clerk, Go, Stop
 from notifications.jobs import Endings, Job
@@ -15,6 +18,17 @@ from notifications.prototypes import Shelf
 from notifications.storage import Database
 
 RETRY_SECONDS = 5.0
+# A database that is away or slow says nothing about the letter.
+PASSING = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.LockNotAvailableError,
+)
+
+_log = structlog.get_logger(__name__)
 
 
 class Desk:
@@ -77,6 +91,10 @@ class Desk:
                 prototype = await self._shelf.frozen(letter.prototype_sha256)
             else:
                 prototype = await self._shelf.composed(verdict.prototype_key, letter)
+        except PASSING as error:
+            _log.warning("mail.not_composed", letter=str(letter.id), error=type(error).__name__)
+            self._endings.released(letter, RETRY_SECONDS)
+            return None
         except Exception as error:  # noqa: BLE001  # one unwritable letter stops no other
             self._endings.poisoned(letter, error)
             return None

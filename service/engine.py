@@ -18,7 +18,7 @@ class DatabaseError(Exception):
         super().__init__(message or type(self).__doc__)
 
 
-class DatabaseBusyError(DatabaseError):
+class DatabaseBusyError(DatabaseError, TimeoutError):
     """All connections to the database are in use."""
 
 

@@ -93,7 +93,7 @@ async def planned(play: Play) -> str:
     )
     expect(TITLE in preview.text, f"the preview shows no {TITLE}: {preview.text[:200]}")
     expect("Einladung" in preview.text, "the preview shows no letter")
-    expect(not play.new_letters(), "a letter left before anybody pressed a button")
+    expect(not play.new_letters(*INVITATION), "a letter left before anybody pressed a button")
     play.session = preview
     return f"{TITLE} is previewed with letter and calendar entry; no letter has left"
 
@@ -103,7 +103,7 @@ async def invited(play: Play) -> str:
     members = await play.stage.services.database.fetchval(_MEMBERS)
     page = await play.office.press(play.page, f"Jetzt einladen ({members} Personen)")
     play.meeting_id = UUID(page.address.split("?", maxsplit=1)[0].rsplit("/", 1)[-1])
-    expect(not play.new_letters(), "the countdown was skipped")
+    expect(not play.new_letters(*INVITATION), "the countdown was skipped")
     play.session = await play.office.press(page, "jetzt senden")
     letters = await play.letters(members, *INVITATION)
     play.invited = recipients(letters)
@@ -167,7 +167,7 @@ async def moved(play: Play) -> str:
     play.day += MOVED_BY
     page = await play.office.open(play.page.link("Verschieben"))
     preview = await play.office.press(page, "Weiter zur Vorschau", start_date=play.day.isoformat())
-    expect(not play.new_letters(), "a letter left before anything was saved")
+    expect(not play.new_letters(*CHANGE), "a letter left before anything was saved")
     saved = await play.office.press(preview, "Speichern und")
     play.session = await play.office.press(saved, "jetzt senden")
     letters = await play.letters(len(play.invited), *CHANGE)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from notifications import leases, letters
@@ -398,6 +399,24 @@ async def test_a_clerk_that_fails_costs_nothing_but_time(database: Database) -> 
 
     rows = await database.fetch("SELECT state, attempts FROM outbox")
     assert [tuple(row) for row in rows] == [("queued", 0)]
+
+
+async def test_a_slow_database_while_composing_is_no_fault_of_the_letter(
+    database: Database,
+) -> None:
+    class Slow(AClerk):
+        async def compose(self, prototype_key: Any) -> Any:  # noqa: ARG002  # fails before it reads
+            raise asyncpg.QueryCanceledError("statement timeout")
+
+    (letter_id,) = await builders.post(database, a_letter())
+    async with smtp_servers.running() as server:
+        for _ in range(4):
+            await deliver(a_postman(database, server, Slow()))
+            await make_due(database)
+        await deliver(a_postman(database, server))
+
+    row = await builders.state_of(database, letter_id)
+    assert ("sent", 1) == (row["state"], len(server.mails))
 
 
 async def test_stopping_lets_letters_in_flight_finish_and_releases_the_rest(
