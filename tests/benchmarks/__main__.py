@@ -1,6 +1,6 @@
 """`make bench`: ours and a reference in one run, printed as ratios; absolute times mean nothing.
 
-    python -m tests.benchmarks [feeds] [answers] [letters]
+python -m tests.benchmarks [feeds] [answers] [letters]
 """
 
 import os
