@@ -107,3 +107,8 @@ async def chromium() -> AsyncIterator[Browser]:
     """Run one Chromium for all tests of this worker; each page has a profile of its own."""
     async with test_chromium.launched() as browser:
         yield browser
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests of the whole program, so that no worker is left alone with them."""
+    items.sort(key=lambda item: "end_to_end" not in item.nodeid)

@@ -52,7 +52,10 @@ def _names(letter: Letter, *keys: str) -> bool:
     return all(f"  {texts(letter.locale).t(key)}:" in letter.text for key in keys)
 
 
-@pytest.mark.parametrize(("locale", "scripts", "weeks"), [("de", True, 8), ("en", False, 11)])
+_WITHOUT_SCRIPTS = pytest.param("en", False, 11, marks=pytest.mark.long)
+
+
+@pytest.mark.parametrize(("locale", "scripts", "weeks"), [("de", True, 8), _WITHOUT_SCRIPTS])
 async def test_a_session_lives_from_planning_to_its_return_after_a_cancellation(
     demo: Demo, chromium: Browser, locale: str, *, scripts: bool, weeks: int
 ) -> None:

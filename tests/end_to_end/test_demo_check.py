@@ -12,6 +12,7 @@ from tests.end_to_end.programs import running, worker_port
 CHECK_SECONDS = 400
 
 
+@pytest.mark.long
 @pytest.mark.xdist_group("demo")
 @pytest.mark.timeout(CHECK_SECONDS + 30)
 async def test_the_check_plays_the_whole_chain_and_leaves_nothing_behind(tmp_path: Path) -> None:
