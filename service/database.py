@@ -68,6 +68,10 @@ async def in_fresh_context(work: Callable[[], Coroutine[Any, Any, Result]]) -> R
     return await asyncio.create_task(work(), context=contextvars.Context())
 
 
+class _CurtainError(Exception):
+    """The rehearsal is over."""
+
+
 class Database:
     """A pool of connections to one PostgreSQL; several may be open, the last one is active."""
 
@@ -138,6 +142,14 @@ class Database:
                 await _roll_back(unit.connection, transaction)
                 raise
             await transaction.commit()
+
+    @asynccontextmanager
+    async def rehearsal(self) -> AsyncIterator[UnitOfWork]:
+        """Open one transaction that is rolled back at its end: what it wrote, nobody else sees."""
+        with suppress(_CurtainError):
+            async with self.unit_of_work() as unit:
+                yield unit
+                raise _CurtainError
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[asyncpg.Connection]:

@@ -7,7 +7,7 @@ transaction that does not commit. Nobody else sees any of it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 from uuid import UUID
 
 from asyncpg import Connection
@@ -77,14 +77,6 @@ class Rehearsal:
         return max((addressed.count(each) for each in set(addressed)), default=0)
 
 
-class _CurtainError(Exception):
-    """The rehearsal is over: carries what was seen out of the transaction and undoes it."""
-
-    def __init__(self, seen: Rehearsal) -> None:
-        super().__init__()
-        self.seen = seen
-
-
 async def rehearse(
     database: Database, actor: Actor, meeting_id: UUID, wish: Wish, now: datetime
 ) -> Rehearsal:
@@ -93,15 +85,8 @@ async def rehearse(
     Raises what the move itself would raise: `FieldsError`, `StaleFormError`, `IllegalMoveError`,
     `NotFoundError`.
     """
-    try:
-        async with database.unit_of_work() as unit:
-            _end(await _play(unit.connection, actor, meeting_id, wish, now))
-    except _CurtainError as curtain:
-        return curtain.seen
-
-
-def _end(seen: Rehearsal) -> NoReturn:
-    raise _CurtainError(seen)
+    async with database.rehearsal() as unit:
+        return await _play(unit.connection, actor, meeting_id, wish, now)
 
 
 async def _play(

@@ -85,6 +85,22 @@ async def test_a_unit_of_work_rolls_back_on_an_exception_and_passes_it_on(small:
     assert ENGINE.current_unit() is None
 
 
+async def test_a_rehearsal_sees_what_it_wrote_and_leaves_nothing(small: Database) -> None:
+    async with small.rehearsal() as unit:
+        await _insert(unit, 1)
+        seen = await _numbers(small)
+
+    assert [1] == seen
+    assert [] == await _numbers(small)
+    assert ENGINE.current_unit() is None
+
+
+async def test_an_error_of_a_rehearsal_is_passed_on(small: Database) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with small.rehearsal():
+            _ = 1 / 0
+
+
 async def test_twenty_failing_commits_leave_the_pool_full_and_the_task_free(
     small: Database,
 ) -> None:
