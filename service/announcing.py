@@ -45,11 +45,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """An invitation or a nudge; `person_ids` None means everybody whom it can concern."""
+    """An invitation or a nudge; `person_ids` None means everybody whom it can concern.
+
+    `is_timed` keeps the office's own time when the session moves.
+    """
 
     kind: NoticeKind
     meeting_id: UUID
     person_ids: Sequence[UUID] | None = None
+    is_timed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +110,23 @@ async def put_down_asking(
         notice_statements.INSERT,
         *(asking.meeting_id, asking.kind, due, row["revision"], row["revision"]),
         *(changes.to_json(facts.read(row)), people, False, False, "", actor.id, now),
+        asking.is_timed,
     )
     return await _keep_if_anybody(connection, notice_id, asking.kind)
 
 
 async def follow_revision(
-    connection: "Connection[Any]", meeting_id: UUID, revision: int, due: datetime | None
+    connection: "Connection[Any]",
+    meeting_id: UUID,
+    revision: int,
+    due: datetime | None = None,
+    latest: datetime | None = None,
 ) -> None:
-    """Let a pending invitation show the newest revision, and leave at another time when given."""
-    await connection.execute(notice_statements.FOLLOW, meeting_id, revision, due)
+    """Let a pending invitation show the newest revision, and leave at another time when given.
+
+    A time that the office chose itself stays while it lies before `latest`.
+    """
+    await connection.execute(notice_statements.FOLLOW, meeting_id, revision, due, latest)
 
 
 async def replace_pending(
@@ -136,6 +148,7 @@ async def _put_down(
         *(change.meeting_id, words.kind, due, change.from_revision, change.to_revision),
         *(changes.to_json(known), None, words.tells is Tells.ALL),
         *(change.effect.asks_again or change.asked_again > 0, change.message, actor.id, now),
+        False,
     )
     return await _keep_if_anybody(connection, notice_id, words.kind)
 

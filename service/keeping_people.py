@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from asyncpg import Connection
 
-from service import addressing, moving, publishing
+from service import addressing, asking, publishing
 from service.domain import matching, titles
 
 _BERLIN = ZoneInfo("Europe/Berlin")
@@ -264,7 +264,7 @@ async def _follow(
         await connection.execute("ANALYZE person, membership, affiliation")
     groups = list({group for _, group in new})
     for row in await connection.fetch(_OPEN_MEETINGS, groups, now):
-        await moving.add_invitations(connection, row["id"], now)
+        await asking.add_invitations(connection, row["id"], now)
     await touch_feeds(connection, {person for person, _ in (*gone, *new)}, now)
 
 

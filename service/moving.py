@@ -13,8 +13,9 @@ from uuid import UUID
 from asyncpg import Connection, Record
 
 from notifications import outbox
-from service import announcing, auditing, numbering, planning, publishing, reminding, timing
-from service.announcing import Asking, Change
+from service import announcing, asking, auditing, numbering, planning, publishing, reminding, timing
+from service.announcing import Change
+from service.asking import Turn
 from service.auditing import Actor
 from service.domain import changes, meeting_forms, meetings
 from service.domain.authority import EVERYTHING, Authority
@@ -52,14 +53,15 @@ class Letters(StrEnum):
 class Options:
     """How a change is saved: with which right, seen at which revision, told to whom.
 
-    `seen_revision` None skips the check for another editor. `invite_at` puts the invitations off.
-    `message` is said to everybody who is told.
+    `seen_revision` None skips the check for another editor. `invite_local` is when invitations are
+    to leave, wall time of the session, None by the group's rule. `message` is said to everybody
+    who is told.
     """
 
     authority: Authority = EVERYTHING
     seen_revision: int | None = None
     letters: Letters = Letters.BY_RULE
-    invite_at: datetime | None = None
+    invite_local: datetime | None = None
     message: str = ""
 
 
@@ -182,17 +184,6 @@ def _as_it_stands(row: Record) -> Saved:
     )
 
 
-async def add_invitations(connection: "Connection[Any]", meeting_id: UUID, now: datetime) -> int:
-    """Plan an invitation for each member of the session's groups on its day; return how many new.
-
-    A person who belongs to several of them is asked once. The partner and the function of that day
-    are kept, and follow while the invitation is only planned; who left before the day is dropped.
-    """
-    await connection.execute(invitation_statements.DROP_PLANNED, meeting_id, now)
-    rows = await connection.fetch(invitation_statements.ADD_PLANNED, meeting_id, now)
-    return sum(row["is_new"] for row in rows)
-
-
 async def _prepare(
     connection: "Connection[Any]",
     row: Record,
@@ -247,7 +238,7 @@ async def _save(connection: "Connection[Any]", step: _Step, saving: Saving) -> i
         *planning.values_of(form, after),
     )
     if after.state is State.CONFIRMED:
-        await add_invitations(connection, step.meeting_id, saving.now)
+        await asking.add_invitations(connection, step.meeting_id, saving.now)
     return int(revision)
 
 
@@ -271,7 +262,14 @@ async def _record(connection: "Connection[Any]", step: _Step, wanted: Move, savi
         step.meeting_id,
         fields=[field.name for field in step.effect.fields],
         letters=saving.options.letters.value,
+        **_said_time(saving.options),
     )
+
+
+def _said_time(options: Options) -> dict[str, str]:
+    """Return when the office wants invitations to leave, for the record."""
+    local = options.invite_local
+    return {} if local is None else {"invite": local.isoformat(timespec="minutes")}
 
 
 async def _tell(
@@ -323,28 +321,22 @@ async def _invite(
 ) -> UUID | None:
     if step.after.state is not State.CONFIRMED:
         return None
-    if step.before.state is State.CONFIRMED and not is_again:
-        due = (
-            await _invitation_due(connection, step, saving) if step.effect.bumps_time_rev else None
-        )
-        await announcing.follow_revision(connection, step.meeting_id, revision, due)
-        return None
-    if saving.options.letters is Letters.NONE:
-        return None
-    due = await _invitation_due(connection, step, saving)
-    asking = Asking(kind=NoticeKind.INVITATION, meeting_id=step.meeting_id)
-    return await announcing.put_down_asking(connection, saving.actor, asking, due, saving.now)
-
-
-async def _invitation_due(connection: "Connection[Any]", step: _Step, saving: Saving) -> datetime:
-    """Return when invitations leave: as the office said, else by the group's rule."""
-    soonest = announcing.due_at(NoticeKind.INVITATION, step.after.starts_at, saving.now)
-    if saving.options.letters is Letters.NOW:
-        return soonest
-    wanted = saving.options.invite_at or await timing.find_invitation_time(
-        connection, step.meeting_id, step.after
+    options = saving.options
+    turn = Turn(
+        meeting_id=step.meeting_id,
+        meeting=step.after,
+        at_once=options.letters is Letters.NOW,
+        own_time=options.invite_local,
     )
-    return soonest if wanted is None else max(soonest, wanted)
+    if step.before.state is State.CONFIRMED and not is_again:
+        if step.effect.bumps_time_rev:
+            await asking.follow_move(connection, turn, revision, saving.now)
+        else:
+            await announcing.follow_revision(connection, step.meeting_id, revision)
+        return None
+    if options.letters is Letters.NONE:
+        return None
+    return await asking.put_down_all(connection, saving.actor, turn, saving.now)
 
 
 async def _follow(connection: "Connection[Any]", step: _Step, now: datetime) -> None:

@@ -8,13 +8,14 @@ effect since people were told last.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from asyncpg import Connection, Record
 
 from notifications import outbox
-from service import announcing, auditing, moving, publishing, reminding
+from service import announcing, asking, auditing, publishing, reminding, timing
 from service.announcing import Asking
 from service.auditing import Actor
 from service.database import Database
@@ -22,7 +23,7 @@ from service.domain import authority as rights
 from service.domain.authority import EVERYTHING, Authority
 from service.domain.errors import NotFoundError
 from service.domain.words import NoticeKind, State
-from service.tables import meeting_statements, notice_statements
+from service.tables import facts, meeting_statements, notice_statements
 
 EXPANSION_SECONDS = 60.0
 _MOST_AT_ONCE = 1000
@@ -48,6 +49,7 @@ class PlannedNotice:
     asks_again: bool
     message: str
     recipients: tuple[Recipient, ...]
+    is_for_all: bool = True
 
     @property
     def letters(self) -> int:
@@ -60,32 +62,38 @@ class PlannedNotice:
         return tuple(each for each in self.recipients if not each.has_address)
 
 
-async def invite(
+async def ask(
     database: Database,
     actor: Actor,
     meeting_id: UUID,
     now: datetime,
     *,
+    kind: NoticeKind,
     person_ids: Sequence[UUID] | None = None,
     authority: Authority = EVERYTHING,
 ) -> UUID | None:
-    """Invite planned people after the countdown, all or the named; None when nobody is left."""
-    asking = Asking(kind=NoticeKind.INVITATION, meeting_id=meeting_id, person_ids=person_ids)
-    return await _ask(database, actor, asking, now, authority)
+    """Invite or remind after the countdown, everybody whom it can concern or the named.
+
+    A second press finds the first one's notice. None when nobody is left, or no date stands.
+    """
+    wanted = Asking(kind=kind, meeting_id=meeting_id, person_ids=person_ids)
+    async with database.unit_of_work() as unit:
+        connection = unit.connection
+        row = await connection.fetchrow(meeting_statements.LOCK, meeting_id)
+        if row is None:
+            raise NotFoundError
+        rights.require_change(authority, row["group_ids"])
+        if row["state"] != State.CONFIRMED:
+            return None
+        due = announcing.due_at(kind, row["starts_at"], now)
+        await auditing.record(connection, actor, f"asked_{kind}", "meeting", row["id"])
+        return await announcing.put_down_asking(connection, actor, wanted, due, now)
 
 
-async def remind(
-    database: Database,
-    actor: Actor,
-    meeting_id: UUID,
-    now: datetime,
-    *,
-    person_ids: Sequence[UUID] | None = None,
-    authority: Authority = EVERYTHING,
-) -> UUID | None:
-    """Remind invited people without an answer after the countdown; None when nobody is left."""
-    asking = Asking(kind=NoticeKind.NUDGE, meeting_id=meeting_id, person_ids=person_ids)
-    return await _ask(database, actor, asking, now, authority)
+invite = partial(ask, kind=NoticeKind.INVITATION)
+"""Invite those who are planned; see `ask`."""
+remind = partial(ask, kind=NoticeKind.NUDGE)
+"""Remind those who are invited and have not answered; see `ask`."""
 
 
 async def send_now(
@@ -127,6 +135,34 @@ async def withdraw(
         return True
 
 
+async def set_time(
+    database: Database,
+    actor: Actor,
+    notice_id: UUID,
+    local: datetime,
+    now: datetime,
+    *,
+    authority: Authority = EVERYTHING,
+) -> bool:
+    """Let waiting invitations leave at another time, wall time of the session; False if too late.
+
+    Raises `FieldsError` for a time that is past or leaves nobody time to answer.
+    """
+    async with database.unit_of_work() as unit:
+        notice = await _lock_pending(unit.connection, notice_id, authority)
+        if notice is None:
+            return False
+        meeting = await unit.connection.fetchrow(meeting_statements.FIND, notice["meeting_id"])
+        due = timing.read_own_time(facts.read(meeting), local, now)
+        is_set = await unit.connection.fetchval(notice_statements.SET_TIME, notice_id, due)
+        if is_set is None:
+            return False
+        await auditing.record(
+            unit.connection, actor, "put_off", "notice", notice_id, until=due.isoformat()
+        )
+        return True
+
+
 async def queue_due(database: Database, now: datetime) -> int:
     """Turn due notices into letters, one transaction each, and return how many letters are new.
 
@@ -162,7 +198,7 @@ async def _expand(connection: "Connection[Any]", notice: Record, now: datetime) 
     kind = NoticeKind(notice["kind"])
     if kind is NoticeKind.INVITATION and notice["person_ids"] is None:
         # Weeks may have passed: who has joined since is asked, who has left is not.
-        await moving.add_invitations(connection, notice["meeting_id"], now)
+        await asking.add_invitations(connection, notice["meeting_id"], now)
     count = await outbox.post_selected(
         connection, notice_statements.EXPAND[kind], notice["id"], now
     )
@@ -176,23 +212,6 @@ async def _expand(connection: "Connection[Any]", notice: Record, now: datetime) 
         await connection.execute(notice_statements.MARK_TOLD, notice["id"])
     await connection.execute(notice_statements.FINISH, notice["id"], "sent", count, now)
     return count
-
-
-async def _ask(
-    database: Database, actor: Actor, asking: Asking, now: datetime, authority: Authority
-) -> UUID | None:
-    """Put down an invitation or a nudge by hand; a second press finds the first one's notice."""
-    async with database.unit_of_work() as unit:
-        connection = unit.connection
-        row = await connection.fetchrow(meeting_statements.LOCK, asking.meeting_id)
-        if row is None:
-            raise NotFoundError
-        rights.require_change(authority, row["group_ids"])
-        if row["state"] != State.CONFIRMED:
-            return None
-        due = announcing.due_at(asking.kind, row["starts_at"], now)
-        await auditing.record(connection, actor, f"asked_{asking.kind}", "meeting", row["id"])
-        return await announcing.put_down_asking(connection, actor, asking, due, now)
 
 
 async def _lock_pending(
@@ -214,5 +233,6 @@ async def _describe(connection: "Connection[Any]", row: Record) -> PlannedNotice
         due_at=row["due_at"],
         asks_again=row["asks_again"],
         message=row["message"],
+        is_for_all=row["person_ids"] is None,
         recipients=tuple(Recipient(**person) for person in people),
     )

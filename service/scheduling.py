@@ -11,7 +11,7 @@ from service.domain.errors import FieldsError
 from service.domain.meeting_forms import MeetingForm
 from service.domain.meetings import Move
 from service.domain.words import State
-from service.moving import BY_RULE, Letters, Options, Saved, Saving, add_invitations
+from service.moving import BY_RULE, Letters, Options, Saved, Saving
 from service.tables import meeting_statements
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "Letters",
     "Options",
     "Saved",
-    "add_invitations",
     "cancel",
     "change",
     "confirm",

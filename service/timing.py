@@ -1,4 +1,4 @@
-"""When invitations leave and until when people answer, by the rules of the session's group."""
+"""When invitations leave and until when people answer: by rule, or as the office says."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -8,8 +8,9 @@ from uuid import UUID
 from asyncpg import Connection, Record
 
 from service import obstacles, planning
-from service.domain import changes, reminders
+from service.domain import changes, instants, reminders
 from service.domain.changes import MeetingFacts
+from service.domain.errors import FieldsError
 from service.domain.meeting_forms import MeetingForm
 from service.domain.words import State
 
@@ -44,3 +45,27 @@ async def find_invitation_time(
     weeks = await connection.fetchval(_INVITE_WEEKS, meeting_id)
     is_holiday = obstacles.is_holiday(await planning.find_region(connection))
     return reminders.invitation_at(meeting.starts_local, meeting.zone, weeks or 0, is_holiday)
+
+
+def read_own_time(meeting: MeetingFacts, local: datetime, now: datetime) -> datetime:
+    """Return the instant of a time, on the session's clock, that the office chose for invitations.
+
+    Raises `FieldsError` for a time that is past, that no clock shows, or that leaves nobody time
+    to answer.
+    """
+    odd = instants.oddity(local, meeting.zone)
+    if odd is not None:
+        raise FieldsError({"invite_time": (odd.value, {})})
+    at = instants.to_utc(local, meeting.zone)
+    if at <= now:
+        raise FieldsError({"invite_on": ("plan.err_invite_past", {})})
+    latest = latest_invitation(meeting, now)
+    if latest is not None and at >= latest:
+        raise FieldsError({"invite_on": ("plan.err_invite_late", {})})
+    return at
+
+
+def latest_invitation(meeting: MeetingFacts, now: datetime) -> datetime | None:
+    """Return until when an invitation is of use: the deadline, or the start when that is past."""
+    deadline = meeting.answer_by_at
+    return meeting.starts_at if deadline is None or deadline <= now else deadline

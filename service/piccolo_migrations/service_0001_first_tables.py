@@ -365,6 +365,7 @@ CREATE TABLE notice (
     state text NOT NULL DEFAULT 'pending'
         CHECK (state IN ('pending', 'sent', 'withdrawn', 'replaced', 'unneeded')),
     due_at timestamptz NOT NULL,
+    is_timed boolean NOT NULL DEFAULT false,
     from_revision integer NOT NULL,
     to_revision integer NOT NULL,
     before jsonb NOT NULL DEFAULT '{}',

@@ -19,8 +19,8 @@ ORDER BY created_at LIMIT 1
 """
 INSERT = """
 INSERT INTO notice (meeting_id, kind, due_at, from_revision, to_revision, before, person_ids,
-    with_decliners, asks_again, message, created_by, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    with_decliners, asks_again, message, created_by, created_at, is_timed)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 RETURNING id
 """
 MERGE = """
@@ -30,13 +30,20 @@ UPDATE notice SET kind = $2, due_at = $3, to_revision = $4, with_decliners = $5,
 WHERE id = $1 AND state = 'pending'
 RETURNING id
 """
+# $3 is when the rule would have it leave; what the office said itself stays while it is of use.
 FOLLOW = """
-UPDATE notice SET to_revision = $2, due_at = coalesce($3, due_at)
+UPDATE notice SET to_revision = $2,
+    due_at = CASE WHEN is_timed AND due_at < $4 THEN due_at ELSE coalesce($3, due_at) END
 WHERE meeting_id = $1 AND state = 'pending' AND kind = 'invitation'
 RETURNING id
 """
 HURRY = """
 UPDATE notice SET due_at = least(due_at, $2), to_revision = $3 WHERE id = $1 AND state = 'pending'
+"""
+SET_TIME = """
+UPDATE notice SET due_at = $2, is_timed = true
+WHERE id = $1 AND state = 'pending' AND kind = 'invitation'
+RETURNING id
 """
 DROP = "DELETE FROM notice WHERE id = $1 AND state = 'pending'"
 FINISH = """

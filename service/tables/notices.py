@@ -15,6 +15,7 @@ class Notice(Table, tablename="notice"):
     kind = Text()
     state = Text(default="pending")
     due_at = Timestamptz(default=None)
+    is_timed = Boolean(default=False)
     from_revision = Integer(default=None)
     to_revision = Integer(default=None)
     before = JSONB(default="{}")

@@ -1,6 +1,6 @@
 import asyncio
 from dataclasses import replace
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -260,7 +260,7 @@ async def test_invitations_wait_for_the_group_s_weeks(database: Database) -> Non
     ("options", "expected"),
     [
         (Options(letters=Letters.NOW), [NOW + timedelta(minutes=10)]),
-        (Options(invite_at=NOW + timedelta(days=3)), [NOW + timedelta(days=3)]),
+        (Options(invite_local=datetime(2027, 1, 7, 9)), [NOW + timedelta(days=3)]),  # noqa: DTZ001
         (SILENT, []),
     ],
 )

@@ -1,0 +1,72 @@
+"""Whom a session asks, and when their invitations leave."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Connection
+
+from service import announcing, timing
+from service.announcing import Asking
+from service.auditing import Actor
+from service.domain.changes import MeetingFacts
+from service.domain.words import NoticeKind
+from service.tables import invitation_statements
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """The session whose invitations are to leave, and what the office says of the time.
+
+    `own_time` is wall time on the session's clock; without it and without `at_once` the rule of
+    the group counts.
+    """
+
+    meeting_id: UUID
+    meeting: MeetingFacts
+    at_once: bool = False
+    own_time: datetime | None = None
+
+
+async def add_invitations(connection: "Connection[Any]", meeting_id: UUID, now: datetime) -> int:
+    """Plan an invitation for each member of the session's groups on its day; return how many new.
+
+    A person who belongs to several of them is asked once. The partner and the function of that day
+    are kept, and follow while the invitation is only planned; who left before the day is dropped.
+    """
+    await connection.execute(invitation_statements.DROP_PLANNED, meeting_id, now)
+    rows = await connection.fetch(invitation_statements.ADD_PLANNED, meeting_id, now)
+    return sum(row["is_new"] for row in rows)
+
+
+async def put_down_all(
+    connection: "Connection[Any]", actor: Actor, turn: Turn, now: datetime
+) -> UUID | None:
+    """Put down the notice that invites everybody who is planned; None when there is nobody."""
+    due = await _find_due(connection, turn, now)
+    asking = Asking(
+        kind=NoticeKind.INVITATION,
+        meeting_id=turn.meeting_id,
+        is_timed=turn.at_once or turn.own_time is not None,
+    )
+    return await announcing.put_down_asking(connection, actor, asking, due, now)
+
+
+async def follow_move(
+    connection: "Connection[Any]", turn: Turn, revision: int, now: datetime
+) -> None:
+    """Let invitations that wait show the new date, and leave when the rule says for it."""
+    due = await _find_due(connection, turn, now)
+    latest = timing.latest_invitation(turn.meeting, now)
+    await announcing.follow_revision(connection, turn.meeting_id, revision, due, latest)
+
+
+async def _find_due(connection: "Connection[Any]", turn: Turn, now: datetime) -> datetime:
+    soonest = announcing.due_at(NoticeKind.INVITATION, turn.meeting.starts_at, now)
+    if turn.at_once:
+        return soonest
+    if turn.own_time is not None:
+        return max(soonest, timing.read_own_time(turn.meeting, turn.own_time, now))
+    wanted = await timing.find_invitation_time(connection, turn.meeting_id, turn.meeting)
+    return soonest if wanted is None else max(soonest, wanted)
