@@ -96,7 +96,7 @@ SELECT 'man:' || gen_random_uuid(), l.kind, l.recipient_id, l.subject_id, l.subj
     l.time_rev, l.ordering_key, l.locale, l.cause, o.priority, now(), $2::timestamptz,
     o.recipient_domain
 FROM letter l JOIN outbox o USING (id)
-WHERE l.id = $1 AND o.state NOT IN ('queued', 'sending', 'uncertain')
+WHERE l.id = $1 AND o.state <> ALL ($3::text[])
 """
 
 _RELEASE_HELD = """
@@ -188,10 +188,19 @@ async def cancel(
     return int(status.rsplit(" ", 1)[-1])
 
 
-async def repeat(connection: Connection, letter_id: UUID, expires_at: datetime) -> UUID | None:
-    """Post a finished letter once more under a new id, on purpose; None while it is still open."""
+async def repeat(
+    connection: Connection,
+    letter_id: UUID,
+    expires_at: datetime,
+    *,
+    unless: Sequence[State] = OPEN,
+) -> UUID | None:
+    """Post a letter once more under a new id, on purpose; None while it is in one of the states."""
     found: UUID | None = await connection.fetchval(
-        _POST.format(select=_REPEAT) + " RETURNING id", letter_id, expires_at
+        _POST.format(select=_REPEAT) + " RETURNING id",
+        letter_id,
+        expires_at,
+        [str(state) for state in unless],
     )
     return found
 
