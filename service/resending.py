@@ -1,7 +1,10 @@
 """Mail somebody the own links again, to the address that we hold and to no other."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
+
+from asyncpg import Connection
 
 from notifications import outbox
 from service import finding
@@ -46,12 +49,17 @@ async def mail_links(database: Database, address: str, now: datetime) -> None:
 
     At most two letters an hour and five a day leave for one address.
     """
-    await _post(database, _POST_BY_ADDRESS, address.strip().casefold(), now)
+    await _mail(database, _POST_BY_ADDRESS, address.strip().casefold(), now)
 
 
 async def mail_links_to(database: Database, person_id: UUID, now: datetime) -> None:
     """Mail all links of a person to the registered address, under the same limits."""
-    await _post(database, _POST_BY_PERSON, person_id, now)
+    await _mail(database, _POST_BY_PERSON, person_id, now)
+
+
+async def post_links_to(connection: "Connection[Any]", person_id: UUID, now: datetime) -> bool:
+    """Do so within a transaction; False when there is no address, or the limits are reached."""
+    return await _post(connection, _POST_BY_PERSON, person_id, now)
 
 
 async def mail_links_by_token(database: Database, keys: Keys, token: str, now: datetime) -> None:
@@ -60,14 +68,11 @@ async def mail_links_by_token(database: Database, keys: Keys, token: str, now: d
     await mail_links_to(database, view.person_id, now)
 
 
-async def _post(database: Database, sql: str, who: object, now: datetime) -> None:
+async def _mail(database: Database, sql: str, who: object, now: datetime) -> None:
     async with database.unit_of_work() as unit:
-        await outbox.post_selected(
-            unit.connection,
-            sql,
-            who,
-            now,
-            now + LETTER_LIFE,
-            LETTERS_PER_HOUR,
-            LETTERS_PER_DAY,
-        )
+        await _post(unit.connection, sql, who, now)
+
+
+async def _post(connection: "Connection[Any]", sql: str, who: object, now: datetime) -> bool:
+    limits = (now + LETTER_LIFE, LETTERS_PER_HOUR, LETTERS_PER_DAY)
+    return await outbox.post_selected(connection, sql, who, now, *limits) > 0

@@ -67,7 +67,7 @@ _ENSURE = (
     """,
     """
     INSERT INTO feed (kind, account_id) SELECT 'office', account.id FROM account
-    WHERE account.role = 'coordinator' AND account.disabled_at IS NULL
+    WHERE account.role IN ('coordinator', 'admin') AND account.disabled_at IS NULL
         AND NOT EXISTS (SELECT FROM feed
             WHERE feed.kind = 'office' AND feed.account_id = account.id)
     ON CONFLICT DO NOTHING
@@ -94,6 +94,6 @@ async def touch_all(connection: Connection, now: datetime) -> Sequence[UUID]:
 
 
 async def ensure(connection: Connection) -> None:
-    """Make the missing rows: the public one, one a group, a person and a coordinator account."""
+    """Make the missing rows: the public one, one a group, a person and an office account."""
     for statement in _ENSURE:
         await connection.execute(statement)

@@ -10,10 +10,13 @@ from litestar.response import Response
 from service import subscribing, surveying
 from service.pages.catalogue import texts
 from service.services import Services
+from service.subscribing import Owner
 from service.web import forms, respond
 from service.web.forms import Field
 from service.web.policy import Policy
 from service.web.visitors import Visitor
+
+_DONE = frozenset({"discarded", "calendar_renew", "calendar_end", "calendar_reopen"})
 
 
 @get("/buero", opt={"policy": Policy.STAFF})
@@ -26,6 +29,7 @@ async def show_board(
     board = await surveying.survey(services.database, visitor.staff, visitor.now)
     done = forms.read_query(request, (Field("getan"),))["getan"]
     calendar = await subscribing.find_office(services.database, services.keys, visitor.staff.id)
+    use = await subscribing.find_use(services.database, Owner.account(visitor.staff.id))
     return respond.page(
         services,
         visitor,
@@ -33,9 +37,10 @@ async def show_board(
         board=board,
         account=visitor.staff,
         may_plan=visitor.staff.role != "reader",
-        done=done == "discarded",
+        done=done if done in _DONE else None,
         job_name=_job_name(visitor),
         calendar=f"{services.settings.public_url}{calendar.path}" if calendar else None,
+        calendar_use=use if visitor.staff.is_office else None,
     )
 
 

@@ -9,11 +9,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Response
 
-from service import addressing, enrolling
+from service import addressing, enrolling, subscribing
 from service.domain.errors import FieldsError, StaleFormError
 from service.enrolling import Member, MemberForm, Search
 from service.services import Services
-from service.web import forms, respond, stale
+from service.subscribing import Owner
+from service.web import calendar_addresses, forms, respond, stale
 from service.web.forms import Field, Form
 from service.web.policy import Policy
 from service.web.visitors import Visitor
@@ -48,6 +49,7 @@ FIELDS = (
     Field("internal_note", kind="text", label="people.note", most=2000),
     Field("anyway", kind="flag", label="people.anyway"),
 )
+_DONE = (Field("gespeichert", kind="flag"), Field("kalender"))
 
 AnyRequest = Request[Any, Any, Any]
 Page = Response[bytes]
@@ -118,9 +120,11 @@ async def show_member(
 ) -> Page:
     """Show a person for correcting."""
     member = await enrolling.find_member(services.database, person_id)
-    saved = forms.read_query(request, (Field("gespeichert", kind="flag"),))["gespeichert"]
+    done = forms.read_query(request, _DONE)
     form = forms.empty(visitor, FIELDS)
-    return await _edit(services, visitor, form, member=member, saved=saved)
+    calendar_done = done["kalender"] if done["kalender"] in calendar_addresses.DONE else None
+    context = {"saved": done["gespeichert"], "calendar_done": calendar_done}
+    return await _edit(services, visitor, form, member=member, **context)
 
 
 @post("/buero/mitglied/{person_id:uuid}", opt=_FORM)
@@ -215,7 +219,11 @@ async def _edit(
     person_id: UUID | None = None,
     **context: Any,
 ) -> Page:
-    context = {"saved": False, "alike": None, "is_stale": False, **context}
+    context = {"saved": False, "calendar_done": None, "alike": None, "is_stale": False} | context
+    if member is not None:
+        context["calendar_use"] = await subscribing.find_use(
+            services.database, Owner.person(member.id)
+        )
     return respond.page(
         services,
         visitor,

@@ -2,6 +2,7 @@
 
 from uuid import UUID, uuid4
 
+from service import publishing
 from tests import builders
 from tests.web.matrix import Row, World, signed_in
 
@@ -23,6 +24,16 @@ _CHECKED = _LIST | {"column_0": "name", "column_1": "email"}
 async def _member(world: World) -> dict[str, str]:
     person = await builders.a_person(world.services.database)
     return {"person_id": str(person["id"])}
+
+
+async def _calendar(world: World) -> dict[str, str]:
+    parameters = await _member(world)
+    await publishing.ensure_all_feeds(world.services.database)
+    return parameters | {"act": "erneuern"}
+
+
+async def _renewing(world: World) -> dict[str, str]:
+    return {"act": "erneuern"}
 
 
 async def _partner(world: World) -> dict[str, str]:
@@ -53,6 +64,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/buero/mitglied/{person_id:uuid}"): _office(200, make=_member),
     ("POST", "/buero/mitglied/{person_id:uuid}"): _office(303, make=_member, data=_MEMBER),
     ("POST", "/buero/mitglied/{person_id:uuid}/beenden"): _office(303, make=_member),
+    ("POST", "/buero/mitglied/{person_id:uuid}/kalender/{act:str}"): _office(303, make=_calendar),
+    ("POST", "/buero/kalender/{act:str}"): _office(303, make=_renewing),
     ("GET", "/buero/partner"): _office(200),
     ("GET", "/buero/partner/neu"): _office(200),
     ("POST", "/buero/partner/neu"): _office(303, data=_PARTNER | {"id": str(UUID(int=7))}),

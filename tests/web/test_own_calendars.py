@@ -1,23 +1,18 @@
 """How people and the office come by their own calendar address, and what it opens."""
 
-import email
-import email.policy
 import re
 from datetime import timedelta
-from email.message import EmailMessage
 from uuid import UUID
 
 import httpx
 
-from notifications.postman import Options, Postman
-from service import publishing, relaying, replying, resending, tokens
-from service.composing import Clerk
+from service import publishing, replying, resending, tokens
 from service.domain.words import Answer
 from service.replying import Reply
 from service.services import Services
 from service.tokens import Purpose
 from tests.invited import a_meeting_to_come, a_person, invite
-from tests.notifications import smtp_servers
+from tests.web import mailbox
 from tests.web.conftest import PUBLIC_URL, SignIn
 
 _PERSONAL = re.compile(r"Ihr persönlicher Kalender \(Abo-Adresse\)\n(\S+)")
@@ -27,24 +22,7 @@ _OFFICE = re.compile(r'value="([^"]+/ics/b/[^"]+/buero\.ics)"')
 async def letters_to(services: Services, person_id: UUID) -> list[str]:
     """Ask for the own links, and return the text of what arrives."""
     await resending.mail_links_to(services.database, person_id, services.clock())
-    async with smtp_servers.running() as server:
-        postman = Postman(
-            services.database,
-            server.relay(),
-            Clerk(services),
-            relaying.sender(services.settings),
-            Options(clock=services.clock),
-        )
-        await postman.deliver()
-        await postman.stop()
-    texts = []
-    for mail in server.mails:
-        message = email.message_from_bytes(mail.raw, policy=email.policy.default)
-        assert isinstance(message, EmailMessage)
-        body = message.get_body(("plain",))
-        assert body is not None
-        texts.append(body.get_content().replace("\r\n", "\n"))
-    return texts
+    return [mailbox.text_of(each) for each in await mailbox.deliver(services)]
 
 
 async def test_the_letter_with_the_links_opens_a_calendar_that_follows_the_own_answer_at_once(
@@ -107,12 +85,12 @@ async def test_a_letter_to_somebody_whose_calendar_ended_names_none(
     assert [] == _PERSONAL.findall(letter)
 
 
-async def test_a_coordinator_finds_the_own_office_calendar_on_the_start_page(
+async def test_everybody_of_the_office_finds_the_own_office_calendar_on_the_start_page(
     sign_in: SignIn, anonymous: httpx.AsyncClient
 ) -> None:
     found = []
-    for _ in range(2):
-        browser = await sign_in("coordinator")
+    for role in ("coordinator", "admin"):
+        browser = await sign_in(role)
         [address] = _OFFICE.findall((await browser.get("/buero")).text)
         found.append(address)
     feed = await anonymous.get(found[0].removeprefix(PUBLIC_URL))
