@@ -7,7 +7,7 @@ from uuid import UUID
 from asyncpg import Connection, Record
 
 from notifications import outbox
-from service import announcing, auditing, planning, publishing
+from service import announcing, auditing, planning, publishing, repeating
 from service.announcing import Asking
 from service.auditing import Actor
 from service.calling import make_code as make_phone_code
@@ -37,8 +37,11 @@ async def renew_link(
     now: datetime,
     *,
     authority: Authority = EVERYTHING,
-) -> None:
-    """Let every link mailed so far end; the next letter carries the new one."""
+) -> bool:
+    """Let every link mailed so far end, and the newest letter leave again with the new one.
+
+    False where no letter follows: there is no address, none was sent yet, or no date stands.
+    """
     async with database.unit_of_work() as unit:
         row = await unit.connection.fetchrow(statements.RENEW_LINK, invitation_id, now)
         if row is None:
@@ -46,6 +49,9 @@ async def renew_link(
         rights.require_change(authority, row["group_ids"])
         await auditing.record(
             unit.connection, actor, "renewed_link", "invitation", invitation_id, epoch=row["epoch"]
+        )
+        return await repeating.follow_new_link(
+            unit.connection, invitation_id, row["meeting_id"], now
         )
 
 
@@ -88,7 +94,7 @@ async def uninvite(
 async def _raise_sequence(connection: "Connection[Any]", meeting_id: UUID, now: datetime) -> None:
     """Make the entry newer than the one in the person's calendar, or nothing can take it out."""
     raised = await connection.fetchval(meeting_statements.RAISE_SEQUENCE, meeting_id, now)
-    await announcing.follow_revision(connection, meeting_id, raised, None)
+    await announcing.follow_revision(connection, meeting_id, raised)
 
 
 async def invite_one_more(

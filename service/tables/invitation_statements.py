@@ -76,7 +76,7 @@ WHERE i.meeting_id = $1 AND i.state = 'invited' AND i.answer IS NOT NULL AND NOT
 
 RENEW_LINK = """
 UPDATE invitation SET epoch = epoch + 1, renewed_at = $2 WHERE id = $1
-RETURNING epoch, ARRAY(
+RETURNING meeting_id, epoch, ARRAY(
     SELECT group_id FROM meeting_group WHERE meeting_id = invitation.meeting_id) AS group_ids
 """
 FIND_MEETING_OF = "SELECT meeting_id FROM invitation WHERE id = $1"

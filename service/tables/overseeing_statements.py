@@ -69,9 +69,12 @@ ORDER BY a.id DESC LIMIT 100
 
 LAST_LETTER = """
 SELECT l.id, m.starts_at, ARRAY(SELECT group_id FROM meeting_group mg
-    WHERE mg.meeting_id = m.id) AS group_ids
+    WHERE mg.meeting_id = m.id) AS group_ids,
+    p.email IS NOT NULL AND i.state = 'invited' AND m.state = 'confirmed' AND m.starts_at > $4
+        AS can_get
 FROM invitation i
 JOIN meeting m ON m.id = i.meeting_id
+JOIN person p ON p.id = i.person_id
 LEFT JOIN LATERAL (
     SELECT l.id FROM letter l JOIN outbox b USING (id)
     WHERE l.subject_id = i.meeting_id AND l.recipient_id = i.person_id AND l.kind = ANY ($3::text[])

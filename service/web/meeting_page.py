@@ -32,6 +32,8 @@ _DONE = frozenset(
             "repeated_none",
             "uninvited",
             "added",
+            "renewed",
+            "renewed_alone",
         ),
     }
 )

@@ -74,6 +74,7 @@ OFFICE = (
     "/buero/termin/{confirmed}/einladen",
     "/buero/termin/{confirmed}/erinnern",
     "/buero/termin/{confirmed}/erneut-senden/{invitation}",
+    "/buero/termin/{confirmed}/link/{invitation}",
     "/buero/termin/{confirmed}/ausladen/{invitation}",
     "/buero/termin/{confirmed}/person",
     "/buero/termin/{confirmed}/drucken",

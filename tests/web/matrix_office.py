@@ -96,6 +96,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", f"{_B}/code/{{invitation_id:uuid}}"): signed_in(
         reader=403, lead=403, other_lead=403, coordinator=200, make=_invited, posts=True
     ),
+    ("GET", f"{_B}/link/{{invitation_id:uuid}}"): _get(_invited, changing=True),
+    ("POST", f"{_B}/link/{{invitation_id:uuid}}"): _post(_invited),
     ("GET", f"{_B}/ausladen/{{invitation_id:uuid}}"): _get(_invited, changing=True),
     ("POST", f"{_B}/ausladen/{{invitation_id:uuid}}"): _post(_invited),
     ("GET", f"{_B}/person"): signed_in(

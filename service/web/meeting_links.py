@@ -1,0 +1,51 @@
+"""The private link of one invited person: ended, and replaced by a new one."""
+
+from uuid import UUID
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Response
+
+from service import inviting, overseeing
+from service.services import Services
+from service.web import respond
+from service.web.meeting_page import require_change
+from service.web.policy import Policy
+from service.web.visitors import Visitor
+
+_OPT = {"policy": Policy.GROUP}
+
+Page = Response[bytes]
+
+
+@get("/buero/termin/{meeting_id:uuid}/link/{invitation_id:uuid}", opt=_OPT)
+async def ask_renewal(
+    meeting_id: FromPath[UUID],
+    invitation_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Say what a new link ends, and ask once more."""
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    require_change(session)
+    person = await overseeing.find_person(services.database, session, invitation_id)
+    return respond.page(services, visitor, "office/renewal.html", session=session, person=person)
+
+
+@post("/buero/termin/{meeting_id:uuid}/link/{invitation_id:uuid}", opt=_OPT)
+async def renew(
+    meeting_id: FromPath[UUID],
+    invitation_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """End the links that were mailed, and let a letter with the new one leave."""
+    follows = await inviting.renew_link(
+        services.database, visitor.actor, invitation_id, visitor.now, authority=visitor.staff
+    )
+    done = "renewed" if follows else "renewed_alone"
+    return respond.see_other(visitor, f"/buero/termin/{meeting_id}?getan={done}")
+
+
+ROUTES = [ask_renewal, renew]
