@@ -35,6 +35,7 @@ class PlannedLetters:
     """One slot as the session page shows it: when, what, to about how many, in which state."""
 
     id: UUID
+    rule_id: UUID
     kind: Kind
     audience: tuple[Audience, ...]
     due_at: datetime
@@ -164,6 +165,7 @@ async def planned_letters(database: Database, meeting_id: UUID) -> list[PlannedL
     return [
         PlannedLetters(
             id=row["id"],
+            rule_id=row["rule_id"],
             kind=Kind(row["kind"]),
             audience=tuple(Audience(word) for word in row["audience"]),
             due_at=row["due_at"],

@@ -394,6 +394,7 @@ CREATE TABLE reminder_rule (
     only_online boolean NOT NULL DEFAULT false,
     min_days_invited smallint NOT NULL DEFAULT 0,
     is_enabled boolean NOT NULL DEFAULT true,
+    copied_from uuid REFERENCES reminder_rule (id) ON DELETE SET NULL,
     revision integer NOT NULL DEFAULT 1,
     CHECK ((days_before IS NULL) <> (minutes_before IS NULL)),
     CHECK ((days_before IS NULL) = (at_local_time IS NULL)),

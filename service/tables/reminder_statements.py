@@ -100,7 +100,7 @@ WHERE s.id = $1
 """
 
 PLANNED = f"""
-SELECT s.id, r.kind, r.audience, s.due_at, s.state, s.reason, coalesce(s.letters, (
+SELECT s.id, s.rule_id, r.kind, r.audience, s.due_at, s.state, s.reason, coalesce(s.letters, (
     SELECT count(*)::int FROM invitation i
     WHERE i.meeting_id = m.id AND i.state = 'invited' AND i.answer IS DISTINCT FROM 'declined'
       AND {AUDIENCE} = ANY(r.audience))) AS letters

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -26,14 +27,32 @@ class Scope:
 EVERYBODY = Scope()
 
 
+class Origin(StrEnum):
+    """Whose rule it is."""
+
+    EVERYBODY = "everybody"
+    GROUP = "group"
+    SESSION = "session"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownRule:
-    """A rule that counts in a scope; `is_own` is False where it comes from farther out."""
+    """A rule that counts in a scope; `is_own` is False where it comes from farther out.
+
+    `copied_from` is the rule whose place it took when somebody made it the scope's own.
+    """
 
     id: UUID
     rule: Rule
     is_enabled: bool
     is_own: bool
+    origin: Origin = Origin.EVERYBODY
+    copied_from: UUID | None = None
+    revision: int = 1
+
+    def goes_by(self, rule_id: UUID) -> bool:
+        """Tell whether the id means this rule: its own, or the one that it is a copy of."""
+        return rule_id in {self.id, self.copied_from}
 
 
 async def add(
@@ -41,9 +60,23 @@ async def add(
 ) -> UUID:
     """Add one rule as it is; return its id."""
     rule_id: UUID = await connection.fetchval(
-        rule_statements.INSERT, scope.group_id, scope.meeting_id, *_values(rule), is_enabled
+        rule_statements.INSERT,
+        *(scope.group_id, scope.meeting_id, *_values(rule), is_enabled, None, 1),
     )
     return rule_id
+
+
+async def copy(connection: "Connection[Any]", known: KnownRule, scope: Scope) -> UUID:
+    """Give the scope its own copy, with the slots of its sessions; return the copy's id."""
+    copy_id: UUID = await connection.fetchval(
+        rule_statements.INSERT,
+        *(scope.group_id, scope.meeting_id, *_values(known.rule), known.is_enabled),
+        *(known.id, known.revision),
+    )
+    await connection.execute(
+        rule_statements.MOVE_SLOTS, known.id, copy_id, scope.meeting_id, scope.group_id
+    )
+    return copy_id
 
 
 async def change(
@@ -64,9 +97,15 @@ async def load(
             rule=_read(row),
             is_enabled=row["is_enabled"],
             is_own=(row["group_id"], row["meeting_id"]) == (scope.group_id, scope.meeting_id),
+            origin=_ORIGINS[row["nearness"]],
+            copied_from=row["copied_from"],
+            revision=row["revision"],
         )
         for row in rows
     ]
+
+
+_ORIGINS = {1: Origin.EVERYBODY, 2: Origin.GROUP, 3: Origin.SESSION}
 
 
 def _values(rule: Rule) -> tuple[Any, ...]:

@@ -6,8 +6,8 @@ HAS_GLOBAL_RULES = (
 
 INSERT = """
 INSERT INTO reminder_rule (group_id, meeting_id, kind, audience, anchor, days_before,
-    at_local_time, minutes_before, only_online, min_days_invited, is_enabled)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    at_local_time, minutes_before, only_online, min_days_invited, is_enabled, copied_from, revision)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 RETURNING id
 """
 
@@ -36,10 +36,13 @@ ORDER BY kind, anchor, days_before DESC NULLS LAST, minutes_before DESC, id
 """
 
 GROUPS_OF_MEETING = """
-SELECT ARRAY(SELECT group_id FROM meeting_group WHERE meeting_id = m.id) AS group_ids
-FROM meeting m WHERE m.id = $1 FOR UPDATE OF m
+SELECT m.title AS name, ARRAY(
+    SELECT group_id FROM meeting_group WHERE meeting_id = m.id) AS group_ids
+FROM meeting m WHERE m.id = $1
 """
-GROUP = "SELECT id FROM working_group WHERE id = $1 FOR UPDATE"
+GROUP = "SELECT name FROM working_group WHERE id = $1"
+LOCK_MEETING = "SELECT FROM meeting WHERE id = $1 FOR UPDATE"
+LOCK_GROUP = "SELECT FROM working_group WHERE id = $1 FOR UPDATE"
 LOCK_GLOBAL = """
 SELECT id FROM reminder_rule WHERE group_id IS NULL AND meeting_id IS NULL FOR UPDATE
 """
@@ -48,6 +51,45 @@ DELETE_OWN = """
 DELETE FROM reminder_rule
 WHERE (meeting_id = $1 AND $2::uuid IS NULL OR group_id = $2 AND $1::uuid IS NULL)
 RETURNING id
+"""
+
+# A copy goes on where its rule stood: what was sent by the one is not sent again by the other.
+# $1 is the rule, $2 its copy, $3 the session, $4 the group.
+MOVE_SLOTS = """
+UPDATE reminder_slot s SET rule_id = $2
+WHERE s.rule_id = $1 AND (s.meeting_id = $3 OR EXISTS (
+    SELECT FROM meeting_group mg WHERE mg.meeting_id = s.meeting_id AND mg.group_id = $4))
+"""
+
+# The way back, before own rules are dropped. $1 is the session, $2 the group.
+GIVE_SLOTS_BACK = """
+UPDATE reminder_slot s SET rule_id = r.copied_from
+FROM reminder_rule r
+WHERE s.rule_id = r.id AND r.copied_from IS NOT NULL AND (r.meeting_id = $1 OR r.group_id = $2)
+    AND NOT EXISTS (
+        SELECT FROM reminder_slot o WHERE o.rule_id = r.copied_from AND o.time_rev = s.time_rev
+            AND o.meeting_id = s.meeting_id AND o.person_id IS NOT DISTINCT FROM s.person_id)
+"""
+# Copies of copies become copies of what lies farther out.
+KEEP_LINEAGE = """
+UPDATE reminder_rule c SET copied_from = r.copied_from
+FROM reminder_rule r
+WHERE c.copied_from = r.id AND (r.meeting_id = $1 OR r.group_id = $2)
+"""
+
+# What a rule plans in its first moment for an instant that lies behind is not sent late.
+# $1 is the session, $2 the moment of planning.
+SKIP_PAST = """
+UPDATE reminder_slot SET state = 'skipped', reason = 'rule_is_newer'
+WHERE meeting_id = $1 AND state = 'planned' AND due_at <= $2 AND computed_at = $2
+"""
+
+LAST_SAVED = """
+SELECT a.happened_at AS at, coalesce(c.full_name, '') AS by
+FROM audit a LEFT JOIN account c ON c.id = a.actor_id
+WHERE a.action IN ('saved_rule', 'dropped_rules')
+    AND (a.object_kind = 'instance' OR a.object_id = $1 OR a.object_id = ANY ($2::uuid[]))
+ORDER BY a.id DESC LIMIT 1
 """
 
 MEETINGS = """
