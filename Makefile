@@ -3,7 +3,8 @@
 #   make setup      prepare .venv (every other target does it too, when needed)
 #   make demo       the running product with the alliance's data
 #   make test       the tests of every day, under five minutes
-#   make test-all   the tests of every day, then the long ones
+#   make test-long  the long ones
+#   make test-all   both
 #   make lint       style, types, direction of imports
 #   make bench      the figures of the README
 #   make dev        pages and worker on your own data under ./var, with logs to read
@@ -15,8 +16,10 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.synced
 JOBS ?= 2
+# Tests and demo start many programs: without kept bytecode each compiles everything anew.
+export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: setup demo test test-all lint bench dev vendor clean
+.PHONY: setup demo test test-long test-all lint bench dev vendor clean
 
 setup: $(STAMP)
 
@@ -52,7 +55,7 @@ $(STAMP): pyproject.toml uv.lock
 	if ! "$(BIN)/uv" --version >/dev/null 2>&1; then \
 	  "$(BIN)/python" -m pip install --quiet --disable-pip-version-check 'uv>=0.9'; \
 	fi; \
-	UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT="$(VENV)" \
+	UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 UV_PROJECT_ENVIRONMENT="$(VENV)" \
 	  "$(BIN)/uv" sync --quiet --locked --python "$(BIN)/python"; \
 	touch "$(STAMP)"
 
@@ -62,8 +65,11 @@ demo: setup
 test: setup
 	$(BIN)/pytest -q -n $(JOBS) --dist loadgroup
 
-test-all: test
+test-long: setup
 	$(BIN)/pytest -q -n $(JOBS) --dist loadgroup -m long
+
+test-all: test
+	@$(MAKE) --no-print-directory test-long
 
 lint: setup
 	$(BIN)/ruff check .

@@ -79,10 +79,15 @@ def clock() -> Clock:
     return Clock(datetime.now(UTC).replace(microsecond=0))
 
 
+@cache
+def _pages() -> Pages:
+    """Compile the templates once: it takes as long as the rest of a test."""
+    return Pages(PUBLIC_URL, Instance("Bündnis", "buero@example.org"), static_urls())
+
+
 @pytest.fixture
 def services(settings: Settings, database: Database, clock: Clock) -> Services:
-    pages = Pages(PUBLIC_URL, Instance("Bündnis", "buero@example.org"), static_urls())
-    return Services(settings, database, pages, clock, settings.token_keys)
+    return Services(settings, database, _pages(), clock, settings.token_keys)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
