@@ -123,7 +123,7 @@ class _Step:
 async def make_move(
     connection: "Connection[Any]",
     meeting_id: UUID,
-    wanted: Move,
+    wanted: Move | None,
     saving: Saving,
     *,
     form: MeetingForm | None = None,
@@ -131,9 +131,13 @@ async def make_move(
 ) -> Saved:
     """Make one move inside the caller's transaction; `form` None keeps the entries.
 
+    `wanted` None takes a cancellation back to where the session stood.
     Order of locks: meeting, groups, invitations, seats, feeds.
     """
     row = await planning.lock(connection, meeting_id, saving.options.authority)
+    if wanted is None:
+        stood = row["cancelled_from"]
+        wanted = meetings.uncancel_to(State(stood) if stood else None)
     if _was_done_before(row, wanted):
         if form is not None and _is_another(row, form):
             # Somebody else pressed first, with other entries: nothing typed may get lost.

@@ -57,6 +57,11 @@ class PlannedNotice:
         return sum(each.has_address for each in self.recipients)
 
     @property
+    def has_own_time(self) -> bool:
+        """Tell whether the office may choose when it leaves: the invitations of everybody."""
+        return self.kind is NoticeKind.INVITATION and self.is_for_all
+
+    @property
     def without_address(self) -> tuple[Recipient, ...]:
         """Those who have to be told otherwise."""
         return tuple(each for each in self.recipients if not each.has_address)

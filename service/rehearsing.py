@@ -15,12 +15,12 @@ from asyncpg import Connection
 from service import moving, noticing, planning
 from service.auditing import Actor
 from service.database import Database
-from service.domain import changes, meetings
+from service.domain import changes
 from service.domain.changes import MeetingFacts
 from service.domain.meeting_forms import MeetingForm
 from service.domain.meetings import Move
 from service.domain.shown import ShownMeeting
-from service.domain.words import NoticeKind, State
+from service.domain.words import NoticeKind
 from service.moving import BY_RULE, NO_ENDING, Ending, Options, Saved, Saving
 from service.noticing import PlannedNotice
 from service.tables import facts, shown_meetings
@@ -94,11 +94,9 @@ async def _play(
 ) -> Rehearsal:
     row = await planning.lock(connection, meeting_id, wish.options.authority)
     before = facts.read(row)
-    stood = row["cancelled_from"]
-    move = wish.move or meetings.uncancel_to(State(stood) if stood else None)
     saving = Saving(actor, now, wish.options)
     saved = await moving.make_move(
-        connection, meeting_id, move, saving, form=wish.form, ending=wish.ending
+        connection, meeting_id, wish.move, saving, form=wish.form, ending=wish.ending
     )
     after = await connection.fetchrow(_MEETING, meeting_id)
     return Rehearsal(

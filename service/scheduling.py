@@ -3,15 +3,14 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from service import auditing, moving, planning, publishing
+from service import auditing, moving, publishing
 from service.auditing import CLOCK, Actor
 from service.database import Database
-from service.domain import meetings
 from service.domain.errors import FieldsError
 from service.domain.meeting_forms import MeetingForm
 from service.domain.meetings import Move
 from service.domain.words import State
-from service.moving import BY_RULE, Letters, Options, Saved, Saving
+from service.moving import BY_RULE, NO_ENDING, Ending, Letters, Options, Saved, Saving
 from service.tables import meeting_statements
 
 __all__ = [
@@ -23,6 +22,7 @@ __all__ = [
     "change",
     "confirm",
     "hold_finished",
+    "make",
     "postpone",
     "publish",
     "reschedule",
@@ -49,9 +49,7 @@ async def publish(
     """
     is_firm = form.status is State.CONFIRMED
     wanted = Move.PUBLISH_CONFIRMED if is_firm else Move.PUBLISH_TENTATIVE
-    saving = Saving(actor, now, options)
-    async with database.unit_of_work() as unit:
-        return await moving.make_move(unit.connection, meeting_id, wanted, saving, form=form)
+    return await make(database, actor, meeting_id, wanted, now, form=form, options=options)
 
 
 async def confirm(
@@ -64,9 +62,7 @@ async def confirm(
     options: Options = BY_RULE,
 ) -> Saved:
     """Say that a tentative date stands, with a changed form or, by None, as it is."""
-    saving = Saving(actor, now, options)
-    async with database.unit_of_work() as unit:
-        return await moving.make_move(unit.connection, meeting_id, Move.CONFIRM, saving, form=form)
+    return await make(database, actor, meeting_id, Move.CONFIRM, now, form=form, options=options)
 
 
 async def change(
@@ -79,9 +75,7 @@ async def change(
     options: Options = BY_RULE,
 ) -> Saved:
     """Save a changed form of a published session; what it does is the rules' table."""
-    saving = Saving(actor, now, options)
-    async with database.unit_of_work() as unit:
-        return await moving.make_move(unit.connection, meeting_id, Move.CHANGE, saving, form=form)
+    return await make(database, actor, meeting_id, Move.CHANGE, now, form=form, options=options)
 
 
 async def postpone(
@@ -93,9 +87,7 @@ async def postpone(
     options: Options = BY_RULE,
 ) -> Saved:
     """Take the date away: "verschoben, neuer Termin folgt"; number, UID and page stay."""
-    saving = Saving(actor, now, options)
-    async with database.unit_of_work() as unit:
-        return await moving.make_move(unit.connection, meeting_id, Move.POSTPONE, saving)
+    return await make(database, actor, meeting_id, Move.POSTPONE, now, options=options)
 
 
 async def reschedule(
@@ -110,9 +102,7 @@ async def reschedule(
     """Give a postponed session a new date, firm or not as the form's status says."""
     is_firm = form.status is State.CONFIRMED
     wanted = Move.RESCHEDULE_CONFIRMED if is_firm else Move.RESCHEDULE_TENTATIVE
-    saving = Saving(actor, now, options)
-    async with database.unit_of_work() as unit:
-        return await moving.make_move(unit.connection, meeting_id, wanted, saving, form=form)
+    return await make(database, actor, meeting_id, wanted, now, form=form, options=options)
 
 
 async def cancel(
@@ -132,12 +122,8 @@ async def cancel(
     """
     if len(reason) > REASON_LENGTH:
         raise FieldsError({"reason": ("plan.err_long", {"n": REASON_LENGTH})})
-    ending = moving.Ending(reason=reason, number_kept=number_kept)
-    saving = Saving(actor, now, options)
-    async with database.unit_of_work() as unit:
-        return await moving.make_move(
-            unit.connection, meeting_id, Move.CANCEL, saving, ending=ending
-        )
+    ending = Ending(reason=reason, number_kept=number_kept)
+    return await make(database, actor, meeting_id, Move.CANCEL, now, ending=ending, options=options)
 
 
 async def uncancel(
@@ -150,12 +136,29 @@ async def uncancel(
     options: Options = BY_RULE,
 ) -> Saved:
     """Take a cancellation back to where the session stood; its answers hold again as frozen."""
+    return await make(database, actor, meeting_id, None, now, form=form, options=options)
+
+
+async def make(
+    database: Database,
+    actor: Actor,
+    meeting_id: UUID,
+    wanted: Move | None,
+    now: datetime,
+    *,
+    form: MeetingForm | None = None,
+    ending: Ending = NO_ENDING,
+    options: Options = BY_RULE,
+) -> Saved:
+    """Make one move in a transaction of its own; `form` None keeps the entries as they are.
+
+    `wanted` None takes a cancellation back to where the session stood.
+    """
     saving = Saving(actor, now, options)
     async with database.unit_of_work() as unit:
-        row = await planning.lock(unit.connection, meeting_id, options.authority)
-        stood = row["cancelled_from"]
-        wanted = meetings.uncancel_to(State(stood) if stood else None)
-        return await moving.make_move(unit.connection, meeting_id, wanted, saving, form=form)
+        return await moving.make_move(
+            unit.connection, meeting_id, wanted, saving, form=form, ending=ending
+        )
 
 
 async def hold_finished(database: Database, now: datetime) -> int:

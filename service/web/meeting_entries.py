@@ -5,6 +5,7 @@ from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
+from service.domain.errors import FieldsError
 from service.domain.meeting_forms import MeetingForm
 from service.domain.words import Mode, Precision, State, Visibility
 from service.web import forms
@@ -21,6 +22,11 @@ TIME_FIELDS = (
     Field("end_date", "day", "plan.end_date"),
     Field("answer_by", "day", "plan.answer_by"),
     Field("answer_by_time", "clock", "plan.answer_by_time"),
+)
+# When invitations leave, where neither "now" nor the group's rule is wanted.
+INVITE_FIELDS = (
+    Field("invite_on", "day", "plan.invite_on"),
+    Field("invite_time", "clock", "plan.invite_time"),
 )
 FIELDS = (
     Field("id", "id"),
@@ -49,6 +55,7 @@ FIELDS = (
     Field("organiser", label="plan.organiser", most=_LONG),
     Field("outward_url", label="plan.outward_url", most=_LONG),
     Field("message", "text", "plan.message", most=2000),
+    *INVITE_FIELDS,
 )
 MOVE_FIELDS = (
     Field("revision", "number"),
@@ -56,12 +63,14 @@ MOVE_FIELDS = (
     Field("status", "choice", "plan.status", choices=_STATUS),
     *TIME_FIELDS,
     Field("message", "text", "plan.message", most=2000),
+    *INVITE_FIELDS,
 )
 _PLAIN = (
     *("title", "capacity", "place_name", "room", "street", "town", "place_access", "online_url"),
     *("dial_in", "chair", "description", "agenda", "organiser", "outward_url"),
 )
 _DEADLINE_TIME = time(12)
+_INVITE_TIME = time(9)
 # What a comparison with somebody else's entries shows, in the order of the form.
 COMPARED = (
     *("group", "title", "precision", "start_date", "start_time", "end_date", "end_time"),
@@ -92,6 +101,19 @@ def read_entries(form: Form, kept: MeetingForm | None) -> MeetingForm:
         visibility=Visibility(form["visibility"] or Visibility.PUBLIC),
         **{name: form[name] for name in _PLAIN},
     )
+
+
+def read_invite_time(form: Form) -> datetime | None:
+    """Return when invitations are to leave, as wall time; an empty day is refused at the field."""
+    if form["invite_on"] is None:
+        form.refuse("invite_on", "plan.err_invite_on")
+        return None
+    return datetime.combine(form["invite_on"], form["invite_time"] or _INVITE_TIME)
+
+
+def refuses_invite_time(error: FieldsError) -> bool:
+    """Tell whether only the time of the invitations needs another look."""
+    return set(error.fields) <= {each.name for each in INVITE_FIELDS}
 
 
 def prefilled(

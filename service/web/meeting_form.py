@@ -1,6 +1,7 @@
 """Plan and change a session: the form, the look at the day, and the preview before it leaves."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,21 +12,22 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from service import overseeing, planning, rehearsing, scheduling
-from service.domain.errors import FieldsError, NotFoundError, StaleFormError
+from service.domain.errors import FieldsError, StaleFormError
 from service.domain.meeting_forms import MeetingForm, check, find_errors
 from service.domain.words import State
 from service.moving import Letters, Options
-from service.overseeing import GroupChoice, Session
+from service.overseeing import Session
 from service.rehearsing import Wish
 from service.services import Services
-from service.web import forms, meeting_previews, respond
+from service.web import forms, meeting_form_page, meeting_previews, meeting_publication, respond
 from service.web.forms import Field, Form
 from service.web.meeting_entries import (
     FIELDS,
     MOVE_FIELDS,
-    differences,
     prefilled,
     read_entries,
+    read_invite_time,
+    refuses_invite_time,
     typed_values,
 )
 from service.web.meeting_previews import wanted_move
@@ -34,7 +36,14 @@ from service.web.visitors import Visitor
 
 _OPT = {"policy": Policy.GROUP}
 _FORM = {"policy": Policy.GROUP, "form": True}
-_LETTERS = {"save": Letters.BY_RULE, "silent": Letters.NONE, "ticked": Letters.TICKED}
+_LETTERS = {
+    "save": Letters.BY_RULE,
+    "rule": Letters.BY_RULE,
+    "later": Letters.BY_RULE,
+    "now": Letters.NOW,
+    "silent": Letters.NONE,
+    "ticked": Letters.TICKED,
+}
 
 AnyRequest = Request[Any, Any, Any]
 Page = Response[bytes]
@@ -58,7 +67,7 @@ async def show_new(
         revision=None,
         number=proposal.number,
     )
-    return await _show(services, visitor, form, groups)
+    return await meeting_form_page.show(services, visitor, form, groups)
 
 
 @post("/buero/termin/neu", opt=_FORM)
@@ -86,7 +95,7 @@ async def show_edit(
     asked = forms.read_query(request, (Field("status", "choice", choices=("confirmed",)),))
     if asked["status"]:
         form.values["status"] = asked["status"]
-    return await _show(services, visitor, form, session=session)
+    return await meeting_form_page.show(services, visitor, form, session=session)
 
 
 @post("/buero/termin/{meeting_id:uuid}/bearbeiten", opt=_FORM)
@@ -104,7 +113,7 @@ async def save_edit(
     if session.meeting.state == State.DRAFT:
         return await _save_draft(services, visitor, meeting_id, form, kept, session)
     if not form.is_valid or form["action"] in {"check", "back"}:
-        return await _show(services, visitor, form, session=session)
+        return await meeting_form_page.show(services, visitor, form, session=session)
     return await _change(services, visitor, session, form, read_entries(form, kept))
 
 
@@ -146,88 +155,9 @@ async def preview_move(
     return await _change(services, visitor, session, form, entries, "office/move.html")
 
 
-@get("/buero/termin/{meeting_id:uuid}/vorschau", opt=_OPT)
-async def show_preview(
-    request: AnyRequest,
-    meeting_id: FromPath[UUID],
-    services: NamedDependency[Services],
-    visitor: NamedDependency[Visitor],
-) -> Page:
-    """Show what publishing a draft would do."""
-    query = forms.read_query(request, _PUBLISH_FIELDS)
-    entries, revision = await planning.load_form(services.database, meeting_id, visitor.staff)
-    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
-    if session.meeting.state != State.DRAFT:
-        return respond.see_other(visitor, f"/buero/termin/{meeting_id}")
-    entries = _as_wished(entries, query)
-    wish = Wish(
-        move=wanted_move(State.DRAFT, entries.status),
-        form=entries,
-        options=Options(authority=visitor.staff),
-    )
-    try:
-        seen = await rehearsing.rehearse(
-            services.database, visitor.actor, meeting_id, wish, visitor.now
-        )
-    except FieldsError as error:
-        form = prefilled(visitor, entries, meeting_id=meeting_id, revision=revision)
-        form.refuse_fields(error)
-        return await _show(services, visitor, form, session=session)
-    return respond.page(
-        services,
-        visitor,
-        "office/publish.html",
-        session=session,
-        revision=revision,
-        entries=entries,
-        p=meeting_previews.describe(services, visitor, seen),
-    )
-
-
-@post("/buero/termin/{meeting_id:uuid}/veroeffentlichen", opt=_OPT)
-async def publish(
-    request: AnyRequest,
-    meeting_id: FromPath[UUID],
-    services: NamedDependency[Services],
-    visitor: NamedDependency[Visitor],
-) -> Page:
-    """Publish the draft as its preview was seen, with the letters of the pressed button."""
-    form = await forms.read(request, _PUBLISH_FIELDS)
-    entries, _ = await planning.load_form(services.database, meeting_id, visitor.staff)
-    options = Options(
-        authority=visitor.staff,
-        seen_revision=form["revision"],
-        letters=_HOW.get(form["how"], Letters.NOW),
-    )
-    wished = _as_wished(entries, form)
-    try:
-        await scheduling.publish(
-            services.database, visitor.actor, meeting_id, wished, visitor.now, options=options
-        )
-    except FieldsError:
-        # The preview meets the same refusal and says it at the field.
-        return respond.see_other(visitor, _preview_path(meeting_id, wished))
-    return respond.see_other(visitor, f"/buero/termin/{meeting_id}?getan=published")
-
-
 def _pairs(values: Mapping[str, str | list[str]]) -> list[tuple[str, str]]:
     """Return values as a browser sends them; no field of this form is sent twice."""
     return [(name, value) for name, value in values.items() if isinstance(value, str)]
-
-
-_PUBLISH_FIELDS = (
-    Field("status", "choice", choices=("tentative", "confirmed")),
-    Field("nummer", "number"),
-    Field("revision", "number"),
-    Field("how"),
-)
-_HOW = {"now": Letters.NOW, "rule": Letters.BY_RULE, "silent": Letters.NONE}
-
-
-def _as_wished(entries: MeetingForm, form: Form) -> MeetingForm:
-    """Add what a draft's row does not keep: the status it is to get, and a number of one's own."""
-    status = State.TENTATIVE if form["how"] == "tentative" else form["status"]
-    return meeting_previews.with_status(entries, State(status or State.TENTATIVE), form["nummer"])
 
 
 async def _save_draft(  # noqa: PLR0917 - a form and what it is about
@@ -241,7 +171,7 @@ async def _save_draft(  # noqa: PLR0917 - a form and what it is about
     """Keep a draft; towards the preview it has to be complete."""
     action = form["action"]
     if not form.is_valid or action in {"check", "back"}:
-        return await _show(services, visitor, form, session=session)
+        return await meeting_form_page.show(services, visitor, form, session=session)
     entries = await meeting_previews.with_deadline(services, form, read_entries(form, kept))
     try:
         if action != "draft":
@@ -257,18 +187,12 @@ async def _save_draft(  # noqa: PLR0917 - a form and what it is about
         )
     except FieldsError as error:
         form.refuse_fields(error)
-        return await _show(services, visitor, form, session=session)
+        return await meeting_form_page.show(services, visitor, form, session=session)
     except StaleFormError as error:
-        return await _show_stale(services, visitor, form, meeting_id, error)
+        return await meeting_form_page.show_stale(services, visitor, form, meeting_id, error)
     if action == "draft":
         return respond.see_other(visitor, f"/buero/termin/{meeting_id}?getan=drafted")
-    return respond.see_other(visitor, _preview_path(meeting_id, entries))
-
-
-def _preview_path(meeting_id: UUID, entries: MeetingForm) -> str:
-    """Return the address of a draft's preview, with what its row does not keep."""
-    number = f"&nummer={entries.number}" if entries.number and entries.is_numbered else ""
-    return f"/buero/termin/{meeting_id}/vorschau?status={entries.status}{number}"
+    return respond.see_other(visitor, meeting_publication.preview_path(meeting_id, entries))
 
 
 def _titled(entries: MeetingForm, visitor: Visitor) -> MeetingForm:
@@ -284,23 +208,14 @@ async def _change(  # noqa: PLR0917 - a form, its session and the page to show i
     entries: MeetingForm,
     template: str = "office/form.html",
 ) -> Page:
-    """Rehearse or save a change of what is published."""
-    meeting_id, state = session.meeting.id, State(session.meeting.state)
-    action = form["action"]
-    options = Options(
-        authority=visitor.staff,
-        seen_revision=form["revision"],
-        letters=_LETTERS.get(action, Letters.BY_RULE),
-        message=form["message"],
-    )
-    move = wanted_move(state, entries.status)
+    """Save a change of what is published, or show what it would do."""
+    meeting_id = session.meeting.id
+    move = wanted_move(State(session.meeting.state), entries.status)
+    options = _options(visitor, form)
+    wish = Wish(move=move, form=entries, options=replace(options, letters=Letters.BY_RULE))
     try:
-        if action in _LETTERS:
-            await meeting_previews.save(
-                services, visitor, meeting_id, move, form=entries, options=options
-            )
+        if await _save(services, visitor, meeting_id, form, wish, options):
             return respond.see_other(visitor, f"/buero/termin/{meeting_id}?getan=changed")
-        wish = Wish(move=move, form=entries, options=options)
         seen = await rehearsing.rehearse(
             services.database, visitor.actor, meeting_id, wish, visitor.now
         )
@@ -308,60 +223,57 @@ async def _change(  # noqa: PLR0917 - a form, its session and the page to show i
         form.refuse_fields(error)
         if template != "office/form.html":
             return respond.page(services, visitor, template, form=form, session=session)
-        return await _show(services, visitor, form, session=session)
+        return await meeting_form_page.show(services, visitor, form, session=session)
     except StaleFormError as error:
-        return await _show_stale(services, visitor, form, meeting_id, error)
+        return await meeting_form_page.show_stale(services, visitor, form, meeting_id, error)
     return respond.page(
         services,
         visitor,
         "office/change.html",
+        form=form,
         session=session,
-        values=form.values,
         p=meeting_previews.describe(services, visitor, seen),
     )
 
 
-async def _show_stale(
-    services: Services, visitor: Visitor, form: Form, meeting_id: UUID, error: StaleFormError
-) -> Page:
-    """Show the typed entries beside what somebody else has saved meanwhile."""
-    kept, revision = await planning.load_form(services.database, meeting_id, visitor.staff)
-    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
-    others = differences(form.values, typed_values(kept))
-    form.values["revision"] = str(revision)
-    time = meeting_previews.clock_of(visitor, error.values["at"])
-    form.refuse("", "plan.err_stale", name=error.values["by"], time=time)
-    return await _show(services, visitor, form, session=session, others=others, status=409)
-
-
-async def _show(
-    services: Services,
-    visitor: Visitor,
-    form: Form,
-    groups: list[GroupChoice] | None = None,
-    *,
-    session: Session | None = None,
-    others: Any = (),
-    status: int = 200,
-) -> Page:
-    if groups is None:
-        groups = await overseeing.list_groups(services.database, visitor.staff, visitor.now.date())
-    if not groups:
-        raise NotFoundError
-    chosen = next((one for one in groups if str(one.id) == form.values.get("group")), groups[0])
-    return respond.page(
-        services,
-        visitor,
-        "office/form.html",
-        status,
-        form=form,
-        group_options=[(str(one.id), one.name) for one in groups],
-        chosen_group=chosen,
-        session=session,
-        state=session.meeting.state if session else State.DRAFT.value,
-        others=others,
-        look=await meeting_previews.look_at_day(services, visitor, form),
+def _options(visitor: Visitor, form: Form) -> Options:
+    return Options(
+        authority=visitor.staff,
+        seen_revision=form["revision"],
+        letters=_LETTERS.get(form["action"], Letters.BY_RULE),
+        message=form["message"],
     )
 
 
-ROUTES = [show_new, save_new, show_edit, save_edit, show_move, preview_move, show_preview, publish]
+async def _save(  # noqa: PLR0917 - a form and what it asks for
+    services: Services,
+    visitor: Visitor,
+    meeting_id: UUID,
+    form: Form,
+    wish: Wish,
+    options: Options,
+) -> bool:
+    """Make the change when its button was pressed; an odd time of invitations stops it."""
+    if form["action"] == "later":
+        options = replace(options, invite_local=read_invite_time(form))
+    if form["action"] not in _LETTERS or not form.is_valid:
+        return False
+    try:
+        await scheduling.make(
+            services.database,
+            visitor.actor,
+            meeting_id,
+            wish.move,
+            visitor.now,
+            form=wish.form,
+            options=options,
+        )
+    except FieldsError as error:
+        if not refuses_invite_time(error):
+            raise
+        form.refuse_fields(error)
+        return False
+    return True
+
+
+ROUTES = [show_new, save_new, show_edit, save_edit, show_move, preview_move]

@@ -1,22 +1,26 @@
 """Confirm, postpone, cancel, un-cancel, invite, remind: each with a page that says what follows."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from litestar import Request, get, post
 from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response import Response
 
 from service import noticing, overseeing, planning, rehearsing, repeating, scheduling
 from service.domain.errors import FieldsError
 from service.domain.meetings import Move
-from service.domain.words import Precision, State
+from service.domain.words import State
 from service.moving import Ending, Letters, Options
 from service.rehearsing import Wish
 from service.services import Services
 from service.web import forms, meeting_previews, respond
 from service.web.forms import Field, Form
+from service.web.meeting_entries import INVITE_FIELDS, read_invite_time, refuses_invite_time
 from service.web.meeting_page import require_change
 from service.web.policy import Policy
 from service.web.visitors import Visitor
@@ -24,7 +28,12 @@ from service.web.visitors import Visitor
 _OPT = {"policy": Policy.GROUP}
 _FORM = {"policy": Policy.GROUP, "form": True}
 _HOW = {"now": Letters.NOW, "rule": Letters.BY_RULE, "silent": Letters.NONE}
-_MOVE_FIELDS = (Field("revision", "number"), Field("how"), Field("message", "text", most=2000))
+_MOVE_FIELDS = (
+    Field("revision", "number"),
+    Field("how"),
+    Field("message", "text", "plan.message", most=2000),
+    *INVITE_FIELDS,
+)
 _CANCEL_FIELDS = (
     Field("revision", "number"),
     Field("action"),
@@ -37,71 +46,65 @@ AnyRequest = Request[Any, Any, Any]
 Page = Response[bytes]
 
 
-@get("/buero/termin/{meeting_id:uuid}/bestaetigen", opt=_OPT)
-async def ask_confirm(
-    meeting_id: FromPath[UUID],
-    services: NamedDependency[Services],
-    visitor: NamedDependency[Visitor],
-) -> Page:
-    """Show what confirming does; a rough date goes to the form first."""
-    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
-    require_change(session)
-    to_form = f"/buero/termin/{meeting_id}/bearbeiten?status=confirmed"
-    if session.meeting.date_precision != Precision.TIME:
-        return respond.see_other(visitor, to_form)
-    try:
-        return await _ask(services, visitor, meeting_id, Move.CONFIRM, "confirm")
-    except FieldsError:
-        return respond.see_other(visitor, to_form)
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """A move without a form of its own: the end of its path, its words and what is then done.
+
+    `move` None takes a cancellation back to where the session stood.
+    """
+
+    path: str
+    name: str
+    done: str
+    move: Move | None
 
 
-@post("/buero/termin/{meeting_id:uuid}/bestaetigen", opt=_OPT)
-async def confirm(
-    request: AnyRequest,
-    meeting_id: FromPath[UUID],
-    services: NamedDependency[Services],
-    visitor: NamedDependency[Visitor],
-) -> Page:
-    """Say that the date stands."""
-    form = await forms.read(request, _MOVE_FIELDS)
-    await scheduling.confirm(
-        services.database,
-        visitor.actor,
-        meeting_id,
-        None,
-        visitor.now,
-        options=_options(visitor, form),
-    )
-    return _done(visitor, meeting_id, "confirmed")
+_ACTS = (
+    _Act("bestaetigen", "confirm", "confirmed", Move.CONFIRM),
+    _Act("aussetzen", "postpone", "postponed", Move.POSTPONE),
+    _Act("doch-stattfinden", "uncancel", "uncancelled", None),
+)
 
 
-@get("/buero/termin/{meeting_id:uuid}/aussetzen", opt=_OPT)
-async def ask_postpone(
-    meeting_id: FromPath[UUID],
-    services: NamedDependency[Services],
-    visitor: NamedDependency[Visitor],
-) -> Page:
-    """Show what taking the date away does."""
-    return await _ask(services, visitor, meeting_id, Move.POSTPONE, "postpone")
+def _routes_of(act: _Act) -> list[HTTPRouteHandler]:
+    """Return the page that shows what a move does, and the button that makes it."""
+    path = f"/buero/termin/{{meeting_id:uuid}}/{act.path}"
 
+    @get(path, opt=_OPT)
+    async def ask(
+        meeting_id: FromPath[UUID],
+        services: NamedDependency[Services],
+        visitor: NamedDependency[Visitor],
+    ) -> Page:
+        return await _ask(services, visitor, meeting_id, act, forms.empty(visitor, _MOVE_FIELDS))
 
-@post("/buero/termin/{meeting_id:uuid}/aussetzen", opt=_OPT)
-async def postpone(
-    request: AnyRequest,
-    meeting_id: FromPath[UUID],
-    services: NamedDependency[Services],
-    visitor: NamedDependency[Visitor],
-) -> Page:
-    """Take the date away."""
-    form = await forms.read(request, _MOVE_FIELDS)
-    await scheduling.postpone(
-        services.database,
-        visitor.actor,
-        meeting_id,
-        visitor.now,
-        options=_options(visitor, form),
-    )
-    return _done(visitor, meeting_id, "postponed")
+    @post(path, opt=_FORM)
+    async def make(
+        request: AnyRequest,
+        meeting_id: FromPath[UUID],
+        services: NamedDependency[Services],
+        visitor: NamedDependency[Visitor],
+    ) -> Page:
+        form = await forms.read(request, _MOVE_FIELDS)
+        options = _options(visitor, form)
+        if not form.is_valid:
+            return await _ask(services, visitor, meeting_id, act, form)
+        try:
+            await scheduling.make(
+                services.database,
+                visitor.actor,
+                meeting_id,
+                act.move,
+                visitor.now,
+                options=options,
+            )
+        except FieldsError as error:
+            if refuses_invite_time(error):
+                form.refuse_fields(error)
+            return await _ask(services, visitor, meeting_id, act, form)
+        return _done(visitor, meeting_id, act.done)
+
+    return [ask, make]
 
 
 @get("/buero/termin/{meeting_id:uuid}/absagen", opt=_OPT)
@@ -150,36 +153,6 @@ async def cancel(
     return _done(visitor, meeting_id, "cancelled")
 
 
-@get("/buero/termin/{meeting_id:uuid}/doch-stattfinden", opt=_OPT)
-async def ask_uncancel(
-    meeting_id: FromPath[UUID],
-    services: NamedDependency[Services],
-    visitor: NamedDependency[Visitor],
-) -> Page:
-    """Show what taking the cancellation back does."""
-    return await _ask(services, visitor, meeting_id, None, "uncancel")
-
-
-@post("/buero/termin/{meeting_id:uuid}/doch-stattfinden", opt=_OPT)
-async def uncancel(
-    request: AnyRequest,
-    meeting_id: FromPath[UUID],
-    services: NamedDependency[Services],
-    visitor: NamedDependency[Visitor],
-) -> Page:
-    """Take the cancellation back."""
-    form = await forms.read(request, _MOVE_FIELDS)
-    await scheduling.uncancel(
-        services.database,
-        visitor.actor,
-        meeting_id,
-        None,
-        visitor.now,
-        options=_options(visitor, form),
-    )
-    return _done(visitor, meeting_id, "uncancelled")
-
-
 @get("/buero/termin/{meeting_id:uuid}/verwerfen", opt=_OPT)
 async def ask_discard(
     meeting_id: FromPath[UUID],
@@ -205,50 +178,32 @@ async def discard(
     return respond.see_other(visitor, "/buero?getan=discarded")
 
 
-@get("/buero/termin/{meeting_id:uuid}/einladen", opt=_OPT)
-async def ask_invite(
-    meeting_id: FromPath[UUID],
-    services: NamedDependency[Services],
-    visitor: NamedDependency[Visitor],
-) -> Page:
-    """Show who would be invited now."""
-    return await _ask_people(services, visitor, meeting_id, "invite")
+def _people_routes(
+    path: str, name: str, call: Callable[..., Awaitable[UUID | None]], done: str
+) -> list[HTTPRouteHandler]:
+    """Return the page that shows whom a letter would reach, and the button that sends it."""
+    path = f"/buero/termin/{{meeting_id:uuid}}/{path}"
 
+    @get(path, opt=_OPT)
+    async def ask(
+        meeting_id: FromPath[UUID],
+        services: NamedDependency[Services],
+        visitor: NamedDependency[Visitor],
+    ) -> Page:
+        return await _ask_people(services, visitor, meeting_id, name)
 
-@post("/buero/termin/{meeting_id:uuid}/einladen", opt=_OPT)
-async def invite(
-    meeting_id: FromPath[UUID],
-    services: NamedDependency[Services],
-    visitor: NamedDependency[Visitor],
-) -> Page:
-    """Invite everybody who was not yet."""
-    notice = await noticing.invite(
-        services.database, visitor.actor, meeting_id, visitor.now, authority=visitor.staff
-    )
-    return _done(visitor, meeting_id, "invited" if notice else "invited_none")
+    @post(path, opt=_OPT)
+    async def send(
+        meeting_id: FromPath[UUID],
+        services: NamedDependency[Services],
+        visitor: NamedDependency[Visitor],
+    ) -> Page:
+        notice = await call(
+            services.database, visitor.actor, meeting_id, visitor.now, authority=visitor.staff
+        )
+        return _done(visitor, meeting_id, done if notice else f"{done}_none")
 
-
-@get("/buero/termin/{meeting_id:uuid}/erinnern", opt=_OPT)
-async def ask_remind(
-    meeting_id: FromPath[UUID],
-    services: NamedDependency[Services],
-    visitor: NamedDependency[Visitor],
-) -> Page:
-    """Show whom a reminder would reach."""
-    return await _ask_people(services, visitor, meeting_id, "remind")
-
-
-@post("/buero/termin/{meeting_id:uuid}/erinnern", opt=_OPT)
-async def remind(
-    meeting_id: FromPath[UUID],
-    services: NamedDependency[Services],
-    visitor: NamedDependency[Visitor],
-) -> Page:
-    """Remind everybody without an answer."""
-    notice = await noticing.remind(
-        services.database, visitor.actor, meeting_id, visitor.now, authority=visitor.staff
-    )
-    return _done(visitor, meeting_id, "reminded" if notice else "reminded_none")
+    return [ask, send]
 
 
 @get("/buero/termin/{meeting_id:uuid}/erneut-senden/{invitation_id:uuid}", opt=_OPT)
@@ -289,6 +244,7 @@ def _options(visitor: Visitor, form: Form) -> Options:
         authority=visitor.staff,
         seen_revision=form["revision"],
         letters=_HOW.get(form["how"], Letters.BY_RULE),
+        invite_local=read_invite_time(form) if form["how"] == "later" else None,
         message=form["message"] or "",
     )
 
@@ -298,21 +254,26 @@ def _done(visitor: Visitor, meeting_id: UUID, done: str) -> Page:
 
 
 async def _ask(
-    services: Services, visitor: Visitor, meeting_id: UUID, move: Move | None, name: str
+    services: Services, visitor: Visitor, meeting_id: UUID, act: _Act, form: Form
 ) -> Page:
-    """Show the consequences of a move without further fields."""
+    """Show the consequences of a move; what it lacks is asked for in the form."""
     session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
     require_change(session)
-    wish = Wish(move=move, options=Options(authority=visitor.staff))
-    seen = await rehearsing.rehearse(
-        services.database, visitor.actor, meeting_id, wish, visitor.now
-    )
+    wish = Wish(move=act.move, options=Options(authority=visitor.staff))
+    try:
+        seen = await rehearsing.rehearse(
+            services.database, visitor.actor, meeting_id, wish, visitor.now
+        )
+    except FieldsError:
+        to_form = f"/buero/termin/{meeting_id}/bearbeiten?status=confirmed"
+        return respond.see_other(visitor, to_form)
     return respond.page(
         services,
         visitor,
         "office/move_confirm.html",
         session=session,
-        name=name,
+        act=act,
+        form=form,
         p=meeting_previews.describe(services, visitor, seen),
     )
 
@@ -357,6 +318,8 @@ async def _ask_people(services: Services, visitor: Visitor, meeting_id: UUID, na
 
 
 ROUTES = [
-    *(ask_confirm, confirm, ask_postpone, postpone, ask_cancel, cancel, ask_uncancel, uncancel),
-    *(ask_discard, discard, ask_invite, invite, ask_remind, remind, ask_repeat, repeat),
+    *(route for act in _ACTS for route in _routes_of(act)),
+    *_people_routes("einladen", "invite", noticing.invite, "invited"),
+    *_people_routes("erinnern", "remind", noticing.remind, "reminded"),
+    *(ask_cancel, cancel, ask_discard, discard, ask_repeat, repeat),
 ]

@@ -32,6 +32,7 @@ _DONE = frozenset(
             "repeated_none",
             "uninvited",
             "added",
+            "timed",
             "renewed",
             "renewed_alone",
         ),

@@ -1,18 +1,17 @@
-"""What previews and confirm pages have in common: a rehearsal in words, and the call that saves."""
+"""What previews and confirm pages have in common: a rehearsal in words."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from service import overseeing, planning, previewing, scheduling
+from service import overseeing, planning, previewing
 from service.domain import instants
 from service.domain.meeting_forms import MeetingForm
 from service.domain.meetings import Move
 from service.domain.words import NoticeKind, Precision, State
-from service.moving import Options, Saved
 from service.noticing import Recipient
 from service.overseeing import DayLook
 from service.pages import dates
@@ -28,12 +27,6 @@ _MOVES: Mapping[tuple[State, State], Move] = {
     (State.TENTATIVE, State.CONFIRMED): Move.CONFIRM,
     (State.POSTPONED, State.TENTATIVE): Move.RESCHEDULE_TENTATIVE,
     (State.POSTPONED, State.CONFIRMED): Move.RESCHEDULE_CONFIRMED,
-}
-
-_CALLS: Mapping[Move, Callable[..., Awaitable[Saved]]] = {
-    Move.CONFIRM: scheduling.confirm,
-    Move.RESCHEDULE_TENTATIVE: scheduling.reschedule,
-    Move.RESCHEDULE_CONFIRMED: scheduling.reschedule,
 }
 
 
@@ -77,21 +70,6 @@ def describe(services: Services, visitor: Visitor, seen: Rehearsal) -> Preview:
 def wanted_move(state: State, status: State) -> Move:
     """Return the move that leads from where a session stands to what the form asks for."""
     return _MOVES.get((state, status), Move.CHANGE)
-
-
-async def save(
-    services: Services,
-    visitor: Visitor,
-    meeting_id: UUID,
-    move: Move,
-    *,
-    form: MeetingForm,
-    options: Options,
-) -> None:
-    """Call the one use case that makes this move."""
-    await _CALLS.get(move, scheduling.change)(
-        services.database, visitor.actor, meeting_id, form, visitor.now, options=options
-    )
 
 
 def with_status(entries: MeetingForm, status: State, number: int | None) -> MeetingForm:

@@ -42,6 +42,13 @@ async def _notice(world: World) -> Mapping[str, str]:
     return {"meeting_id": str(meeting["id"]), "notice_id": str(notice["id"])}
 
 
+async def _invitation_notice(world: World) -> Mapping[str, str]:
+    meeting = await _add(world)
+    await builders.an_invitation(world.services.database, meeting, state="planned")
+    notice = await builders.a_notice(world.services.database, meeting, kind="invitation")
+    return {"meeting_id": str(meeting["id"]), "notice_id": str(notice["id"])}
+
+
 def _get(make: Make, *, reader: int = 200, changing: bool = False) -> Row:
     return signed_in(
         reader=404 if changing else reader, lead=200, other_lead=404, coordinator=200, make=make
@@ -86,6 +93,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", f"{_B}/erinnern"): _post(_session()),
     ("POST", f"{_B}/mitteilung/{{notice_id:uuid}}/senden"): _post(_notice),
     ("POST", f"{_B}/mitteilung/{{notice_id:uuid}}/zuruecknehmen"): _post(_notice),
+    ("GET", f"{_B}/mitteilung/{{notice_id:uuid}}/zeit"): _get(_invitation_notice, changing=True),
+    ("POST", f"{_B}/mitteilung/{{notice_id:uuid}}/zeit"): _post(_invitation_notice, ok=422),
     ("GET", f"{_B}/erneut-senden/{{invitation_id:uuid}}"): _get(_invited, changing=True),
     ("POST", f"{_B}/erneut-senden/{{invitation_id:uuid}}"): _post(_invited),
     ("GET", f"{_B}/antwort/{{invitation_id:uuid}}"): _get(_invited, changing=True),
