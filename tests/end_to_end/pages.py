@@ -7,13 +7,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from service import authenticating, keeping_sessions, planning, scheduling, tokens
+from service import authenticating, keeping_sessions, planning, ruling, scheduling, tokens
 from service.auditing import Actor
 from service.database import Database
 from service.demo import staging
 from service.domain.meeting_forms import MeetingForm
+from service.domain.reminders import DEFAULT_RULES
 from service.domain.words import State
 from service.embedded import Server
+from service.ruling import Scope
 from service.tokens import Purpose
 from tests.end_to_end.stage import Demo
 
@@ -94,6 +96,17 @@ OFFICE = (
     "/buero/einstellungen",
     "/buero/einstellungen/geschaeftsstelle",
     "/buero/einstellungen/rechtstexte/imprint/de",
+    "/buero/erinnerungen",
+    "/buero/erinnerungen/neu",
+    "/buero/erinnerungen/{rule}",
+    "/buero/gruppe/{group}/erinnerungen",
+    "/buero/gruppe/{group}/erinnerungen/neu",
+    "/buero/gruppe/{group}/erinnerungen/{rule}",
+    "/buero/gruppe/{group}/erinnerungen/verwerfen",
+    "/buero/termin/{confirmed}/erinnerungen",
+    "/buero/termin/{confirmed}/erinnerungen/neu",
+    "/buero/termin/{confirmed}/erinnerungen/{rule}",
+    "/buero/termin/{confirmed}/erinnerungen/verwerfen",
 )
 # Pages that say that something is not there, with the status they say it with.
 ABSENT = {"/gibt-es-nicht": 404, "/a/unbekannt": 404, "/termin/gibt-es-nicht": 404}
@@ -109,6 +122,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     "/buero/mitglied/neu": {"full_name": ""},
     "/buero/partner/neu": {"name": ""},
     "/buero/gruppe/neu": {"name": ""},
+    "/buero/erinnerungen/neu": {"amount": "", "at_time": ""},
 }
 
 _ONE = {
@@ -117,6 +131,7 @@ _ONE = {
     "group": "SELECT id, slug FROM working_group WHERE slug = 'klima'",
     "partner": "SELECT id, '' AS slug FROM organisation ORDER BY sort_key LIMIT 1",
     "person": "SELECT id, '' AS slug FROM person ORDER BY sort_key LIMIT 1",
+    "rule": "SELECT id, '' AS slug FROM reminder_rule WHERE kind = 'nudge' LIMIT 1",
     "letter": "SELECT id, '' AS slug FROM letter LIMIT 1",
 }
 _INVITATIONS = """
@@ -156,6 +171,9 @@ async def seed(demo: Demo) -> Seeded:
         actor = Actor("account", account_id, "Koordination")
         found["draft"] = str(await _add(database, actor, UUID(found["group"]), now))
         found |= await _cancelled(database, actor, UUID(found["group"]), now)
+        # A group with rules of its own has something to go back from.
+        scope = Scope(group_id=UUID(found["group"]))
+        await ruling.save_rule(database, actor, scope, DEFAULT_RULES[-1], now)
         found |= await _tokens(demo, database, UUID(found["confirmed"]))
         keys = staging.demo_settings(demo.data_dir, 1, 1).token_keys
         path = await authenticating.print_link(database, keys, account_id, now)

@@ -1,0 +1,255 @@
+"""Reminder rules as coordinators and leads change them, by the words on links and buttons."""
+
+from datetime import timedelta
+
+import pytest
+
+from service import reminding, ruling
+from service.database import Database
+from service.domain.reminders import (
+    COMING,
+    DAY_HOUR,
+    DEFAULT_RULES,
+    Anchor,
+    Audience,
+    Kind,
+    Rule,
+)
+from service.ruling import Origin, Scope
+from service.web import rule_words
+from tests import builders
+from tests.builders import Row
+from tests.web.conftest import Clock, SignIn
+from tests.web.test_office import a_group_of, a_session, opened, path_of, pressed
+
+NOT_ANSWERED = "an alle ohne Antwort, Einladung mindestens 2 Tage her"
+NOT_ANSWERED_EN = "to everybody without an answer, invited at least 2 days earlier"
+A_DAY_BEFORE = "1 Arbeitstag vorher um 09:00 Uhr, an alle, die zugesagt haben oder unentschieden"
+
+
+async def a_ruled_session(database: Database, clock: Clock, of: Row | None = None) -> Row:
+    """Insert a session with two guests, under the rules that everybody starts with."""
+    group = of or await a_group_of(database, 2)
+    invited_at = clock.at - timedelta(days=20)
+    meeting = await a_session(database, clock, of=group, invited_at=invited_at)
+    for answer in ("in_person", None):
+        await builders.an_invitation(database, meeting, answer=answer, invited_at=invited_at)
+    async with database.unit_of_work() as unit:
+        await reminding.ensure_rules(unit.connection)
+        await reminding.plan_slots(unit.connection, meeting["id"], clock.at)
+    return meeting
+
+
+@pytest.mark.parametrize(
+    ("rule", "german", "english"),
+    [
+        (
+            Rule(
+                kind=Kind.NUDGE,
+                audience=(Audience.NO_ANSWER,),
+                days_before=3,
+                at_local_time=DAY_HOUR,
+            ),
+            "3 Arbeitstage vorher um 09:00 Uhr, an alle ohne Antwort",
+            "3 working days before at 09:00, to everybody without an answer",
+        ),
+        (
+            Rule(
+                kind=Kind.REMINDER,
+                audience=(Audience.ACCEPTED,),
+                minutes_before=60,
+                only_online=True,
+            ),
+            "60 Minuten vorher, an alle, die online zugesagt haben",
+            "60 minutes before, to everybody who accepted to join online",
+        ),
+        (
+            DEFAULT_RULES[0],
+            f"1 Woche vor der Antwortfrist um 09:00 Uhr, {NOT_ANSWERED}",
+            f"1 week before the answer deadline at 09:00, {NOT_ANSWERED_EN}",
+        ),
+        (
+            Rule(kind=Kind.REMINDER, audience=COMING, days_before=10, at_local_time=DAY_HOUR),
+            "10 Tage vorher um 09:00 Uhr, an alle, die zugesagt haben oder unentschieden sind",
+            "10 days before at 09:00, to everybody who accepted or is undecided",
+        ),
+        (
+            Rule(
+                kind=Kind.REMINDER,
+                audience=COMING,
+                anchor=Anchor.END,
+                days_before=0,
+                at_local_time=DAY_HOUR,
+                only_online=True,
+            ),
+            "am letzten Tag der Sitzung um 09:00 Uhr, an, soweit online: Zusagen, Unentschiedene",
+            "on the last day of the session at 09:00, to, if online: accepted, undecided",
+        ),
+    ],
+)
+def test_a_rule_is_said_in_words(rule: Rule, german: str, english: str) -> None:
+    assert (german, english) == (rule_words.say(rule, "de"), rule_words.say(rule, "en"))
+
+
+async def test_a_coordinator_adds_a_rule_for_everybody(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    await a_ruled_session(database, clock)
+    browser = await sign_in("coordinator")
+    page = await opened(browser, "/buero/einstellungen")
+    page = await opened(browser, page.link("Erinnerungsregeln für alle"))
+    page = await opened(browser, page.link("Regel hinzufügen"))
+    typed = {"audience": "online", "amount": "60", "unit": "minutes"}
+    page = await pressed(browser, page, "Speichern", typed)
+
+    assert "60 Minuten vorher, an alle, die online zugesagt haben eingeschaltet" in page.text
+    assert 5 == len(await ruling.list_rules(database))
+
+
+async def test_a_lead_changes_a_rule_of_a_session_and_goes_back(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    group = await a_group_of(database, 1)
+    meeting = await a_ruled_session(database, clock, group)
+    browser = await sign_in("lead", groups=(group["id"],))
+    page = await opened(browser, path_of(meeting))
+    page = await opened(browser, page.link("Erinnerungsregeln dieser Sitzung"))
+    inherited = page.text
+    page = await opened(browser, page.link(f"Ändern: {A_DAY_BEFORE}"))
+    typed = {"amount": "2", "at_time": "14:00"}
+    shown = await pressed(browser, page, "Zeigen, was sich ändert", typed)
+    unchanged = await ruling.list_rules(database, Scope(meeting_id=meeting["id"]))
+    changed = await pressed(browser, shown, "Speichern")
+    page = await opened(browser, changed.link("Eigene Regeln verwerfen"))
+    back = await pressed(browser, page, "Eigene Regeln verwerfen")
+
+    assert "Herkunft: für alle Sitzungen" in inherited
+    assert "2 Arbeitstage vorher um 14:00 Uhr" in shown.text
+    assert "neu" in shown.text
+    assert "entfällt" in shown.text
+    assert all(each.origin is Origin.EVERYBODY for each in unchanged)
+    assert "Herkunft: eigene Regeln dieser Sitzung" in changed.text
+    assert "2 Arbeitstage vorher um 14:00 Uhr" in changed.text
+    assert "entfällt" in page.text
+    assert "Die eigenen Regeln sind verworfen" in back.text
+    assert "Herkunft: eigene" not in back.text
+
+
+async def test_a_group_switches_a_rule_off_and_its_session_plans_nothing_by_it(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    group = await a_group_of(database, 1)
+    meeting = await a_ruled_session(database, clock, group)
+    browser = await sign_in("coordinator")
+    page = await opened(browser, f"/buero/gruppe/{group['id']}")
+    page = await opened(browser, page.link("Erinnerungsregeln dieser Gruppe"))
+    page = await pressed(browser, page, f"Ausschalten: {A_DAY_BEFORE}")
+    session = await opened(browser, path_of(meeting, "/erinnerungen"))
+    states = {
+        each.due_at: each.state for each in await reminding.planned_letters(database, meeting["id"])
+    }
+
+    assert "Die Regel ist ausgeschaltet" in page.text
+    assert "Herkunft: von der Gruppe" in session.text
+    assert ["cancelled"] == [state for state in states.values() if state != "planned"]
+    page = await pressed(browser, page, f"Einschalten: {A_DAY_BEFORE}")
+    assert {"planned"} == {
+        each.state for each in await reminding.planned_letters(database, meeting["id"])
+    }
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ({"amount": "9"}, "Geben Sie 0 bis 6 Arbeitstage an"),
+        ({"amount": "0", "unit": "weeks"}, "Geben Sie 1 bis 26 Wochen an"),
+        ({"amount": "5", "unit": "days"}, "Geben Sie 8 bis 180 Kalendertage an"),
+        ({"amount": "1441", "unit": "minutes"}, "Geben Sie 1 bis 1440 Minuten an"),
+        ({"at_time": "22:00"}, "Nachts gehen keine Erinnerungen hinaus"),
+        ({"at_time": ""}, "Uhrzeit"),
+        ({"min_days": "99"}, "Geben Sie 0 bis 60 Tage an"),
+    ],
+)
+async def test_what_is_wrong_is_said_and_what_was_typed_stays(
+    sign_in: SignIn, database: Database, clock: Clock, typed: dict[str, str], sentence: str
+) -> None:
+    meeting = await a_ruled_session(database, clock)
+    browser = await sign_in("coordinator")
+    page = await opened(browser, path_of(meeting, "/erinnerungen/neu"))
+    entries = {"audience": "accepted", "amount": "3", **typed}
+    page = await pressed(browser, page, "Speichern", entries, 422)
+    kept = dict(page.form("Speichern")[0].fields)
+
+    assert sentence in page.text
+    assert entries == {name: kept[name] for name in entries}
+    assert 4 == len(await ruling.list_rules(database, Scope(meeting_id=meeting["id"])))
+
+
+async def test_somebody_elses_change_is_shown_beside_what_was_typed(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    meeting = await a_ruled_session(database, clock)
+    first, second = await sign_in("coordinator"), await sign_in("admin")
+    rules = await opened(first, path_of(meeting, "/erinnerungen"))
+    mine = await opened(first, rules.link(f"Ändern: {A_DAY_BEFORE}"))
+    theirs = await opened(second, rules.link(f"Ändern: {A_DAY_BEFORE}"))
+    await pressed(second, theirs, "Speichern", {"at_time": "11:00"})
+    refused = await pressed(first, mine, "Speichern", {"at_time": "15:00"}, 409)
+    saved = await pressed(first, refused, "Speichern")
+
+    assert "Jemand hat diesen Eintrag um" in refused.text
+    assert "Jetzt gespeichert 1 Arbeitstag vorher um 11:00 Uhr" in refused.text
+    assert ("at_time", "15:00") in refused.form("Speichern")[0].fields
+    assert "1 Arbeitstag vorher um 15:00 Uhr" in saved.text
+
+
+async def test_what_was_typed_for_a_dropped_rule_can_be_added(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    meeting = await a_ruled_session(database, clock)
+    browser = await sign_in("coordinator")
+    rules = path_of(meeting, "/erinnerungen")
+    page = await opened(browser, f"{rules}/neu")
+    typed = {"audience": "accepted", "amount": "30", "unit": "minutes"}
+    page = await pressed(browser, page, "Speichern", typed)
+    page = await opened(browser, page.link("Ändern: 30 Minuten"))
+    await browser.post(f"{rules}/verwerfen")
+    gone = await pressed(browser, page, "Speichern", {"amount": "45"}, 409)
+    saved = await pressed(browser, gone, "Speichern")
+
+    assert "Diese Regel gilt hier nicht mehr" in gone.text
+    assert "45 Minuten vorher, an alle, die zugesagt haben" in saved.text
+
+
+async def test_a_switch_of_a_rule_that_somebody_changed_is_refused(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    meeting = await a_ruled_session(database, clock)
+    browser = await sign_in("coordinator")
+    page = await opened(browser, path_of(meeting, "/erinnerungen"))
+    other = await opened(browser, page.link(f"Ändern: {A_DAY_BEFORE}"))
+    await pressed(browser, other, "Speichern", {"amount": "3"})
+
+    await pressed(browser, page, f"Ausschalten: {A_DAY_BEFORE}", expects=409)
+
+
+async def test_nothing_to_drop_leads_back_to_the_list(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    meeting = await a_ruled_session(database, clock)
+    browser = await sign_in("coordinator")
+    answer = await browser.get(path_of(meeting, "/erinnerungen/verwerfen"))
+
+    assert (303, path_of(meeting, "/erinnerungen")) == (
+        answer.status_code,
+        answer.headers["location"],
+    )
+
+
+async def test_the_pages_speak_english(sign_in: SignIn, database: Database, clock: Clock) -> None:
+    meeting = await a_ruled_session(database, clock)
+    browser = await sign_in("coordinator")
+    page = await opened(browser, f"/en{path_of(meeting, '/erinnerungen')}")
+
+    assert "Source: for all sessions." in page.text
+    assert "1 working day before at 09:00, to everybody who accepted or is undecided" in page.text
