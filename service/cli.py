@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import uvloop
 
 from service.logs import configure_logs
 from service.settings import Settings, SettingsError
@@ -28,7 +29,8 @@ def read_settings() -> Settings:
 def run(work: Callable[[], Coroutine[Any, Any, int | None]]) -> None:
     """Run an async command and leave with its exit code."""
     try:
-        code = asyncio.run(work())
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            code = runner.run(work())
     except KeyboardInterrupt:
         code = 130
     sys.exit(code or 0)

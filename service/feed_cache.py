@@ -59,17 +59,22 @@ class FeedCopy:
     until: datetime | None = None
 
 
-Message = dict[str, Any]
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer to a request, ready to be sent; nobody may change its headers."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The messages of every answer to a request, ready to be sent; nobody may change them."""
+    """What a request for a copy gets: all of it, or the news that it is unchanged since `tag`."""
 
-    full: Message
-    unchanged: Message
-    body: Message
-    tag: bytes
+    full: Answer
+    unchanged: Answer
+    tag: str
 
 
 @dataclass(slots=True)

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 from contextlib import AsyncExitStack
-from typing import Any
 
 import structlog
 from granian.constants import Interfaces
@@ -14,6 +13,7 @@ from service import app
 from service.services import Services
 from service.settings import Settings
 from service.web.application import create_app
+from service.web.bridge import Bridge, bridge_to
 
 # Headers of a request must be there within this time, or the connection is given up.
 HEADER_SECONDS = 10
@@ -23,13 +23,13 @@ DRAIN_SECONDS = 30
 _log = structlog.get_logger(__name__)
 
 
-def http_server(application: Any, host: str, port: int) -> Server:
-    """Build the server of one ASGI application; it logs no paths."""
+def http_server(application: Bridge, host: str, port: int) -> Server:
+    """Build the server of one application; it logs no paths."""
     return Server(
         application,
         address=host,
         port=port,
-        interface=Interfaces.ASGI,
+        interface=Interfaces.RSGI,
         websockets=False,
         log_enabled=False,
         log_access=False,
@@ -47,7 +47,7 @@ def stop_on_signals() -> asyncio.Event:
     return stopping
 
 
-async def serve_until(stopping: asyncio.Event, application: Any, host: str, port: int) -> None:
+async def serve_until(stopping: asyncio.Event, application: Bridge, host: str, port: int) -> None:
     """Serve until the event is set; refuse to go on when the server cannot start."""
     server = http_server(application, host, port)
     serving = asyncio.create_task(server.serve())
@@ -78,4 +78,4 @@ async def _serve_role(stopping: asyncio.Event, services: Services, role: str) ->
         await stopping.wait()
         return
     settings = services.settings
-    await serve_until(stopping, create_app(services), settings.host, settings.port)
+    await serve_until(stopping, bridge_to(create_app(services)), settings.host, settings.port)

@@ -17,6 +17,7 @@ from service.demo.running import own_folder
 from service.demo.steps import STEPS
 from service.demo.visitor import LostError, Visitor
 from service.web.application import create_app
+from service.web.bridge import bridge_to
 
 REMINDER_IN = timedelta(seconds=20)
 SESSION_IN_DAYS = 40
@@ -36,7 +37,7 @@ async def run(first_port: int, say: Callable[[str], object]) -> int:
             settings = stage.services.settings
             pages = asyncio.create_task(
                 serving.serve_until(
-                    stopping, create_app(stage.services), "127.0.0.1", settings.port
+                    stopping, bridge_to(create_app(stage.services)), "127.0.0.1", settings.port
                 )
             )
             play = Play(stage, Visitor(stage.base), Visitor(stage.base), _first_day())

@@ -13,6 +13,7 @@ from service.demo.catcher import PREFIX, with_box
 from service.demo.ports import free_port
 from service.demo.staging import Stage
 from service.web.application import create_app
+from service.web.bridge import Bridge
 
 # The reminder of the prepared session leaves while people still look around.
 REMINDER_IN = timedelta(seconds=45)
@@ -57,8 +58,9 @@ async def run(first_port: int, say: Callable[[str], object]) -> int:
             app.working(stage.services),
         ):
             await _announce(stage, say)
-            application = with_box(create_app(stage.services), stage.catcher)
-            await serving.serve_until(stopping, application, "127.0.0.1", port)
+            product = create_app(stage.services)
+            bridge = Bridge(with_box(product, stage.catcher), product.feeds)
+            await serving.serve_until(stopping, bridge, "127.0.0.1", port)
     say("Die Vorführung ist beendet; es bleibt nichts zurück.")
     return 0
 

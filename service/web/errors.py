@@ -67,6 +67,7 @@ _PAGE_OF_STATUS = {
     404: "not_found",
     405: "method",
     410: "gone",
+    411: "no_length",
     413: "too_large",
     415: "bad_request",
     422: "bad_request",

@@ -14,6 +14,7 @@ from service.pages.rendering import split_locale
 from service.services import Services
 from service.web import errors
 from service.web.compressing import Compressing, accepts_gzip
+from service.web.feeds import FeedApplication
 from service.web.headers import add_headers
 from service.web.visitors import FACTS, Facts, unknown
 
@@ -45,9 +46,9 @@ class _ClientGoneError(Exception):
 class Outermost:
     """The ASGI application; lifespan messages pass through untouched."""
 
-    def __init__(self, app: App, feed_app: App, services: Services) -> None:
+    def __init__(self, app: App, feeds: FeedApplication, services: Services) -> None:
         self.app = app
-        self._feed_app = feed_app
+        self.feeds = feeds
         self._services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,7 +57,7 @@ class Outermost:
             # Feeds set their own headers and catch their own errors; whatever else happened here
             # would cost more than the answer itself.
             try:
-                await self._feed_app(scope, receive, send)
+                await self.feeds(scope, receive, send)
             except Exception as error:  # noqa: BLE001 - as below
                 await self._catch(_Exchange(scope, receive, send, self._services), error)
             return
@@ -150,7 +151,10 @@ class _Exchange:
             return 404, "not_found"
         if b"%00" in self.scope.get("query_string", b""):
             return 400, "bad_request"
-        length = next((v for k, v in self.scope["headers"] if k == b"content-length"), b"0")
+        length = next((v for k, v in self.scope["headers"] if k == b"content-length"), None)
+        if length is None:
+            # A body whose length nobody tells could be read without end, or be cut unnoticed.
+            return (411, "no_length") if self.method == "POST" else None
         if not length.isdigit() or int(length[:12]) > LARGEST_BODY:
             return 413, "too_large"
         return None

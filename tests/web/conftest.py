@@ -23,7 +23,8 @@ from service.pages.assets import static_urls
 from service.pages.rendering import Instance, Pages
 from service.services import Services
 from service.settings import Settings
-from service.web import application, feeds, form_tokens
+from service.web import application, form_tokens
+from service.web.feeds import FeedApplication
 from service.web.outermost import Outermost
 
 PUBLIC_URL = "http://localhost:8000"
@@ -119,7 +120,7 @@ def create_app(services: Services) -> Outermost:
     """Return the whole application over these services."""
     router = _router()
     router.state.services = services
-    return Outermost(router, feeds.feed_application(services), services)
+    return Outermost(router, FeedApplication(services), services)
 
 
 def open_client(services: Services, app: Outermost | None = None) -> httpx.AsyncClient:

@@ -284,7 +284,9 @@ async def test_a_body_beyond_the_limit_is_refused(
     assert answer.status_code == 413
 
 
-async def test_a_body_that_does_not_end_is_given_up(services: Services, ready: None) -> None:
+async def test_a_body_that_goes_on_beyond_its_length_is_given_up(
+    services: Services, ready: None
+) -> None:
     sent: list[Any] = []
 
     async def receive() -> Any:
@@ -294,7 +296,10 @@ async def test_a_body_that_does_not_end_is_given_up(services: Services, ready: N
         sent.append(message)
 
     scope = bare_scope("/form", "POST")
-    scope["headers"].append((b"content-type", b"application/x-www-form-urlencoded"))
+    scope["headers"] += [
+        (b"content-type", b"application/x-www-form-urlencoded"),
+        (b"content-length", b"5"),
+    ]
     await Outermost(application.create_router(services, [read]), no_feeds, services)(
         scope, receive, send
     )
