@@ -1,4 +1,4 @@
-"""A mail server that delivers nothing: it keeps what went out, and a page shows it.
+"""A mail server that delivers nothing: it keeps what went out.
 
 It listens on the loopback address only and lives as long as the demo.
 """
@@ -6,20 +6,12 @@ It listens on the loopback address only and lives as long as the demo.
 import asyncio
 import email
 import email.policy
-import html
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from typing import Any
-from urllib.parse import parse_qs
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
-
-PREFIX = "/demo/post"
-# The letters' own look needs its inline styles; nothing else may load.
-_LETTER_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
-_PAGE_POLICY = "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self' data:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,97 +87,3 @@ class MailCatcher:
                 self._arrival.clear()
                 await self._arrival.wait()
         return self.letters
-
-
-def _table(letters: list[Caught], search: str) -> str:
-    rows = [
-        f"<tr><td>{letter.caught_at:%H:%M:%S}</td><td>{html.escape(letter.recipient)}</td>"
-        f'<td><a href="{PREFIX}/{number}">{html.escape(letter.subject)}</a></td></tr>'
-        for number, letter in reversed(list(enumerate(letters, 1)))
-        if search in f"{letter.recipient} {letter.subject}".lower()
-    ]
-    return (
-        "<table><caption>Briefe, neueste zuerst</caption><thead><tr><th scope=col>Zeit (UTC)</th>"
-        "<th scope=col>An</th><th scope=col>Betreff</th></tr></thead><tbody>"
-        + "".join(rows)
-        + "</tbody></table>"
-    )
-
-
-def _page(title: str, body: str) -> str:
-    return (
-        f'<!DOCTYPE html><html lang="de"><head><meta charset="utf-8"><title>{title}</title>'
-        '<meta name="viewport" content="width=device-width"></head>'
-        f"<body><main><h1>{title}</h1>{body}</main></body></html>"
-    )
-
-
-def _list_page(letters: list[Caught], search: str) -> str:
-    form = (
-        f'<form action="{PREFIX}"><p><label for="suche">Adresse oder Betreff enthält</label> '
-        f'<input id="suche" name="suche" value="{html.escape(search)}"> '
-        "<button>Anzeigen</button></p></form>"
-    )
-    count = f'<p role="status">{len(letters)} Briefe sind angekommen. Keiner geht weiter.</p>'
-    return _page("Postfach der Vorführung", count + form + _table(letters, search.lower()))
-
-
-def _letter_page(number: int, letter: Caught) -> str:
-    text = html.escape(letter.part("text/plain"))
-    calendar = html.escape(letter.part("text/calendar", "application/ics"))
-    headers = html.escape(f"An: {letter.recipient}\nBetreff: {letter.subject}")
-    body = (
-        f"<pre>{headers}</pre><p><a href='{PREFIX}/{number}/html'>Mit Formatierung</a> · "
-        f"<a href='{PREFIX}/{number}/eml'>Wie übertragen</a> · <a href='{PREFIX}'>Alle</a></p>"
-        f"<h2>Text</h2><pre>{_linked(text)}</pre>"
-    )
-    return _page("Brief", body + (f"<h2>Kalender</h2><pre>{calendar}</pre>" if calendar else ""))
-
-
-def _linked(escaped: str) -> str:
-    """Make the addresses of an escaped text clickable: the demo is there to click."""
-    lines = []
-    for line in escaped.split("\n"):
-        bare = line.strip()
-        if bare.startswith(("http://", "https://")) and " " not in bare:
-            lines.append(line.replace(bare, f'<a href="{bare}">{bare}</a>'))
-        else:
-            lines.append(line)
-    return "\n".join(lines)
-
-
-def _answer(letters: list[Caught], path: str, query: str) -> tuple[int, str, str, bytes]:
-    tail = path.removeprefix(PREFIX).strip("/").split("/")
-    if tail == [""]:
-        search = parse_qs(query).get("suche", [""])[0]
-        return 200, "text/html; charset=utf-8", _PAGE_POLICY, _list_page(letters, search).encode()
-    if not tail[0].isascii() or not tail[0].isdigit() or not 0 < int(tail[0]) <= len(letters):
-        return 404, "text/plain; charset=utf-8", _PAGE_POLICY, b"Kein solcher Brief."
-    letter = letters[int(tail[0]) - 1]
-    if tail[1:] == ["html"]:
-        return 200, "text/html; charset=utf-8", _LETTER_POLICY, letter.part("text/html").encode()
-    if tail[1:] == ["eml"]:
-        return 200, "text/plain; charset=utf-8", _PAGE_POLICY, letter.raw
-    page = _letter_page(int(tail[0]), letter).encode()
-    return 200, "text/html; charset=utf-8", _PAGE_POLICY, page
-
-
-def with_box(application: Any, catcher: MailCatcher) -> Any:
-    """Serve the box beside the product; the product itself knows nothing of it."""
-
-    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
-            await application(scope, receive, send)
-            return
-        query = scope["query_string"].decode("latin-1")
-        status, media_type, policy, body = _answer(catcher.letters, scope["path"], query)
-        headers = [
-            (b"content-type", media_type.encode()),
-            (b"content-security-policy", policy.encode()),
-            (b"x-content-type-options", b"nosniff"),
-            (b"cache-control", b"no-store"),
-        ]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    return wrapped

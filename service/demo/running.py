@@ -9,7 +9,7 @@ from pathlib import Path
 
 from service import app, authenticating, serving
 from service.demo import staging
-from service.demo.catcher import PREFIX, with_box
+from service.demo.box import PREFIX, with_box
 from service.demo.ports import free_port
 from service.demo.staging import Stage
 from service.web.application import create_app
@@ -59,7 +59,8 @@ async def run(first_port: int, say: Callable[[str], object]) -> int:
         ):
             await _announce(stage, say)
             product = create_app(stage.services)
-            bridge = Bridge(with_box(product, stage.catcher), product.feeds)
+            application = with_box(product, stage.services, stage.catcher)
+            bridge = Bridge(application, product.feeds)
             await serving.serve_until(stopping, bridge, "127.0.0.1", port)
     say("Die Vorführung ist beendet; es bleibt nichts zurück.")
     return 0

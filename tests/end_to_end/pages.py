@@ -55,6 +55,8 @@ PUBLIC = (
     "/a/{answered_token}",
     "/a/{answered_token}/danke",
     "/a/{token}/nicht-ich",
+    "/demo/post",
+    "/demo/post?suche=klima",
 )
 OFFICE = (
     "/buero",
@@ -109,7 +111,12 @@ OFFICE = (
     "/buero/termin/{confirmed}/erinnerungen/verwerfen",
 )
 # Pages that say that something is not there, with the status they say it with.
-ABSENT = {"/gibt-es-nicht": 404, "/a/unbekannt": 404, "/termin/gibt-es-nicht": 404}
+ABSENT = {
+    "/gibt-es-nicht": 404,
+    "/a/unbekannt": 404,
+    "/termin/gibt-es-nicht": 404,
+    "/demo/post/999999": 404,
+}
 # Forms that refuse what is in them: a page, and the fields to fill or to empty before sending.
 REFUSED: Mapping[str, Mapping[str, str]] = {
     "/link-anfordern": {"email": "keine Adresse"},
