@@ -14,6 +14,7 @@ from service.domain.shown import OwnAnswer, ShownMeeting
 from service.domain.words import Answer, Heading, Mode, Precision, State, Visibility
 from service.pages import dates
 from service.pages.catalogue import texts
+from service.pages.plain_text import write_plain
 from service.pages.rendering import localised
 from service.settings import Settings
 
@@ -260,8 +261,8 @@ def _description(meeting: ShownMeeting, voice: Voice, *, knows_access: bool) -> 
         t("entry.mode_hybrid") if meeting.mode == Mode.HYBRID else "",
         t("entry.mode_online") if meeting.mode == Mode.ONLINE and not knows_access else "",
         t("entry.german_time") if voice.locale != "de" else "",
-        meeting.description,
-        f"{t('entry.agenda')}\n{meeting.agenda}" if meeting.agenda else "",
+        write_plain(meeting.description),
+        f"{t('entry.agenda')}\n{write_plain(meeting.agenda)}" if meeting.agenda else "",
         _facts(meeting, voice, knows_access=knows_access),
     ]
     return "\n\n".join(note for note in notes if note)

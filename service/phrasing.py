@@ -10,6 +10,7 @@ from service import describing, occasions
 from service.domain.words import Answer, Mode, State
 from service.furnishing import InstanceData
 from service.occasions import Occasion
+from service.pages.plain_text import write_plain
 from service.wording import Block, Words, facts, paragraph
 
 # What stands behind `?w=` in a letter's link checks that answer on the page; it sends nothing.
@@ -96,10 +97,10 @@ def _agenda(occasion: Occasion) -> list[Block]:
     blocks = []
     if occasion.meeting.description:
         blocks.append(Block("heading", occasion.t("letter.description")))
-        blocks.append(Block("lines", occasion.meeting.description))
+        blocks.append(Block("lines", write_plain(occasion.meeting.description)))
     if occasion.meeting.agenda:
         blocks.append(Block("heading", occasion.t("letter.agenda")))
-        blocks.append(Block("lines", occasion.meeting.agenda))
+        blocks.append(Block("lines", write_plain(occasion.meeting.agenda)))
     return blocks
 
 
