@@ -57,11 +57,12 @@ async def test_a_killed_worker_loses_no_letter_and_doubles_only_what_was_in_tran
     marked = await database.fetchval(
         "SELECT count(*) FROM outbox WHERE state = 'sending' AND data_started_at IS NOT NULL"
     )
-    # Lease and hold go by; any worker sets right what is left.
+    # Leases, hold and slots of the dead go by; any worker sets right what is left.
     await database.fetch("UPDATE outbox SET lease_until = now() WHERE state = 'sending'")
     await leases.reap(database, ())
     await database.fetch("UPDATE outbox SET next_attempt_at = now() WHERE state = 'uncertain'")
     await leases.reap(database, ())
+    await database.fetch("UPDATE relay_slot SET lease_until = now()")
     async with running(environment, "serve", "--role", "worker") as second:
         await until(lambda: _reached(catcher) == PEOPLE, "everybody has a letter")
         code = await second.stop()
