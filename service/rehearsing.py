@@ -29,6 +29,13 @@ _MEETING = f"{shown_meetings.SELECT}, meeting.capacity FROM meeting WHERE meetin
 _NUMBER = "SELECT number FROM meeting_group WHERE meeting_id = $1 ORDER BY position LIMIT 1"
 
 _KNOWN = "SELECT kind, before FROM notice WHERE meeting_id = $1 AND state = 'pending'"
+_PENDING = "SELECT id FROM notice WHERE meeting_id = $1 AND state = 'pending'"
+# Letters to the session's people that have not left, as the move leaves them.
+_QUEUED = """
+SELECT l.kind, count(*) FROM letter l JOIN outbox o USING (id)
+WHERE l.subject_id = $1 AND o.state IN ('queued', 'sending', 'uncertain')
+GROUP BY l.kind ORDER BY l.kind
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +56,8 @@ class Rehearsal:
     """What would stand after the move, and which letters would wait for their countdown.
 
     `known` is by kind of notice what people have been told so far: a notice that is pending already
-    takes the change in.
+    takes the change in. `merged` are notices that waited before the move and still do, `queued` is
+    by kind how many letters have been posted already and will leave beside.
     """
 
     saved: Saved
@@ -59,6 +67,8 @@ class Rehearsal:
     number: int | None
     known: Mapping[NoticeKind, MeetingFacts]
     notices: tuple[PlannedNotice, ...]
+    merged: tuple[NoticeKind, ...]
+    queued: Mapping[str, int]
 
     @property
     def letters(self) -> int:
@@ -94,11 +104,13 @@ async def _play(
 ) -> Rehearsal:
     row = await planning.lock(connection, meeting_id, wish.options.authority)
     before = facts.read(row)
+    waited = {each["id"] for each in await connection.fetch(_PENDING, meeting_id)}
     saving = Saving(actor, now, wish.options)
     saved = await moving.make_move(
         connection, meeting_id, wish.move, saving, form=wish.form, ending=wish.ending
     )
     after = await connection.fetchrow(_MEETING, meeting_id)
+    notices = await noticing.list_pending(connection, meeting_id)
     return Rehearsal(
         saved=saved,
         before=before,
@@ -109,5 +121,7 @@ async def _play(
             NoticeKind(each["kind"]): changes.from_json(each["before"])
             for each in await connection.fetch(_KNOWN, meeting_id)
         },
-        notices=tuple(await noticing.list_pending(connection, meeting_id)),
+        notices=tuple(notices),
+        merged=tuple(each.kind for each in notices if each.id in waited),
+        queued=dict(await connection.fetch(_QUEUED, meeting_id)),
     )

@@ -133,3 +133,26 @@ async def test_a_rehearsal_refuses_what_the_move_would_refuse(database: Database
     for error, wish in cases:
         with pytest.raises(error):
             await rehearsing.rehearse(database, OFFICE, meeting["id"], wish, NOW)
+
+
+async def test_a_rehearsal_names_what_waits_already(database: Database) -> None:
+    meeting = await a_meeting(database)
+    for _ in range(2):
+        await an_invitation(database, meeting)
+    await noticing.remind(database, OFFICE, meeting["id"], NOW)
+    await noticing.queue_due(database, NOW + timedelta(minutes=11))
+    form, revision = await planning.load_form(database, meeting["id"])
+    moved = replace(form, room="Saal 2")
+    options = Options(seen_revision=revision)
+    first = Wish(move=Move.CHANGE, form=moved, options=options)
+    fresh = await rehearsing.rehearse(database, OFFICE, meeting["id"], first, NOW)
+    saved = await scheduling.change(database, OFFICE, meeting["id"], moved, NOW, options=options)
+    again = Wish(
+        move=Move.CHANGE,
+        form=replace(form, start_on=date(2027, 3, 11)),
+        options=Options(seen_revision=saved.revision),
+    )
+    found = await rehearsing.rehearse(database, OFFICE, meeting["id"], again, NOW)
+
+    assert ((), {"nudge": 2}) == (fresh.merged, dict(fresh.queued))
+    assert ((NoticeKind.CHANGE,), {}) == (found.merged, dict(found.queued))
