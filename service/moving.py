@@ -4,27 +4,37 @@ The row's lock puts editors, presses and replicas in line. Answers are never tou
 were given for stands beside them, and whether they still hold is computed.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from asyncpg import Connection, Record
 
 from notifications import outbox
-from service import announcing, asking, auditing, numbering, planning, publishing, reminding, timing
+from service import (
+    announcing,
+    asking,
+    auditing,
+    numbering,
+    planning,
+    publishing,
+    reminding,
+    ruling,
+    timing,
+)
 from service.announcing import Change
 from service.asking import Turn
-from service.auditing import Actor
-from service.domain import changes, meeting_forms, meetings
-from service.domain.authority import EVERYTHING, Authority
+from service.domain import changes, meeting_forms, meetings, overrides
 from service.domain.changes import ChangeEffect, MeetingFacts
 from service.domain.errors import FieldsError
 from service.domain.meeting_forms import MeetingForm
 from service.domain.meetings import Move
-from service.domain.words import NoticeKind, State
+from service.domain.words import NoticeKind, State, Verdict
+from service.saving import BY_RULE, NO_ENDING, Ending, Letters, Options, Saved, Saving, Step
 from service.tables import facts, invitation_statements, meeting_statements
+
+__all__ = ["BY_RULE", "NO_ENDING", "Ending", "Letters", "Options", "Saved", "Saving", "make_move"]
 
 # Letters about a time that is no more; the newest state leaves with the notice.
 _SUPERSEDED = ("invitation", "reminder", "nudge")
@@ -38,86 +48,6 @@ _EVERY_LETTER = (
 )
 _DATED = frozenset({State.TENTATIVE, State.CONFIRMED})
 _ASKING = (NoticeKind.INVITATION, NoticeKind.NUDGE)
-
-
-class Letters(StrEnum):
-    """Which letters a change gives rise to: the rules', none, at once, or also where none go."""
-
-    BY_RULE = "by_rule"
-    NONE = "none"
-    NOW = "now"
-    TICKED = "ticked"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How a change is saved: with which right, seen at which revision, told to whom.
-
-    `seen_revision` None skips the check for another editor. `invite_local` is when invitations are
-    to leave, wall time of the session, None by the group's rule. `message` is said to everybody
-    who is told.
-    """
-
-    authority: Authority = EVERYTHING
-    seen_revision: int | None = None
-    letters: Letters = Letters.BY_RULE
-    invite_local: datetime | None = None
-    message: str = ""
-
-
-BY_RULE = Options()
-
-
-@dataclass(frozen=True, slots=True)
-class Saving:
-    """Who saves, when, and how."""
-
-    actor: Actor
-    now: datetime
-    options: Options = BY_RULE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
-    """What stands after a move; `asked_again` counts answers that no longer hold."""
-
-    meeting_id: UUID
-    state: State
-    revision: int
-    effect: ChangeEffect
-    notice_ids: tuple[UUID, ...] = ()
-    asked_again: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """What is said of a cancellation."""
-
-    reason: str = ""
-    number_kept: bool = True
-
-
-NO_ENDING = Ending()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
-    """One move on its way: the locked row, what it becomes, and what is said about it."""
-
-    row: Record
-    form: MeetingForm
-    before: MeetingFacts
-    after: MeetingFacts
-    effect: ChangeEffect
-    ending: Ending
-
-    @property
-    def meeting_id(self) -> UUID:
-        return self.row["id"]  # type: ignore[no-any-return]
-
-    @property
-    def is_published_now(self) -> bool:
-        return self.before.state is State.DRAFT
 
 
 async def make_move(
@@ -138,6 +68,22 @@ async def make_move(
     if wanted is None:
         stood = row["cancelled_from"]
         wanted = meetings.uncancel_to(State(stood) if stood else None)
+    saved = await _make(connection, row, wanted, saving, form, ending)
+    switched = await ruling.tick_rules(
+        connection, saving.actor, meeting_id, saving.options.ticks, saving.now
+    )
+    return replace(saved, switched=switched)
+
+
+async def _make(  # noqa: PLR0917 - a move and all that it brings
+    connection: "Connection[Any]",
+    row: Record,
+    wanted: Move,
+    saving: Saving,
+    form: MeetingForm | None,
+    ending: Ending,
+) -> Saved:
+    """Make the move unless it was made before, or changes nothing."""
     if _was_done_before(row, wanted):
         if form is not None and _is_another(row, form):
             # Somebody else pressed first, with other entries: nothing typed may get lost.
@@ -152,12 +98,13 @@ async def make_move(
     notice_ids, asked_again = await _tell(connection, step, revision, saving)
     await _follow(connection, step, saving.now)
     return Saved(
-        meeting_id=meeting_id,
+        meeting_id=step.meeting_id,
         state=step.after.state,
         revision=revision,
         effect=step.effect,
         notice_ids=notice_ids,
         asked_again=asked_again,
+        asks_by_rule=step.asks_by_rule,
     )
 
 
@@ -194,7 +141,7 @@ async def _prepare(
     wanted: Move,
     saving: Saving,
     form: MeetingForm | None,
-) -> _Step | None:
+) -> Step | None:
     """Check everything before anything is written; None when the form changes nothing."""
     before = facts.read(row)
     state = meetings.move(before.state, wanted)
@@ -212,9 +159,32 @@ async def _prepare(
         form = meeting_forms.without_date(form)
     if form is not kept:
         form = await _check(connection, form, state, saving)
-    after = form.facts(state)
-    effect = changes.diff(before, after)
-    return _Step(row=row, form=form, before=before, after=after, effect=effect, ending=NO_ENDING)
+    return _step(row, form, before, form.facts(state), saving)
+
+
+def _step(
+    row: Record, form: MeetingForm, before: MeetingFacts, after: MeetingFacts, saving: Saving
+) -> Step:
+    """Tell what the move does, by the table or by the office's word on the answers."""
+    known, stands = overrides.read(row), overrides.place(after)
+    stood = overrides.place(before)
+    if before.starts_local is None:
+        stood = replace(stood, starts_local=row["previous_starts_local"])
+    has_date = after.state in _DATED and before.state is not State.DRAFT
+    asks_by_rule = has_date and not changes.same_place_and_time(stood, stands)
+    verdict = saving.options.answers if has_date else None
+    if (verdict is Verdict.ASK) is asks_by_rule:
+        verdict = None
+    return Step(
+        row=row,
+        form=form,
+        before=before,
+        after=after,
+        effect=changes.diff(before, after, verdict),
+        ending=NO_ENDING,
+        said=overrides.add(known, stood, stands, verdict, saving.now) if has_date else known,
+        asks_by_rule=asks_by_rule,
+    )
 
 
 async def _check(
@@ -226,7 +196,7 @@ async def _check(
     return form
 
 
-async def _save(connection: "Connection[Any]", step: _Step, saving: Saving) -> int:
+async def _save(connection: "Connection[Any]", step: Step, saving: Saving) -> int:
     """Write the row, number and groups; then, still before seats, who is to be invited."""
     form, after = step.form, step.after
     await planning.save_groups(connection, step.meeting_id, form.group_ids)
@@ -241,12 +211,16 @@ async def _save(connection: "Connection[Any]", step: _Step, saving: Saving) -> i
         *_fate(step),
         *planning.values_of(form, after),
     )
+    await connection.execute(
+        meeting_statements.SET_OVERRIDES,
+        *(step.meeting_id, overrides.to_json(step.said), step.said.asked_at),
+    )
     if after.state is State.CONFIRMED:
         await asking.add_invitations(connection, step.meeting_id, saving.now)
     return int(revision)
 
 
-def _fate(step: _Step) -> tuple[Any, ...]:
+def _fate(step: Step) -> tuple[Any, ...]:
     """Return what is kept of a cancellation, and whether the date becomes the former one."""
     is_cancelled = step.after.state is State.CANCELLED
     return (
@@ -257,7 +231,7 @@ def _fate(step: _Step) -> tuple[Any, ...]:
     )
 
 
-async def _record(connection: "Connection[Any]", step: _Step, wanted: Move, saving: Saving) -> None:
+async def _record(connection: "Connection[Any]", step: Step, wanted: Move, saving: Saving) -> None:
     await auditing.record(
         connection,
         saving.actor,
@@ -266,18 +240,22 @@ async def _record(connection: "Connection[Any]", step: _Step, wanted: Move, savi
         step.meeting_id,
         fields=[field.name for field in step.effect.fields],
         letters=saving.options.letters.value,
-        **_said_time(saving.options),
+        **_words_of(saving.options),
     )
 
 
-def _said_time(options: Options) -> dict[str, str]:
-    """Return when the office wants invitations to leave, for the record."""
-    local = options.invite_local
-    return {} if local is None else {"invite": local.isoformat(timespec="minutes")}
+def _words_of(options: Options) -> dict[str, str]:
+    """Return what the office decided beside the rules, for the record."""
+    said: dict[str, str] = {}
+    if options.invite_local is not None:
+        said["invite"] = options.invite_local.isoformat(timespec="minutes")
+    if options.answers is not None:
+        said["answers"] = options.answers.value
+    return said
 
 
 async def _tell(
-    connection: "Connection[Any]", step: _Step, revision: int, saving: Saving
+    connection: "Connection[Any]", step: Step, revision: int, saving: Saving
 ) -> tuple[tuple[UUID, ...], int]:
     """Take back letters that are no longer true, and put down what people are to be told."""
     planned_again = await _take_back(connection, step, saving.now)
@@ -300,6 +278,7 @@ async def _tell(
             message=saving.options.message or step.ending.reason,
             is_ticked=saving.options.letters is Letters.TICKED or bool(saving.options.message),
             is_silent=saving.options.letters is Letters.NONE,
+            said=step.said,
         ),
         saving.now,
     )
@@ -307,7 +286,7 @@ async def _tell(
     return tuple(each for each in (told, invited) if each is not None), asked_again
 
 
-async def _take_back(connection: "Connection[Any]", step: _Step, now: datetime) -> int:
+async def _take_back(connection: "Connection[Any]", step: Step, now: datetime) -> int:
     """Cancel letters that speak of the former state; return whose invitation never left."""
     is_off = step.after.state in {State.CANCELLED, State.POSTPONED}
     if step.after.state is not State.CONFIRMED:
@@ -321,7 +300,7 @@ async def _take_back(connection: "Connection[Any]", step: _Step, now: datetime) 
 
 
 async def _invite(
-    connection: "Connection[Any]", step: _Step, revision: int, saving: Saving, *, is_again: bool
+    connection: "Connection[Any]", step: Step, revision: int, saving: Saving, *, is_again: bool
 ) -> UUID | None:
     if step.after.state is not State.CONFIRMED:
         return None
@@ -343,7 +322,7 @@ async def _invite(
     return await asking.put_down_all(connection, saving.actor, turn, saving.now)
 
 
-async def _follow(connection: "Connection[Any]", step: _Step, now: datetime) -> None:
+async def _follow(connection: "Connection[Any]", step: Step, now: datetime) -> None:
     """Let reminders, seats and feeds follow, in the order of the locks."""
     await reminding.plan_slots(connection, step.meeting_id, now)
     await _count_seats(connection, step)
@@ -354,7 +333,7 @@ async def _follow(connection: "Connection[Any]", step: _Step, now: datetime) -> 
         await publishing.touch_all_feeds(connection, now)
 
 
-async def _count_seats(connection: "Connection[Any]", step: _Step) -> None:
+async def _count_seats(connection: "Connection[Any]", step: Step) -> None:
     """Count the seats under their lock, and refuse a new limit that more people have accepted."""
     await connection.execute(meeting_statements.DROP_SEATS, step.meeting_id)
     taken = await connection.fetchval(meeting_statements.COUNT_SEATS, step.meeting_id)

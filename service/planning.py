@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from asyncpg import Connection, Record
 
-from service import auditing, obstacles
+from service import auditing, obstacles, ruling
 from service.auditing import Actor
 from service.database import Database
 from service.domain import authority as rights
@@ -18,6 +18,7 @@ from service.domain.errors import FieldsError, IllegalMoveError, NotFoundError, 
 from service.domain.meeting_forms import MeetingForm
 from service.domain.words import Mode, Precision, State
 from service.obstacles import Region
+from service.ruling import NO_TICKS, Ticks
 from service.tables import facts, meeting_statements
 
 _GROUP = """
@@ -90,11 +91,13 @@ async def save_draft(
     *,
     authority: Authority = EVERYTHING,
     seen_revision: int | None = None,
+    ticks: Ticks = NO_TICKS,
 ) -> int:
     """Keep a draft under the id that the form brings, and return its revision.
 
     Sending the same form twice keeps one draft. `seen_revision` None skips the check for another
-    editor. Raises `FieldsError`, `StaleFormError`, `IllegalMoveError` once it is published.
+    editor. `ticks` switch the session's reminder rules. Raises `FieldsError`, `StaleFormError`,
+    `IllegalMoveError` once it is published.
     """
     meeting_forms.check(form, is_draft=True)
     async with database.unit_of_work() as unit:
@@ -102,14 +105,12 @@ async def save_draft(
         await require_groups(unit.connection, form, authority)
         if await _insert(unit.connection, actor, meeting_id, form, now):
             await auditing.record(unit.connection, actor, "drafted", "meeting", meeting_id)
-            return 1
-        row = await lock(unit.connection, meeting_id, authority)
-        if row["state"] != State.DRAFT:
-            raise IllegalMoveError(state=row["state"], move="save_draft")
-        if replace(form_of(row), number=form.number, status=form.status) == form:
-            return int(row["revision"])
-        require_fresh(row, seen_revision)
-        return await _update(unit.connection, actor, row, form, now)
+            revision = 1
+        else:
+            row = await lock(unit.connection, meeting_id, authority)
+            revision = await _change(unit.connection, actor, row, form, now, seen_revision)
+        await ruling.tick_rules(unit.connection, actor, meeting_id, ticks, now)
+        return revision
 
 
 async def discard_draft(
@@ -267,6 +268,23 @@ async def _insert(
         return False
     await save_groups(connection, meeting_id, form.group_ids)
     return True
+
+
+async def _change(  # noqa: PLR0917 - a row and what becomes of it
+    connection: "Connection[Any]",
+    actor: Actor,
+    row: Record,
+    form: MeetingForm,
+    now: datetime,
+    seen_revision: int | None,
+) -> int:
+    """Save a kept draft anew unless nothing is changed; return its revision."""
+    if row["state"] != State.DRAFT:
+        raise IllegalMoveError(state=row["state"], move="save_draft")
+    if replace(form_of(row), number=form.number, status=form.status) == form:
+        return int(row["revision"])
+    require_fresh(row, seen_revision)
+    return await _update(connection, actor, row, form, now)
 
 
 async def _update(
