@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from asyncpg import Record
 
@@ -18,6 +19,7 @@ from service.domain.words import NoticeKind, State
 from service.tables import overseeing_statements as statements
 from service.tables import shown_meetings
 
+_BERLIN = ZoneInfo("Europe/Berlin")
 AHEAD = timedelta(days=30)
 ASK_BEFORE_DEADLINE = timedelta(days=10)
 CONFIRM_BEFORE_START = timedelta(weeks=10)
@@ -112,6 +114,10 @@ async def _count_letters(database: Database) -> dict[LetterState, int]:
     return counts
 
 
+def _day(moment: datetime) -> date:
+    return moment.astimezone(_BERLIN).date()
+
+
 def _coming(row: Record) -> ComingSession:
     return ComingSession(
         shown_meetings.from_row(row),
@@ -167,7 +173,7 @@ def _of_people(row: Record, now: datetime) -> list[Task]:
     found = []
     missing, deadline = row["invited"] - row["answered"], row["answer_by"] or row["starts_at"]
     if missing and deadline - now < ASK_BEFORE_DEADLINE:
-        days = max(0, (deadline - now).days)
+        days = max(0, (_day(deadline) - _day(now)).days)
         found.append(_task(row, Todo.MISSING, deadline, n=missing, days=days))
     if row["planned"] and row["notice_kind"] != NoticeKind.INVITATION:
         found.append(_task(row, Todo.INVITE, row["starts_at"], n=row["planned"]))
