@@ -7,8 +7,8 @@ from uuid import UUID
 
 from service.domain.errors import FieldsError
 from service.domain.meeting_forms import MeetingForm
-from service.domain.words import Mode, Precision, State, Visibility
-from service.web import forms
+from service.domain.words import Mode, Precision, State, Verdict, Visibility
+from service.web import forms, rule_ticks
 from service.web.forms import Field, Form
 from service.web.visitors import Visitor
 
@@ -55,7 +55,11 @@ FIELDS = (
     Field("organiser", label="plan.organiser", most=_LONG),
     Field("outward_url", label="plan.outward_url", most=_LONG),
     Field("message", "text", "plan.message", most=2000),
+    # What the preview asks for: whether answers hold, and what it showed when it was pressed.
+    Field("answers", "choice", "answers.legend", choices=tuple(Verdict)),
+    Field("answers_shown", "choice", choices=tuple(Verdict)),
     *INVITE_FIELDS,
+    *rule_ticks.FIELDS,
 )
 MOVE_FIELDS = (
     Field("revision", "number"),

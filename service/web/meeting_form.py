@@ -14,12 +14,19 @@ from litestar.response import Response
 from service import overseeing, planning, rehearsing, scheduling
 from service.domain.errors import FieldsError, StaleFormError
 from service.domain.meeting_forms import MeetingForm, check, find_errors
-from service.domain.words import State
+from service.domain.words import State, Verdict
 from service.moving import Letters, Options
 from service.overseeing import Session
 from service.rehearsing import Wish
 from service.services import Services
-from service.web import forms, meeting_form_page, meeting_previews, meeting_publication, respond
+from service.web import (
+    forms,
+    meeting_form_page,
+    meeting_previews,
+    meeting_publication,
+    respond,
+    rule_ticks,
+)
 from service.web.forms import Field, Form
 from service.web.meeting_entries import (
     FIELDS,
@@ -156,7 +163,7 @@ async def preview_move(
 
 
 def _pairs(values: Mapping[str, str | list[str]]) -> list[tuple[str, str]]:
-    """Return values as a browser sends them; no field of this form is sent twice."""
+    """Return values as a browser sends them; lists are no part of the short form."""
     return [(name, value) for name, value in values.items() if isinstance(value, str)]
 
 
@@ -184,6 +191,7 @@ async def _save_draft(  # noqa: PLR0917 - a form and what it is about
             visitor.now,
             authority=visitor.staff,
             seen_revision=form["revision"],
+            ticks=rule_ticks.read(form),
         )
     except FieldsError as error:
         form.refuse_fields(error)
@@ -241,7 +249,9 @@ def _options(visitor: Visitor, form: Form) -> Options:
         authority=visitor.staff,
         seen_revision=form["revision"],
         letters=_LETTERS.get(form["action"], Letters.BY_RULE),
+        answers=None if form["answers"] is None else Verdict(form["answers"]),
         message=form["message"],
+        ticks=rule_ticks.read(form),
     )
 
 
@@ -253,10 +263,14 @@ async def _save(  # noqa: PLR0917 - a form and what it asks for
     wish: Wish,
     options: Options,
 ) -> bool:
-    """Make the change when its button was pressed; an odd time of invitations stops it."""
+    """Make the change when its button was pressed under what the preview showed.
+
+    Another word on the answers than it showed, or an odd time of invitations, shows it again.
+    """
     if form["action"] == "later":
         options = replace(options, invite_local=read_invite_time(form))
-    if form["action"] not in _LETTERS or not form.is_valid:
+    is_seen = form["answers"] == form["answers_shown"]
+    if form["action"] not in _LETTERS or not form.is_valid or not is_seen:
         return False
     try:
         await scheduling.make(

@@ -10,7 +10,7 @@ from service.domain.errors import NotFoundError, StaleFormError
 from service.domain.words import State
 from service.overseeing import GroupChoice, Session
 from service.services import Services
-from service.web import meeting_previews, respond
+from service.web import meeting_previews, respond, rule_ticks
 from service.web.forms import Form
 from service.web.meeting_entries import differences, typed_values
 from service.web.visitors import Visitor
@@ -34,6 +34,8 @@ async def show(
     if not groups:
         raise NotFoundError
     chosen = next((one for one in groups if str(one.id) == form.values.get("group")), groups[0])
+    own = session.meeting.id if session else None
+    rules = await rule_ticks.fill(services, visitor, form, chosen.id, own)
     return respond.page(
         services,
         visitor,
@@ -45,6 +47,7 @@ async def show(
         session=session,
         state=session.meeting.state if session else State.DRAFT.value,
         others=others,
+        rules=rules,
         look=await meeting_previews.look_at_day(services, visitor, form),
     )
 

@@ -1,11 +1,14 @@
 """Reminder rules as coordinators and leads change them, by the words on links and buttons."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import time, timedelta
 
 import pytest
 
 from service import reminding, ruling
+from service.auditing import COMMAND
 from service.database import Database
+from service.demo.visitor import Page, read_page
 from service.domain.reminders import (
     COMING,
     DAY_HOUR,
@@ -19,8 +22,15 @@ from service.ruling import Origin, Scope
 from service.web import rule_words
 from tests import builders
 from tests.builders import Row
-from tests.web.conftest import Clock, SignIn
-from tests.web.test_office import a_group_of, a_session, opened, path_of, pressed
+from tests.web.conftest import Browser, Clock, SignIn
+from tests.web.test_office import (
+    a_group_of,
+    a_session,
+    filled_in,
+    opened,
+    path_of,
+    pressed,
+)
 
 NOT_ANSWERED = "an alle ohne Antwort, Einladung mindestens 2 Tage her"
 NOT_ANSWERED_EN = "to everybody without an answer, invited at least 2 days earlier"
@@ -253,3 +263,97 @@ async def test_the_pages_speak_english(sign_in: SignIn, database: Database, cloc
 
     assert "Source: for all sessions." in page.text
     assert "1 working day before at 09:00, to everybody who accepted or is undecided" in page.text
+
+
+# The scheduling form.
+
+
+async def sent_with(
+    browser: Browser, page: Page, button: str, rules: list[str], expects: int = 200, **typed: str
+) -> Page:
+    """Press a button of the scheduling form with these rules ticked, as a browser would."""
+    form, (name, value) = page.form(button)
+    lists = {"rules_seen", "rules_on"}
+    data: dict[str, object] = {key: entry for key, entry in form.fields if key not in lists}
+    for key in lists:
+        data[key] = [entry for field, entry in form.fields if field == key]
+    data |= {**typed, "reminder_rules": rules, name: value}
+    answer = await browser.post(form.action, data)
+    if answer.status_code == 303:
+        return await opened(browser, answer.headers["location"])
+    assert expects == answer.status_code, answer.text
+    return read_page(str(answer.url), answer)
+
+
+def ticked(page: Page) -> list[str]:
+    form, _ = page.form("Weiter zur Vorschau")
+    return [value for name, value in form.fields if name == "reminder_rules"]
+
+
+async def test_unticking_in_the_form_of_a_session_switches_its_rule_off_alone(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    meeting = await a_ruled_session(database, clock)
+    browser = await sign_in("coordinator")
+    page = await opened(browser, path_of(meeting, "/bearbeiten"))
+    shown = ticked(page)
+    preview = await sent_with(browser, page, "Weiter zur Vorschau", shown[:-1])
+    before = await ruling.list_rules(database, Scope(meeting_id=meeting["id"]))
+    form, (name, value) = preview.form("Änderung speichern")
+    data: dict[str, object] = {name: value}
+    for key, entry in form.fields:
+        data[key] = [*data[key], entry] if key in data else [entry]  # type: ignore[misc]
+    await browser.post(form.action, data)
+    after = await ruling.list_rules(database, Scope(meeting_id=meeting["id"]))
+
+    assert 4 == len(shown)
+    assert "1 Erinnerungsregel umgeschaltet" in preview.text
+    assert "Ihre Eingaben ändern nichts" not in preview.text
+    assert all(each.is_enabled for each in before)
+    assert [shown[-1]] == [str(each.copied_from) for each in after if not each.is_enabled]
+    assert all(each.is_enabled for each in await ruling.list_rules(database))
+
+
+async def test_a_new_session_keeps_what_was_unticked_in_its_draft(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    await a_ruled_session(database, clock)
+    browser = await sign_in("coordinator")
+    page = await opened(browser, "/buero/termin/neu")
+    typed = filled_in(clock)
+    again = await sent_with(browser, page, "Termin prüfen", ticked(page)[1:], **typed)
+    await sent_with(browser, again, "Entwurf speichern", ticked(again), **typed)
+    draft = await database.fetchval("SELECT id FROM meeting WHERE state = 'draft'")
+    rules = await ruling.list_rules(database, Scope(meeting_id=draft))
+
+    assert ticked(page)[1:] == ticked(again)
+    assert [False, True, True, True] == [each.is_enabled for each in rules]
+
+
+async def test_a_form_that_was_sent_with_its_ticks_leaves_no_own_rules(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    await a_ruled_session(database, clock)
+    browser = await sign_in("coordinator")
+    page = await opened(browser, "/buero/termin/neu")
+    await sent_with(browser, page, "Entwurf speichern", ticked(page), **filled_in(clock))
+
+    assert 4 == await database.fetchval("SELECT count(*) FROM reminder_rule")
+
+
+async def test_ticks_follow_a_rule_that_was_copied_while_the_form_was_open(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    meeting = await a_ruled_session(database, clock)
+    scope = Scope(meeting_id=meeting["id"])
+    browser = await sign_in("coordinator")
+    page = await opened(browser, path_of(meeting, "/bearbeiten"))
+    shown = ticked(page)
+    last = (await ruling.list_rules(database, scope))[-1]
+    later = replace(last.rule, at_local_time=time(15))
+    await ruling.save_rule(database, COMMAND, scope, later, clock.at, rule_id=last.id)
+    again = await sent_with(browser, page, "Termin prüfen", shown[:-1])
+
+    rules = await ruling.list_rules(database, scope)
+
+    assert [str(each.id) for each in rules[:-1]] == ticked(again)
