@@ -13,8 +13,9 @@ from uuid import UUID
 from asyncpg import Connection, Record
 
 from service.auditing import Actor
-from service.domain import changes
+from service.domain import changes, overrides
 from service.domain.changes import ChangeEffect, MeetingFacts, Tells
+from service.domain.overrides import Overrides
 from service.domain.words import NoticeKind, State
 from service.tables import facts, meeting_statements, notice_statements
 
@@ -29,6 +30,7 @@ class Change:
     """A saved change, as a notice needs it: both states of things and their revisions.
 
     `is_ticked` tells people of what the rules would tell nobody; `is_silent` puts nothing down.
+    `said` is the office's word on the answers, of this change and of earlier ones.
     """
 
     meeting_id: UUID
@@ -41,6 +43,7 @@ class Change:
     message: str = ""
     is_ticked: bool = False
     is_silent: bool = False
+    said: Overrides = overrides.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +173,13 @@ async def _merge(
     connection: "Connection[Any]", pending: Record, change: Change, now: datetime
 ) -> UUID | None:
     known = changes.from_json(pending["before"])
-    net = changes.diff(known, change.after)
+    verdict = overrides.verdict_since(
+        change.said,
+        overrides.place(known),
+        overrides.place(change.after),
+        pending["created_at"],
+    )
+    net = changes.diff(known, change.after, verdict)
     # What waits although the rules would tell nobody was ticked by the office.
     was_ticked = (
         pending["kind"] == NoticeKind.CHANGE and changes.diff(known, change.before).notice is None

@@ -137,6 +137,7 @@ def holding_answer(meeting: ShownMeeting, own: OwnAnswer) -> Answer | None:
         mode=Mode(own.given_mode or meeting.mode),
         town=own.given_town or "",
         answer=answer,
+        answered_at=own.answered_at,
     )
     facts = MeetingFacts(
         state=State(meeting.state),
@@ -145,7 +146,7 @@ def holding_answer(meeting: ShownMeeting, own: OwnAnswer) -> Answer | None:
         mode=Mode(meeting.mode),
         town=meeting.town,
     )
-    return answer if replies.still_holds(given, facts) else None
+    return answer if replies.still_holds(given, facts, own.said) else None
 
 
 def is_shown_on(meeting: ShownMeeting, month_on: date) -> bool:

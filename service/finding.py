@@ -8,7 +8,7 @@ import asyncpg
 
 from service import tokens
 from service.database import Database
-from service.domain import replies
+from service.domain import overrides, replies
 from service.domain.changes import MeetingFacts
 from service.domain.errors import (
     LinkExpiredError,
@@ -105,7 +105,8 @@ def _view(row: asyncpg.Record, now: datetime) -> InvitationView:
         meeting=meeting,
         revision=row["revision"],
         answer=answer,
-        holds=answer is not None and replies.still_holds(_given(row, answer), meeting),
+        holds=answer is not None
+        and replies.still_holds(_given(row, answer), meeting, overrides.read(row)),
         phase=replies.phase(meeting, invitation, now, taken),
         seats_left=replies.seats_left(meeting, taken),
         row=row,
@@ -118,4 +119,5 @@ def _given(row: asyncpg.Record, answer: Answer) -> GivenFor:
         mode=Mode(row["given_mode"] or row["mode"]),
         town=row["given_town"] or "",
         answer=answer,
+        answered_at=row["answered_at"],
     )

@@ -136,7 +136,7 @@ async def _try_to_record(
 ) -> Recorded | None:
     """Return None when somebody else changed the rows since they were read: look again."""
     answer = _check(view, reply)
-    if _stands_already(view.row, reply, source):
+    if view.holds and _stands_already(view.row, reply, source):
         return Recorded(view.id, answer, is_new=False)
     takes_seat = answer in _SEATED and view.meeting.mode is not Mode.ONLINE
     if takes_seat and not view.row["has_seat"] and view.seats_left == 0:

@@ -4,13 +4,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from service.domain import instants
-from service.domain.words import Mode, NoticeKind, Precision, State, Visibility
+from service.domain.words import Mode, NoticeKind, Precision, State, Verdict, Visibility
 
 # A start that slides by less than this keeps the answers of the same day.
 SAME_START = timedelta(minutes=60)
+
+
+class Stand(Protocol):
+    """Where and when: what an answer is given for."""
+
+    @property
+    def starts_local(self) -> datetime | None:
+        """The start as wall time, None without a date."""
+
+    @property
+    def mode(self) -> Mode:
+        """How people take part."""
+
+    @property
+    def town(self) -> str:
+        """The town, empty while it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,16 +108,20 @@ _WHERE = frozenset({"mode", "place_name", "room", "street", "town", "online_url"
 _DATED = frozenset({State.TENTATIVE, State.CONFIRMED})
 
 
-def diff(before: MeetingFacts, after: MeetingFacts) -> ChangeEffect:
-    """Tell what the change from one state of things to the other does; nothing for no change."""
+def diff(before: MeetingFacts, after: MeetingFacts, verdict: Verdict | None = None) -> ChangeEffect:
+    """Tell what the change from one state of things to the other does; nothing for no change.
+
+    `verdict` is the office's word on the answers; None leaves it to the table.
+    """
     changed = _changed_fields(before, after)
     names = frozenset(field.name for field in changed)
-    if not names or before.state is State.DRAFT:
+    if not (names or verdict is Verdict.ASK) or before.state is State.DRAFT:
         return _first_publication(after, changed)
-    tells, notice = _letters(before, after, names)
+    asks_again = _asks_again(before, after, verdict)
+    tells, notice = _letters(before, after, names, asks_again=asks_again)
     return ChangeEffect(
         fields=changed,
-        asks_again=_asks_again(before, after),
+        asks_again=asks_again,
         bumps_sequence=bool(names & (_WHEN | _WHERE | {"state"})) and after.state is not State.HELD,
         bumps_time_rev=_bumps_time_rev(before, after, names),
         tells=tells,
@@ -109,7 +129,7 @@ def diff(before: MeetingFacts, after: MeetingFacts) -> ChangeEffect:
     )
 
 
-def same_place_and_time(before: MeetingFacts, after: MeetingFacts) -> bool:
+def same_place_and_time(before: Stand, after: Stand) -> bool:
     """Tell whether an answer to the one is an answer to the other (the table's first two rows)."""
     return (
         same_date(before.starts_local, after.starts_local)
@@ -167,9 +187,10 @@ def _first_publication(after: MeetingFacts, changed: tuple[FieldChange, ...]) ->
     return ChangeEffect(fields=changed)
 
 
-def _asks_again(before: MeetingFacts, after: MeetingFacts) -> bool:
+def _asks_again(before: MeetingFacts, after: MeetingFacts, verdict: Verdict | None) -> bool:
     """Answers are asked for again where a date stands; before, and for the dead, they freeze."""
-    return after.state in _DATED and not same_place_and_time(before, after)
+    by_rule = not same_place_and_time(before, after)
+    return after.state in _DATED and (by_rule if verdict is None else verdict is Verdict.ASK)
 
 
 def _opposite(one: Mode, other: Mode) -> bool:
@@ -182,25 +203,26 @@ def _bumps_time_rev(before: MeetingFacts, after: MeetingFacts, names: frozenset[
 
 
 def _letters(
-    before: MeetingFacts, after: MeetingFacts, names: frozenset[str]
+    before: MeetingFacts, after: MeetingFacts, names: frozenset[str], *, asks_again: bool
 ) -> tuple[Tells, NoticeKind | None]:
     if before.state is not after.state:
-        return _letters_of_move(before, after)
-    if after.state is not State.CONFIRMED or not names & (_WHEN | _WHERE):
+        return _letters_of_move(before, after, asks_again=asks_again)
+    is_news = asks_again or bool(names & (_WHEN | _WHERE))
+    if after.state is not State.CONFIRMED or not is_news:
         # A tentative date that slides is told by feed and digest; texts by the page.
         return Tells.NONE, None
-    tells = Tells.ALL if _asks_again(before, after) else Tells.NOT_DECLINED
-    return tells, NoticeKind.CHANGE
+    return Tells.ALL if asks_again else Tells.NOT_DECLINED, NoticeKind.CHANGE
 
 
-def _letters_of_move(before: MeetingFacts, after: MeetingFacts) -> tuple[Tells, NoticeKind | None]:
+def _letters_of_move(
+    before: MeetingFacts, after: MeetingFacts, *, asks_again: bool
+) -> tuple[Tells, NoticeKind | None]:
     if after.state is State.HELD:
         return Tells.NONE, None
     if after.state is State.CANCELLED:
         return Tells.NOT_DECLINED, NoticeKind.CANCELLATION
     if before.state is State.CANCELLED:
-        tells = Tells.ALL if _asks_again(before, after) else Tells.NOT_DECLINED
-        return tells, NoticeKind.UNCANCELLATION
+        return Tells.ALL if asks_again else Tells.NOT_DECLINED, NoticeKind.UNCANCELLATION
     if after.state is State.POSTPONED:
         return Tells.ALL, NoticeKind.POSTPONED
     if after.state is State.CONFIRMED:

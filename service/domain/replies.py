@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from service.domain import changes
+from service.domain import changes, overrides
 from service.domain.changes import MeetingFacts
+from service.domain.overrides import Overrides
 from service.domain.words import Answer, Mode, State
 
 NOTE_LENGTH = 500
@@ -17,27 +18,27 @@ READABLE_AFTER_END = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenFor:
-    """What an answer was given for: the wall time of the start, the mode and the town."""
+    """What an answer was given for, the wall time of the start, the mode and the town, and when."""
 
     starts_local: datetime | None
     mode: Mode
     town: str = ""
     answer: Answer | None = None
+    answered_at: datetime | None = None
 
 
-def still_holds(given: GivenFor, meeting: MeetingFacts) -> bool:
+def still_holds(given: GivenFor, meeting: MeetingFacts, said: Overrides = overrides.NONE) -> bool:
     """Tell whether the answer still counts, or the person is asked again.
 
     An answer holds on the same day within an hour, in the same town, and while the way it names is
-    offered. Without a date it is frozen and holds. Moving back makes it hold again.
+    offered. Without a date it is frozen and holds. Moving back makes it hold again. What the office
+    `said` of a change comes before these rules, but for a way that is not offered any more.
     """
     if given.answer is not None and given.answer not in offered_answers(meeting.mode):
         return False
-    return (
-        changes.same_date(given.starts_local, meeting.starts_local)
-        and changes.same_town(given.town, meeting.town)
-        and {given.mode, meeting.mode} != {Mode.ON_SITE, Mode.ONLINE}
-    )
+    if said.are_newer(given.answered_at):
+        return False
+    return changes.same_place_and_time(given, meeting) or said.carry(given, meeting)
 
 
 def offered_answers(mode: Mode) -> tuple[Answer, ...]:

@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from service.domain.overrides import Overrides
+
 
 @dataclass(frozen=True, slots=True)
 class GroupName:
@@ -26,6 +28,8 @@ class OwnAnswer:
     given_starts_local: datetime | None
     given_mode: str | None
     given_town: str | None
+    answered_at: datetime | None
+    said: Overrides
     changed_at: datetime
 
 

@@ -81,6 +81,13 @@ class NoticeKind(StrEnum):
     NUDGE = "nudge"
 
 
+class Verdict(StrEnum):
+    """What the office says of the answers when it changes a meeting."""
+
+    KEEP = "keep"
+    ASK = "ask"
+
+
 class Role(StrEnum):
     """What an account may do: coordinators all, leads their groups, readers look."""
 

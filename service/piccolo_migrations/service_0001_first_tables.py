@@ -211,6 +211,8 @@ CREATE TABLE meeting (
     cancelled_from text CHECK (cancelled_from IN ('tentative', 'confirmed', 'postponed')),
     previous_starts_local timestamp,
     previous_ends_local timestamp,
+    kept_answers jsonb NOT NULL DEFAULT '[]',
+    asked_again_at timestamptz,
     revision integer NOT NULL DEFAULT 1,
     sequence integer NOT NULL DEFAULT 0,
     time_rev integer NOT NULL DEFAULT 0,

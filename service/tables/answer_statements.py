@@ -19,7 +19,8 @@ SELECT i.id, i.handle, i.epoch, i.renewed_at, i.meeting_id, i.person_id, i.role_
     m.starts_at, m.ends_at, m.mode, m.place_name, m.room, m.street, m.town, m.place_access,
     m.online_url, m.dial_in, m.capacity, m.answer_by, m.answer_by_local, m.visibility,
     m.description, m.agenda, m.chair, m.organiser, m.cancel_reason, m.revision, m.time_rev,
-    m.sequence, m.previous_starts_local, m.previous_ends_local, s.taken
+    m.sequence, m.previous_starts_local, m.previous_ends_local, m.kept_answers, m.asked_again_at,
+    s.taken
 FROM invitation i
 JOIN meeting m ON m.id = i.meeting_id
 JOIN person p ON p.id = i.person_id

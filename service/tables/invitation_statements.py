@@ -1,18 +1,42 @@
 """The statements that plan invitations and pick the people that a notice goes to."""
 
-# The rule of `domain.replies.still_holds` for an invitation `i` of a meeting `m`; a test compares.
-HOLDS = """(
-    i.answer IS NOT NULL
-    AND (i.answer <> 'in_person' OR m.mode <> 'online')
-    AND (i.answer <> 'online' OR m.mode <> 'on_site')
-    AND (i.given_starts_local IS NULL OR m.starts_local IS NULL OR (
-        i.given_starts_local::date = m.starts_local::date
-        AND abs(extract(epoch FROM i.given_starts_local - m.starts_local)) < 3600))
-    AND (btrim(coalesce(i.given_town, '')) = '' OR btrim(m.town) = ''
-        OR lower(btrim(i.given_town)) = lower(btrim(m.town)))
-    AND NOT (coalesce(i.given_mode, m.mode) = 'on_site' AND m.mode = 'online')
-    AND NOT (coalesce(i.given_mode, m.mode) = 'online' AND m.mode = 'on_site')
+
+def _same(one: tuple[str, str, str], other: tuple[str, str, str]) -> str:
+    """Return `domain.changes.same_place_and_time` for two stands: their start, mode and town."""
+    (start, mode, town), (starts, way, place) = one, other
+    return f"""(({start} IS NULL OR {starts} IS NULL OR ({start}::date = {starts}::date
+            AND abs(extract(epoch FROM {start} - {starts})) < 3600))
+        AND (btrim(coalesce({town}, '')) = '' OR btrim({place}) = ''
+            OR lower(btrim({town})) = lower(btrim({place})))
+        AND NOT ({mode} = 'on_site' AND {way} = 'online')
+        AND NOT ({mode} = 'online' AND {way} = 'on_site'))"""
+
+
+def holds(i: str = "i", m: str = "m") -> str:
+    """Return the rule of `domain.replies.still_holds` for an invitation and its meeting by alias.
+
+    A test compares the two.
+    """
+    given = (f"{i}.given_starts_local", f"coalesce({i}.given_mode, {m}.mode)", f"{i}.given_town")
+    stands = (f"{m}.starts_local", f"{m}.mode", f"{m}.town")
+    kept_from = ("k.from_starts", "k.from_mode", "k.from_town")
+    kept_to = ("k.to_starts", "k.to_mode", "k.to_town")
+    return f"""(
+    {i}.answer IS NOT NULL
+    AND ({i}.answer <> 'in_person' OR {m}.mode <> 'online')
+    AND ({i}.answer <> 'online' OR {m}.mode <> 'on_site')
+    AND ({m}.asked_again_at IS NULL OR {i}.answered_at IS NOT NULL
+        AND {i}.answered_at >= {m}.asked_again_at)
+    AND ({_same(given, stands)}
+        OR {m}.kept_answers <> '[]' AND EXISTS (
+            SELECT FROM jsonb_to_recordset({m}.kept_answers) AS k (
+                from_starts timestamp, from_mode text, from_town text,
+                to_starts timestamp, to_mode text, to_town text)
+            WHERE {_same(given, kept_from)} AND {_same(kept_to, stands)}))
 )"""
+
+
+HOLDS = holds()
 
 # Everybody who belongs to a group of the meeting on its day, once, with the partner and the
 # function of that day. Events of others ("Sonstige") invite nobody.

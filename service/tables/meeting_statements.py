@@ -71,6 +71,11 @@ WHERE id = $1 AND revision = $2
 RETURNING revision
 """
 
+SET_OVERRIDES = """
+UPDATE meeting SET kept_answers = $2, asked_again_at = $3
+WHERE id = $1 AND (kept_answers, asked_again_at) IS DISTINCT FROM ($2::jsonb, $3::timestamptz)
+"""
+
 # One hour after the end the clock says that a confirmed meeting took place.
 HOLD_FINISHED = """
 UPDATE meeting SET state = 'held', held_at = $1, revision = revision + 1,

@@ -1,6 +1,7 @@
 """Meetings with their number in each group, and the counter of seats."""
 
 from piccolo.columns import (
+    JSONB,
     UUID,
     Boolean,
     ForeignKey,
@@ -57,6 +58,8 @@ class Meeting(Table, tablename="meeting"):
     cancelled_from = Text(default=None, null=True)
     previous_starts_local = Timestamp(default=None, null=True)
     previous_ends_local = Timestamp(default=None, null=True)
+    kept_answers = JSONB(default="[]")
+    asked_again_at = Timestamptz(default=None, null=True)
     revision = Integer(default=1)
     sequence = Integer(default=0)
     time_rev = Integer(default=0)

@@ -1,7 +1,7 @@
 """The statements behind the office's pages: reads only, one each for a whole list."""
 
 from service.tables import shown_meetings
-from service.tables.invitation_statements import HOLDS
+from service.tables.invitation_statements import HOLDS, holds
 
 SESSION = f"""{shown_meetings.SELECT}, meeting.capacity, meeting.is_numbered, meeting.saved_by,
     meeting.saved_at, meeting.published_at, meeting.invited_at, meeting.cancelled_from,
@@ -29,7 +29,7 @@ LEFT JOIN LATERAL (
     SELECT l.kind, b.state, b.reason,
         coalesce(b.accepted_at, b.finished_at, b.next_attempt_at) AS at
     FROM letter l JOIN outbox b USING (id)
-    WHERE l.subject_id = i.meeting_id AND l.recipient_id = i.person_id
+    WHERE l.subject_id = i.meeting_id AND l.recipient_id = i.person_id AND l.kind <> 'copy'
     ORDER BY l.created_at DESC, l.id LIMIT 1) last ON true
 WHERE i.meeting_id = $1
 ORDER BY o.sort_key NULLS LAST, o.id, p.sort_key, p.id
@@ -116,7 +116,7 @@ LEFT JOIN LATERAL (
         count(*) FILTER (WHERE i.state <> 'uninvited' AND p.email IS NULL) AS without_address
     FROM invitation i JOIN person p ON p.id = i.person_id
     WHERE i.meeting_id = meeting.id) counts ON true
-""".format(holds=HOLDS.replace("m.", "meeting."))
+""".format(holds=holds(m="meeting"))
 COMING = f"""{shown_meetings.SELECT}, counts.*
 FROM meeting {_COUNTS}
 WHERE meeting.state IN ('tentative', 'confirmed', 'cancelled') AND meeting.ends_at > $2

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from asyncpg import Connection, Record
 
+from service.domain import overrides
 from service.domain.shown import GroupName, OwnAnswer, ShownMeeting
 
 # One above what a feed takes, so that a cut is noticed.
@@ -46,7 +47,8 @@ _OF_OFFICE = f"{SELECT} FROM meeting WHERE {_IN_WINDOW} {_IN_ORDER}"
 # Whoever belongs to a group sees its dates before an invitation leaves, but no internal ones.
 _OF_PERSON = f"""{SELECT}, invitation.state AS invitation_state, invitation.channel,
     invitation.answer, invitation.deputy_name, invitation.given_starts_local,
-    invitation.given_mode, invitation.given_town,
+    invitation.given_mode, invitation.given_town, invitation.answered_at,
+    meeting.kept_answers, meeting.asked_again_at,
     greatest(invitation.changed_at, date_trunc('second', invitation.invited_at))
         AS answer_changed_at
 FROM meeting
@@ -114,6 +116,8 @@ def _own_answer(row: Record) -> OwnAnswer | None:
         given_starts_local=row["given_starts_local"],
         given_mode=row["given_mode"],
         given_town=row["given_town"],
+        answered_at=row["answered_at"],
+        said=overrides.read(row),
         changed_at=row["answer_changed_at"],
     )
 
