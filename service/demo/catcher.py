@@ -10,27 +10,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from functools import cached_property
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Caught:
-    """One letter as the mail server got it."""
+    """One letter as the mail server got it; it is parsed once, a full box takes seconds else."""
 
     recipient: str
     sender: str
     raw: bytes
     caught_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    @property
+    @cached_property
     def message(self) -> EmailMessage:
         """The letter, parsed."""
         parsed = email.message_from_bytes(self.raw, policy=email.policy.default)
         assert isinstance(parsed, EmailMessage)  # noqa: S101 - what this policy makes
         return parsed
 
-    @property
+    @cached_property
     def subject(self) -> str:
         """The decoded subject line."""
         return str(self.message["Subject"])
