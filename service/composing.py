@@ -67,6 +67,7 @@ class Key:
     stance: str = ""
     holds: bool = False
     has_deputy: bool = False
+    is_copy: bool = False
 
 
 class Clerk:
@@ -163,10 +164,13 @@ class Clerk:
             group_names=tuple(row["group_names"]),
             notice_id=row["notice_id"],
             is_first=row["first_letter_on"] is None,
+            is_copy=row["is_copy"],
         )
         if key.kind in _WITH_STANCE:
             stance, has_deputy = row["answer"] or "", bool(row["deputy_name"])
             key = replace(key, stance=stance, holds=bool(row["holds"]), has_deputy=has_deputy)
+        if key.is_copy:
+            name = texts(key.locale).t("letter.copy.to", name=name)
         return Go(row["person_email"], name, values, key)
 
     def _links(self, handle: UUID, epoch: int, locale: str) -> dict[str, str]:
@@ -238,13 +242,14 @@ class Clerk:
             stance=key.stance,
             holds=key.holds,
             has_deputy=key.has_deputy,
+            is_copy=key.is_copy,
             before=changes.from_json(notice["before"]) if notice and notice["before"] else None,
             message=notice["message"] if notice else "",
         )
 
     def _calendar(self, occasion: Occasion) -> bytes | None:
         """Write the entry as a file; None where the letter's date is not one for a calendar."""
-        if occasion.kind not in _WITH_CALENDAR or _stays_away(occasion):
+        if occasion.kind not in _WITH_CALENDAR or occasion.is_copy or _stays_away(occasion):
             return None
         if occasion.kind == "uncancellation" and occasion.now_facts.state is State.POSTPONED:
             return None

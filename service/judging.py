@@ -19,6 +19,8 @@ Row = Mapping[str, Any]
 def judge(row: Row, now: datetime) -> str | None:
     """Return why the letter must not leave, or None when it holds."""
     kind = row["kind"]
+    if row["taken_back_because"] is not None:
+        return str(row["taken_back_because"])
     if kind == "sign_in":
         return _judge_sign_in(row)
     if kind == "hint_received":

@@ -15,7 +15,7 @@ from uuid import UUID
 from asyncpg import Connection, Record
 
 from notifications import outbox
-from service import announcing, asking, auditing, publishing, reminding, timing
+from service import announcing, asking, auditing, copying, publishing, reminding, timing
 from service.announcing import Asking
 from service.auditing import Actor
 from service.database import Database
@@ -37,6 +37,7 @@ class Recipient:
     name: str
     partner: str
     has_address: bool
+    has_copy: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +208,7 @@ async def _expand(connection: "Connection[Any]", notice: Record, now: datetime) 
     count = await outbox.post_selected(
         connection, notice_statements.EXPAND[kind], notice["id"], now
     )
+    await copying.follow(connection)
     if kind is NoticeKind.INVITATION:
         await connection.execute(notice_statements.MARK_INVITED, notice["id"], now)
         await connection.execute(notice_statements.MARK_MEETING_INVITED, notice["meeting_id"], now)

@@ -20,7 +20,7 @@ class Occasion:
 
     `stance` is what they said (an answer, "" for none); `holds` whether it still counts.
     `before` are the facts that a change notice starts from. `is_first` marks letters to people
-    who never had one. Kinds are those of the letters.
+    who never had one, `is_copy` those to their secretariats. Kinds are those of the letters.
     """
 
     kind: str
@@ -34,6 +34,7 @@ class Occasion:
     holds: bool = False
     has_deputy: bool = False
     has_calendar: bool = False
+    is_copy: bool = False
     before: MeetingFacts | None = None
     message: str = ""
 

@@ -35,6 +35,7 @@ def phrase(occasion: Occasion) -> Words:
         title=occasion.t(f"letter.{kind}.title", title=occasion.meeting.title),
         locale=occasion.locale,
         blocks=[
+            *([paragraph(occasion.t("letter.copy.lead"))] if occasion.is_copy else []),
             # Two people may share a mailbox, so every letter names its person first.
             paragraph(occasion.t("letter.greeting")),
             *_BODIES[kind](occasion),

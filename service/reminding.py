@@ -14,7 +14,7 @@ from uuid import UUID
 from asyncpg import Connection
 
 from notifications import outbox
-from service import obstacles
+from service import copying, obstacles
 from service.database import Database
 from service.domain import reminders
 from service.domain.changes import MeetingFacts
@@ -153,6 +153,7 @@ async def _queue_one(database: Database, now: datetime) -> int | None:
             )
             return 0
         count = await outbox.post_selected(unit.connection, reminder_statements.EXPAND, slot["id"])
+        await copying.follow(unit.connection)
         await unit.connection.execute(
             reminder_statements.FINISH_SLOT, slot["id"], "expanded", None, count
         )

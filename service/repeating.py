@@ -9,7 +9,7 @@ from asyncpg import Connection, Record
 
 from notifications import outbox
 from notifications.outbox import State
-from service import auditing
+from service import auditing, copying
 from service.auditing import Actor
 from service.database import Database
 from service.domain import authority as rights
@@ -64,6 +64,7 @@ async def follow_new_link(
     if row is None or row["id"] is None or not row["can_get"]:
         return False
     await _post(connection, row, now, (State.QUEUED,))
+    await copying.follow(connection)
     return True
 
 

@@ -4,14 +4,17 @@ from service.tables.invitation_statements import HOLDS
 from service.tables.reminder_statements import AUDIENCE
 
 LOOK_UP = f"""
-SELECT l.id, l.kind, l.locale, l.cause, l.time_rev, l.subject_id, l.recipient_id,
+SELECT l.id, coalesce(l.cause ->> 'copies', l.kind) AS kind, l.kind = 'copy' AS is_copy,
+    CASE WHEN original.state = 'cancelled' THEN original.reason END AS taken_back_because,
+    l.locale, l.cause, l.time_rev, l.subject_id, l.recipient_id,
     m.state AS meeting_state, m.revision AS meeting_revision, m.time_rev AS meeting_time_rev,
     m.starts_at, i.handle, i.epoch, i.state AS invitation_state, i.answer, i.answer_rev,
     i.deputy_name,
     CASE WHEN i.id IS NOT NULL THEN {AUDIENCE} END AS bucket,
     CASE WHEN i.id IS NOT NULL THEN i.answer IS NOT NULL AND {HOLDS} END AS holds,
     r.audience AS rule_audience, n.id AS notice_id,
-    p.full_name AS person_name, p.email AS person_email, p.first_letter_on,
+    p.full_name AS person_name, p.first_letter_on,
+    CASE WHEN l.kind = 'copy' THEN p.copy_email ELSE p.email END AS person_email,
     p.anonymised_at IS NOT NULL OR p.ended_on < current_date AS person_is_gone,
     o.name AS organisation_name,
     a.full_name AS account_name, a.email AS account_email, a.disabled_at,
@@ -28,7 +31,9 @@ LEFT JOIN reminder_rule r ON r.id = (l.cause ->> 'rule')::uuid
 LEFT JOIN notice n ON n.id = (l.cause ->> 'notice')::uuid
 LEFT JOIN account a ON a.id = l.recipient_id
 LEFT JOIN one_time_token k ON k.id = (l.cause ->> 'token_id')::uuid
-LEFT JOIN address_state s ON s.address_normal = p.email_normal
+LEFT JOIN address_state s ON s.address_normal
+    = CASE WHEN l.kind = 'copy' THEN lower(p.copy_email) ELSE p.email_normal END
+LEFT JOIN outbox original ON original.id = (l.cause ->> 'of')::uuid
 WHERE l.id = ANY($1::uuid[])
 """
 
@@ -62,7 +67,7 @@ UPDATE person p SET first_letter_on = f.accepted_on
 FROM (
     SELECT l.recipient_id, min(o.accepted_at)::date AS accepted_on
     FROM outbox o JOIN letter l ON l.id = o.id
-    WHERE o.state = 'sent' AND o.accepted_at IS NOT NULL
+    WHERE o.state = 'sent' AND o.accepted_at IS NOT NULL AND l.kind <> 'copy'
       AND l.recipient_id IN (SELECT id FROM person WHERE first_letter_on IS NULL)
     GROUP BY l.recipient_id
 ) f

@@ -119,7 +119,8 @@ WHERE n.id = $1 AND {_WHO[kind]}
 def _list(kind: NoticeKind) -> str:
     return f"""
 SELECT p.id AS person_id, p.full_name AS name, coalesce(o.name, '') AS partner,
-    p.email IS NOT NULL AS has_address
+    p.email IS NOT NULL AS has_address,
+    (lower(p.copy_email) <> p.email_normal) IS TRUE AS has_copy
 {_FROM}
 LEFT JOIN organisation o ON o.id = i.organisation_id
 WHERE n.id = $1 AND {_WHO[kind]}

@@ -10,6 +10,8 @@ _IS_NEWEST = """(NOT EXISTS (
         SELECT FROM letter n WHERE {f}.recipient_id IS NULL AND n.recipient_id IS NULL
             AND n.created_at > {f}.created_at AND n.kind = {f}.kind AND n.cause = {f}.cause
     ))"""
+# A copy goes to the person's second address.
+_ADDRESS = "CASE WHEN l.kind = 'copy' THEN p.copy_email ELSE coalesce(p.email, a.email) END"
 # $1 states, $2 session, $3 what to look for; None or "" stands for all. $4, where given, is the
 # moment at which somebody could still do something about the letter.
 _WANTED = f"""
@@ -20,17 +22,16 @@ LEFT JOIN person p ON p.id = l.recipient_id
 LEFT JOIN account a ON a.id = l.recipient_id
 WHERE ($1::text[] IS NULL OR o.state = ANY ($1)) AND ($2::uuid IS NULL OR l.subject_id = $2)
     AND ($3::text = '' OR strpos(lower(concat_ws(' ', p.full_name, a.full_name, m.title,
-        l.to_addr, p.email, a.email)), lower($3)) > 0)
+        l.to_addr, {_ADDRESS})), lower($3)) > 0)
     AND ($4::timestamptz IS NULL
         OR (m.ends_at IS NULL OR m.ends_at > $4) AND {_IS_NEWEST.format(f="l")})
 """
-_COLUMNS = """
+_COLUMNS = f"""
 SELECT l.id, l.kind, l.created_at, l.subject_id, l.recipient_id, l.cause, l.to_addr, o.state,
     o.reason, o.attempts, o.next_attempt_at, o.expires_at, o.accepted_at, o.last_code, o.last_text,
     m.title AS meeting_title, m.id AS meeting_id, p.id AS person_id,
     coalesce(p.full_name, a.full_name, '') AS name,
-    coalesce(l.to_addr, p.email, a.email, '') AS address,
-    coalesce(p.email, a.email, '') AS current_address
+    coalesce(l.to_addr, {_ADDRESS}, '') AS address, coalesce({_ADDRESS}, '') AS current_address
 """
 _SHOWN = f"""
 SELECT f.id, f.kind, f.created_at, f.state, f.reason, f.attempts, f.next_attempt_at, f.expires_at,

@@ -23,6 +23,7 @@ GOOD: dict[str, Any] = {
     "cause": {},
     "person_email": "mira@example.org",
     "person_is_gone": False,
+    "taken_back_because": None,
     "account_email": "buero@example.org",
     "disabled_at": None,
     "token_id": 1,
@@ -66,6 +67,7 @@ Case = tuple[tuple[str, ...], dict[str, Any], str | None]
 CASES: tuple[Case, ...] = (
     (tuple(KINDS), {}, None),
     (TO_PERSONS, {"person_email": None}, "no_address"),
+    (ABOUT_MEETINGS, {"taken_back_because": "superseded"}, "superseded"),
     (TO_PERSONS, {"person_is_gone": True}, "no_address"),
     (ABOUT_MEETINGS, {"meeting_state": None}, "gone"),
     (ABOUT_MEETINGS, {"invitation_state": None}, "gone"),

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -20,7 +21,7 @@ _LINK = re.compile(rf"{PUBLIC_URL}(/a/[^\s?]+)")
 _CALENDAR = re.compile(rf"{PUBLIC_URL}(/ics/p/\S+)")
 
 
-async def told(database: Database, clock: Clock, **columns: object) -> tuple[Row, Row]:
+async def told(database: Database, clock: Clock, **columns: Any) -> tuple[Row, Row]:
     """Insert a session with one person who has had the invitation."""
     meeting = await a_session(database, clock, **columns)
     invitation = await builders.an_invitation(database, meeting)

@@ -1,0 +1,37 @@
+"""Copies for secretariats: the plain letter once more, to the second address of a person.
+
+A copy is a letter of its own kind, with a row, a key and a place in the queue of its own: nothing
+that counts a person's letters takes it for one of them, and neither of the two waits for the
+other. It says what its original says, and falls away when that is taken back.
+"""
+
+from typing import Any
+
+from asyncpg import Connection
+
+from notifications import outbox
+
+KIND = "copy"
+# What is about a session. Links that open a whole calendar, and signing in, are nobody else's.
+# A receipt answers whoever has just answered.
+KINDS = (
+    *("invitation", "date_confirmed", "change", "postponed", "cancellation", "uncancellation"),
+    *("uninvited", "nudge", "reminder"),
+)
+
+# Letters bear the moment at which their transaction began: this finds those of this very one.
+_POST = """
+SELECT 'cpy:' || l.dedupe_key, 'copy', l.recipient_id, l.subject_id, l.subject_rev, l.time_rev,
+    'cpy:' || l.ordering_key, l.locale, l.cause || jsonb_build_object('of', l.id, 'copies', l.kind),
+    o.priority, o.next_attempt_at, o.expires_at, lower(split_part(p.copy_email, '@', 2))
+FROM letter l
+JOIN outbox o USING (id)
+JOIN person p ON p.id = l.recipient_id
+WHERE l.created_at = now() AND l.kind = ANY ($1::text[])
+    AND p.copy_email IS NOT NULL AND lower(p.copy_email) <> p.email_normal
+"""
+
+
+async def follow(connection: "Connection[Any]") -> int:
+    """Post copies of the letters that this transaction has posted; return how many are new."""
+    return await outbox.post_selected(connection, _POST, list(KINDS))
