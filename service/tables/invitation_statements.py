@@ -1,15 +1,23 @@
 """The statements that plan invitations and pick the people that a notice goes to."""
 
-
-def _same(one: tuple[str, str, str], other: tuple[str, str, str]) -> str:
-    """Return `domain.changes.same_place_and_time` for two stands: their start, mode and town."""
-    (start, mode, town), (starts, way, place) = one, other
-    return f"""(({start} IS NULL OR {starts} IS NULL OR ({start}::date = {starts}::date
-            AND abs(extract(epoch FROM {start} - {starts})) < 3600))
-        AND (btrim(coalesce({town}, '')) = '' OR btrim({place}) = ''
-            OR lower(btrim({town})) = lower(btrim({place})))
-        AND NOT ({mode} = 'on_site' AND {way} = 'online')
-        AND NOT ({mode} = 'online' AND {way} = 'on_site'))"""
+# `domain.changes.same_place_and_time` for two stands, each a start, a mode and a town.
+_SAME = """(({0} IS NULL OR {3} IS NULL OR ({0}::date = {3}::date
+            AND abs(extract(epoch FROM {0} - {3})) < 3600))
+        AND NOT ({1} = 'on_site' AND {4} = 'online') AND NOT ({1} = 'online' AND {4} = 'on_site')
+        AND (btrim(coalesce({2}, '')) = '' OR btrim({5}) = ''
+            OR lower(btrim({2})) = lower(btrim({5}))))"""
+_HOLDS = """(
+    {i}.answer IS NOT NULL
+    AND ({i}.answer <> 'in_person' OR {m}.mode <> 'online')
+    AND ({i}.answer <> 'online' OR {m}.mode <> 'on_site')
+    AND ({m}.asked_again_at IS NULL OR {i}.answered_at IS NOT NULL
+        AND {i}.answered_at >= {m}.asked_again_at)
+    AND ({given_stands} OR {m}.kept_answers <> '[]' AND EXISTS (
+        SELECT FROM jsonb_to_recordset({m}.kept_answers) AS k (
+            from_starts timestamp, from_mode text, from_town text,
+            to_starts timestamp, to_mode text, to_town text)
+        WHERE {given_kept} AND {kept_stands}))
+)"""
 
 
 def holds(i: str = "i", m: str = "m") -> str:
@@ -21,19 +29,13 @@ def holds(i: str = "i", m: str = "m") -> str:
     stands = (f"{m}.starts_local", f"{m}.mode", f"{m}.town")
     kept_from = ("k.from_starts", "k.from_mode", "k.from_town")
     kept_to = ("k.to_starts", "k.to_mode", "k.to_town")
-    return f"""(
-    {i}.answer IS NOT NULL
-    AND ({i}.answer <> 'in_person' OR {m}.mode <> 'online')
-    AND ({i}.answer <> 'online' OR {m}.mode <> 'on_site')
-    AND ({m}.asked_again_at IS NULL OR {i}.answered_at IS NOT NULL
-        AND {i}.answered_at >= {m}.asked_again_at)
-    AND ({_same(given, stands)}
-        OR {m}.kept_answers <> '[]' AND EXISTS (
-            SELECT FROM jsonb_to_recordset({m}.kept_answers) AS k (
-                from_starts timestamp, from_mode text, from_town text,
-                to_starts timestamp, to_mode text, to_town text)
-            WHERE {_same(given, kept_from)} AND {_same(kept_to, stands)}))
-)"""
+    return _HOLDS.format(
+        i=i,
+        m=m,
+        given_stands=_SAME.format(*given, *stands),
+        given_kept=_SAME.format(*given, *kept_from),
+        kept_stands=_SAME.format(*kept_to, *stands),
+    )
 
 
 HOLDS = holds()
