@@ -34,7 +34,7 @@ class ReminderRule(Table, tablename="reminder_rule"):
     only_online = Boolean(default=False)
     min_days_invited = SmallInt(default=0)
     is_enabled = Boolean(default=True)
-    copied_from = ForeignKey("self", default=None)
+    copied_from: ForeignKey["ReminderRule"] = ForeignKey("self", default=None)
     revision = Integer(default=1)
 
 
