@@ -1,9 +1,12 @@
 """A secretariat's copy: from the person's form to what arrives at the second address."""
 
+import re
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
+from uuid import UUID
 
+import httpx
 import pytest
 
 from service import inviting, noticing, reminding, resending
@@ -14,7 +17,7 @@ from service.services import Services
 from tests import builders
 from tests.builders import Row
 from tests.web import mailbox
-from tests.web.conftest import Clock, SignIn
+from tests.web.conftest import PUBLIC_URL, Browser, Clock, SignIn
 from tests.web.test_office import a_session, opened, path_of, pressed
 
 pytestmark = pytest.mark.usefixtures("ready")
@@ -82,6 +85,29 @@ def _without(text: str, file_words: str) -> str:
     """Leave out the paragraph about the file, which the copy does not carry."""
     before, _, after = text.partition(file_words)
     return before + after.lstrip().removeprefix("Sie sendet keine Antwort.")
+
+
+async def test_the_secretariat_answers_by_the_link_of_the_copy_and_history_keeps_who_did(
+    sign_in: SignIn, anonymous: httpx.AsyncClient, services: Services, clock: Clock
+) -> None:
+    meeting = await invited_by_hand(services, clock, await mira(services.database))
+    [copy] = to(await mailbox.deliver(services), OFFICE)
+    [link] = set(re.findall(rf"{PUBLIC_URL}(/a/[^\s?]+)", mailbox.text_of(copy)))
+    visitor = Browser(anonymous, UUID(int=0), "")
+    page = await opened(visitor, link)
+    asked = "Ich antworte für Mira Muster (Sekretariat)"
+    await pressed(visitor, page, "Antwort senden", {"answer": "in_person", "secretary": "1"})
+    page = await opened(visitor, link)
+    form, _ = page.form("Antwort")
+    form.fields = [pair for pair in form.fields if pair[0] != "secretary"]
+    await pressed(visitor, page, "Antwort", {"answer": "declined"})
+    browser = await sign_in("coordinator")
+    session = await opened(browser, path_of(meeting))
+    entry = await opened(browser, session.link("Antwort eintragen"))
+
+    assert asked in page.text
+    assert "vor Ort, Link, Sekretariat" in entry.text
+    assert "abgesagt, Link, Sekretariat" not in entry.text
 
 
 async def test_each_reminder_is_copied_once_however_often_it_is_planned(
