@@ -12,15 +12,23 @@ from uuid import UUID, uuid4
 
 from asyncpg import Connection
 
-from service import auditing, import_facts, keeping_people, moving, obstacles, planning
+from service import (
+    auditing,
+    import_facts,
+    keeping_people,
+    moving,
+    obstacles,
+    planning,
+    reading_facts,
+)
 from service.auditing import Actor
 from service.domain import titles, working_days
 from service.domain.imports import Line, Note, Verdict
 from service.domain.meeting_forms import MeetingForm
 from service.domain.meetings import Move
 from service.domain.words import Precision, State
-from service.import_facts import Facts, ListedMeeting
 from service.moving import Letters, Options, Saving
+from service.reading_facts import Facts, ListedMeeting
 from service.tables import meeting_statements
 
 START, END = time(10), time(12)
@@ -59,7 +67,7 @@ class _Known:
 
 async def plan(connection: "Connection[Any]", text: str, now: datetime) -> list[Line]:
     """Return what the facts would do, a line for each of them."""
-    facts = import_facts.read(text)
+    facts = reading_facts.read(text)
     lines = await import_facts.plan(connection, facts)
     lines += await _plan_meetings(connection, facts, now)
     return [replace(line, number=number) for number, line in enumerate(lines, start=1)]
