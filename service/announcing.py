@@ -132,6 +132,13 @@ async def follow_revision(
     await connection.execute(notice_statements.FOLLOW, meeting_id, revision, due, latest)
 
 
+async def awaits_everybody(connection: "Connection[Any]", meeting_id: UUID) -> bool:
+    """Tell whether an invitation of all who are planned is waiting."""
+    kinds = [NoticeKind.INVITATION.value]
+    pending = await connection.fetch(notice_statements.PENDING, meeting_id, kinds)
+    return any(each["person_ids"] is None for each in pending)
+
+
 async def replace_pending(
     connection: "Connection[Any]", meeting_id: UUID, kinds: Sequence[NoticeKind], now: datetime
 ) -> None:

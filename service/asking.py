@@ -1,5 +1,6 @@
 """Whom a session asks, and when their invitations leave."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from asyncpg import Connection
 from service import announcing, timing
 from service.announcing import Asking
 from service.auditing import Actor
+from service.database import Database
 from service.domain.changes import MeetingFacts
 from service.domain.words import NoticeKind
 from service.tables import invitation_statements
@@ -29,15 +31,49 @@ class Turn:
     own_time: datetime | None = None
 
 
-async def add_invitations(connection: "Connection[Any]", meeting_id: UUID, now: datetime) -> int:
-    """Plan an invitation for each member of the session's groups on its day; return how many new.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """Somebody whom the form offers: a present member of its groups, or a guest on the list."""
 
-    A person who belongs to several of them is asked once. The partner and the function of that day
-    are kept, and follow while the invitation is only planned; who left before the day is dropped.
+    id: UUID
+    name: str
+    partner: str
+    has_address: bool
+    is_member: bool
+
+
+async def list_candidates(
+    database: Database, group_ids: Collection[UUID], person_ids: Collection[UUID]
+) -> list[Member]:
+    """Return the groups' present members and the other named people, by partner and name."""
+    rows = await database.fetch(invitation_statements.CANDIDATES, list(group_ids), list(person_ids))
+    return [Member(**dict(row)) for row in rows]
+
+
+async def add_invitations(
+    connection: "Connection[Any]", meeting_id: UUID, now: datetime
+) -> list[UUID]:
+    """Plan an invitation for each whom the session asks on its day; return who is new.
+
+    That is each member of its groups, or the chosen ones, and the guests. A person who belongs to
+    several groups is asked once. The partner and the function of that day are kept, and follow
+    while the invitation is only planned; who left before the day is dropped.
     """
     await connection.execute(invitation_statements.DROP_PLANNED, meeting_id, now)
     rows = await connection.fetch(invitation_statements.ADD_PLANNED, meeting_id, now)
-    return sum(row["is_new"] for row in rows)
+    return [row["person_id"] for row in rows if row["is_new"]]
+
+
+async def add_chosen(
+    connection: "Connection[Any]", meeting_id: UUID, named: Collection[UUID], now: datetime
+) -> list[UUID]:
+    """Plan invitations after the list of names was saved; return who is asked that was not.
+
+    `named` is who is new on the list: uninvited before, they are asked afresh.
+    """
+    added = await add_invitations(connection, meeting_id, now)
+    rows = await connection.fetch(invitation_statements.ASK_AFRESH, meeting_id, list(named), now)
+    return [*added, *(row["person_id"] for row in rows)]
 
 
 async def put_down_all(
@@ -49,6 +85,19 @@ async def put_down_all(
         kind=NoticeKind.INVITATION,
         meeting_id=turn.meeting_id,
         is_timed=turn.at_once or turn.own_time is not None,
+    )
+    return await announcing.put_down_asking(connection, actor, asking, due, now)
+
+
+async def put_down_added(
+    connection: "Connection[Any]", actor: Actor, turn: Turn, person_ids: list[UUID], now: datetime
+) -> UUID | None:
+    """Invite who came to the list later, unless an invitation of everybody is waiting anyway."""
+    if not person_ids or await announcing.awaits_everybody(connection, turn.meeting_id):
+        return None
+    due = announcing.due_at(NoticeKind.INVITATION, turn.meeting.starts_at, now)
+    asking = Asking(
+        kind=NoticeKind.INVITATION, meeting_id=turn.meeting_id, person_ids=sorted(person_ids)
     )
     return await announcing.put_down_asking(connection, actor, asking, due, now)
 

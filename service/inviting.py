@@ -80,6 +80,7 @@ async def uninvite(
         if row["had_seat"]:
             await connection.execute(statements.FREE_SEAT, meeting_id)
         person_id = row["person_id"]
+        await connection.execute(meeting_statements.LEAVE_AUDIENCE, meeting_id, person_id)
         await outbox.cancel(connection, meeting_id, _WAITING, "uninvited", person_id)
         await auditing.record(connection, actor, "uninvited", "invitation", invitation_id)
         notice_id = None
@@ -122,6 +123,8 @@ async def invite_one_more(
         )
         if invitation_id is None:
             return await _known(connection, meeting_id, person_id)
+        # The list of names knows, or the next look at the members would drop the guest again.
+        await connection.execute(meeting_statements.SET_AUDIENCE, meeting_id, [person_id])
         await publishing.touch_person_feed(connection, person_id, now)
         await auditing.record(connection, actor, "invited", "invitation", invitation_id)
         if meeting["state"] == State.CONFIRMED:

@@ -100,6 +100,8 @@ WHERE m.id = i.meeting_id AND i.person_id = ANY ($1::uuid[])
     AND NOT EXISTS (SELECT FROM letter l WHERE l.subject_id = m.id AND l.recipient_id = i.person_id)
     AND NOT EXISTS (SELECT FROM membership s JOIN meeting_group mg ON mg.group_id = s.group_id
         WHERE mg.meeting_id = m.id AND s.person_id = i.person_id AND s.to_on IS NULL)
+    AND NOT EXISTS (SELECT FROM meeting_audience a
+        WHERE a.meeting_id = m.id AND a.person_id = i.person_id)
 """
 
 

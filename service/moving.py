@@ -22,6 +22,7 @@ from service import (
     reminding,
     ruling,
     timing,
+    welcoming,
 )
 from service.announcing import Change
 from service.asking import Turn
@@ -30,7 +31,7 @@ from service.domain.changes import ChangeEffect, MeetingFacts
 from service.domain.errors import FieldsError
 from service.domain.meeting_forms import MeetingForm
 from service.domain.meetings import Move
-from service.domain.words import NoticeKind, State, Verdict
+from service.domain.words import Audience, NoticeKind, State, Verdict
 from service.saving import BY_RULE, NO_ENDING, Ending, Letters, Options, Saved, Saving, Step
 from service.tables import facts, invitation_statements, meeting_statements
 
@@ -93,9 +94,9 @@ async def _make(  # noqa: PLR0917 - a move and all that it brings
     if step is None:
         return _as_it_stands(row)
     step = replace(step, ending=ending)
-    revision = await _save(connection, step, saving)
+    revision, added = await _save(connection, step, saving)
     await _record(connection, step, wanted, saving)
-    notice_ids, asked_again = await _tell(connection, step, revision, saving)
+    notice_ids, asked_again = await _tell(connection, step, revision, saving, added)
     await _follow(connection, step, saving.now)
     return Saved(
         meeting_id=step.meeting_id,
@@ -105,6 +106,7 @@ async def _make(  # noqa: PLR0917 - a move and all that it brings
         notice_ids=notice_ids,
         asked_again=asked_again,
         asks_by_rule=step.asks_by_rule,
+        is_changed=True,
     )
 
 
@@ -196,9 +198,17 @@ async def _check(
     return form
 
 
-async def _save(connection: "Connection[Any]", step: Step, saving: Saving) -> int:
-    """Write the row, number and groups; then, still before seats, who is to be invited."""
+async def _save(
+    connection: "Connection[Any]", step: Step, saving: Saving
+) -> tuple[int, list[UUID]]:
+    """Write the row, number and groups; then, still before seats, who is to be invited.
+
+    Returns the new revision, and who came to the list of names.
+    """
     form, after = step.form, step.after
+    if after.state is State.CONFIRMED and form.extra_emails:
+        guests = await welcoming.welcome(connection, saving.actor, form.extra_emails)
+        form = replace(form, person_ids=form.person_ids | guests, extra_emails="")
     await planning.save_groups(connection, step.meeting_id, form.group_ids)
     if step.is_published_now:
         drawn = await numbering.draw_numbers(connection, step.meeting_id, form)
@@ -215,9 +225,12 @@ async def _save(connection: "Connection[Any]", step: Step, saving: Saving) -> in
         meeting_statements.SET_OVERRIDES,
         *(step.meeting_id, overrides.to_json(step.said), step.said.asked_at),
     )
-    if after.state is State.CONFIRMED:
-        await asking.add_invitations(connection, step.meeting_id, saving.now)
-    return int(revision)
+    named = await planning.save_audience(connection, step.meeting_id, form.person_ids)
+    if after.state is not State.CONFIRMED:
+        return int(revision), []
+    added = await asking.add_chosen(connection, step.meeting_id, named, saving.now)
+    is_wider = form.audience is Audience.GROUP and form.audience != step.row["audience"]
+    return int(revision), added if is_wider else [one for one in added if one in named]
 
 
 def _fate(step: Step) -> tuple[Any, ...]:
@@ -255,7 +268,7 @@ def _words_of(options: Options) -> dict[str, str]:
 
 
 async def _tell(
-    connection: "Connection[Any]", step: Step, revision: int, saving: Saving
+    connection: "Connection[Any]", step: Step, revision: int, saving: Saving, added: list[UUID]
 ) -> tuple[tuple[UUID, ...], int]:
     """Take back letters that are no longer true, and put down what people are to be told."""
     planned_again = await _take_back(connection, step, saving.now)
@@ -282,7 +295,7 @@ async def _tell(
         ),
         saving.now,
     )
-    invited = await _invite(connection, step, revision, saving, is_again=planned_again > 0)
+    invited = await _invite(connection, step, revision, saving, None if planned_again else added)
     return tuple(each for each in (told, invited) if each is not None), asked_again
 
 
@@ -300,8 +313,13 @@ async def _take_back(connection: "Connection[Any]", step: Step, now: datetime) -
 
 
 async def _invite(
-    connection: "Connection[Any]", step: Step, revision: int, saving: Saving, *, is_again: bool
+    connection: "Connection[Any]",
+    step: Step,
+    revision: int,
+    saving: Saving,
+    added: list[UUID] | None,
 ) -> UUID | None:
+    """Put down who is invited: all who are planned, at first and by None again, else who is new."""
     if step.after.state is not State.CONFIRMED:
         return None
     options = saving.options
@@ -311,12 +329,14 @@ async def _invite(
         at_once=options.letters is Letters.NOW,
         own_time=options.invite_local,
     )
-    if step.before.state is State.CONFIRMED and not is_again:
+    if step.before.state is State.CONFIRMED and added is not None:
         if step.effect.bumps_time_rev:
             await asking.follow_move(connection, turn, revision, saving.now)
         else:
             await announcing.follow_revision(connection, step.meeting_id, revision)
-        return None
+        if options.letters is Letters.NONE:
+            return None
+        return await asking.put_down_added(connection, saving.actor, turn, added, saving.now)
     if options.letters is Letters.NONE:
         return None
     return await asking.put_down_all(connection, saving.actor, turn, saving.now)

@@ -1,5 +1,6 @@
 """Plan sessions: propose the next one of a group, keep drafts, throw drafts away."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -7,16 +8,16 @@ from uuid import UUID, uuid4
 
 from asyncpg import Connection, Record
 
-from service import auditing, obstacles, ruling
+from service import addressing, auditing, obstacles, ruling
 from service.auditing import Actor
 from service.database import Database
 from service.domain import authority as rights
-from service.domain import meeting_forms, reminders, titles
+from service.domain import guests, meeting_forms, reminders, titles
 from service.domain.authority import EVERYTHING, Authority
 from service.domain.changes import MeetingFacts
 from service.domain.errors import FieldsError, IllegalMoveError, NotFoundError, StaleFormError
 from service.domain.meeting_forms import MeetingForm
-from service.domain.words import Mode, Precision, State
+from service.domain.words import Audience, Mode, Precision, State
 from service.obstacles import Region
 from service.ruling import NO_TICKS, Ticks
 from service.tables import facts, meeting_statements
@@ -100,6 +101,7 @@ async def save_draft(
     `IllegalMoveError` once it is published.
     """
     meeting_forms.check(form, is_draft=True)
+    guests.read(form.extra_emails, addressing.read_address)
     async with database.unit_of_work() as unit:
         form = await complete_title(unit.connection, form)
         await require_groups(unit.connection, form, authority)
@@ -213,6 +215,10 @@ def form_of(row: Record) -> MeetingForm:
         chair=row["chair"],
         organiser=row["organiser"],
         outward_url=row["outward_url"],
+        audience=Audience(row["audience"]),
+        person_ids=frozenset(row["audience_ids"]),
+        extra_emails=row["extra_emails"],
+        seats_per_partner=row["seats_per_partner"],
         **{name: getattr(stands, name) for name in copied},
     )
 
@@ -246,6 +252,9 @@ def values_of(form: MeetingForm, values: MeetingFacts) -> tuple[Any, ...]:
         chair=form.chair,
         organiser=form.organiser,
         outward_url=form.outward_url,
+        audience=form.audience,
+        extra_emails=form.extra_emails,
+        seats_per_partner=form.seats_per_partner,
     )
 
 
@@ -255,6 +264,16 @@ async def save_groups(
     """Keep which groups meet, in the form's order; a group whose number is drawn stays."""
     await connection.execute(meeting_statements.FORGET_GROUPS, meeting_id, list(group_ids))
     await connection.execute(meeting_statements.SET_GROUPS, meeting_id, list(group_ids))
+
+
+async def save_audience(
+    connection: "Connection[Any]", meeting_id: UUID, person_ids: Collection[UUID]
+) -> list[UUID]:
+    """Keep who is asked by name, and return who is new on that list."""
+    ids = list(person_ids)
+    await connection.execute(meeting_statements.FORGET_AUDIENCE, meeting_id, ids)
+    rows = await connection.fetch(meeting_statements.SET_AUDIENCE, meeting_id, ids)
+    return [row["person_id"] for row in rows]
 
 
 async def _insert(
@@ -267,6 +286,7 @@ async def _insert(
     if inserted is None:
         return False
     await save_groups(connection, meeting_id, form.group_ids)
+    await save_audience(connection, meeting_id, form.person_ids)
     return True
 
 
@@ -291,6 +311,7 @@ async def _update(
     connection: "Connection[Any]", actor: Actor, row: Record, form: MeetingForm, now: datetime
 ) -> int:
     await save_groups(connection, row["id"], form.group_ids)
+    await save_audience(connection, row["id"], form.person_ids)
     revision = await connection.fetchval(
         meeting_statements.SAVE,
         *(row["id"], row["revision"], actor.name, now, State.DRAFT, 0, 0, "", True, None, False),

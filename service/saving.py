@@ -71,6 +71,7 @@ class Saved:
     notice_ids: tuple[UUID, ...] = ()
     asked_again: int = 0
     asks_by_rule: bool = False
+    is_changed: bool = False
     switched: int = 0
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from service.domain import instants
 from service.domain.changes import MeetingFacts
 from service.domain.errors import FieldsError
-from service.domain.words import Mode, Precision, State, Visibility
+from service.domain.words import Audience, Mode, Precision, State, Visibility
 
 TITLE_LENGTH = 200
 LINE_LENGTH = 200
@@ -32,6 +32,8 @@ class MeetingForm:
     `group_ids` begins with the group that calls. `status` is what is to be published, TENTATIVE or
     CONFIRMED. `number` is None to draw the next one; a number of one's own is taken when it is
     free. `end_on` is None for the day of the start. `answer_by` is wall time, None for none.
+    `person_ids` are the members who were chosen, and guests; `extra_emails` are guests of whom only
+    the address is known yet.
     """
 
     group_ids: tuple[UUID, ...]
@@ -61,6 +63,10 @@ class MeetingForm:
     chair: str = ""
     organiser: str = ""
     outward_url: str = ""
+    audience: Audience = Audience.GROUP
+    person_ids: frozenset[UUID] = frozenset()
+    extra_emails: str = ""
+    seats_per_partner: int | None = None
 
     @property
     def starts_local(self) -> datetime | None:
@@ -152,6 +158,8 @@ def _find_missing(form: MeetingForm) -> Fields:
         wrong["start_date"] = ("plan.err_confirmed", {})
     elif form.start_on is not None and form.precision is Precision.TIME and _is_rough(form):
         wrong["start_time" if form.start_time is None else "end_time"] = ("plan.err_times", {})
+    if form.audience is Audience.CHOSEN and not (form.person_ids or form.extra_emails.strip()):
+        wrong["member_ids"] = ("plan.err_audience", {})
     has_access = form.online_url or form.dial_in
     if form.status is State.CONFIRMED and form.mode is not Mode.ON_SITE and not has_access:
         wrong["online_url"] = ("plan.err_online", {})
@@ -172,6 +180,8 @@ def _find_impossible(form: MeetingForm, seats_taken: int) -> Fields:
         wrong["number"] = ("plan.err_number_low", {})
     if form.capacity is not None and not max(1, seats_taken) <= form.capacity <= MOST_SEATS:
         wrong["capacity"] = ("plan.err_capacity", {"n": max(1, seats_taken)})
+    if form.seats_per_partner is not None and not 1 <= form.seats_per_partner <= MOST_SEATS:
+        wrong["seats_per_partner"] = ("plan.err_partner_seats_low", {})
     return wrong | _find_long(form) | _find_bad_urls(form) | _find_bad_times(form)
 
 

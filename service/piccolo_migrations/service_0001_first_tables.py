@@ -206,6 +206,9 @@ CREATE TABLE meeting (
     chair text NOT NULL DEFAULT '',
     organiser text NOT NULL DEFAULT '',
     outward_url text NOT NULL DEFAULT '',
+    audience text NOT NULL DEFAULT 'group' CHECK (audience IN ('group', 'chosen')),
+    extra_emails text NOT NULL DEFAULT '',
+    seats_per_partner integer CHECK (seats_per_partner > 0),
     cancel_reason text NOT NULL DEFAULT '',
     number_kept boolean NOT NULL DEFAULT true,
     cancelled_from text CHECK (cancelled_from IN ('tentative', 'confirmed', 'postponed')),
@@ -240,9 +243,17 @@ CREATE TABLE meeting_group (
     UNIQUE (group_id, number)
 );
 
+CREATE TABLE meeting_audience (
+    meeting_id uuid NOT NULL REFERENCES meeting (id) ON DELETE CASCADE,
+    person_id uuid NOT NULL REFERENCES person (id) ON DELETE CASCADE,
+    PRIMARY KEY (meeting_id, person_id)
+);
+CREATE INDEX meeting_audience_person ON meeting_audience (person_id);
+
 CREATE TABLE meeting_seats (
     meeting_id uuid PRIMARY KEY REFERENCES meeting (id) ON DELETE CASCADE,
-    taken integer NOT NULL DEFAULT 0 CHECK (taken >= 0)
+    taken integer NOT NULL DEFAULT 0 CHECK (taken >= 0),
+    by_partner jsonb NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 50);
 
 CREATE TABLE document (

@@ -8,7 +8,13 @@ from service.tables.feeds import Feed
 from service.tables.groups import PilotProject, WorkingGroup
 from service.tables.instance import Instance, LegalText
 from service.tables.invitations import Answer, Invitation, PhoneCode
-from service.tables.meetings import Document, Meeting, MeetingGroup, MeetingSeats
+from service.tables.meetings import (
+    Document,
+    Meeting,
+    MeetingAudience,
+    MeetingGroup,
+    MeetingSeats,
+)
 from service.tables.notices import Notice
 from service.tables.operation import JobHealth, Worker
 from service.tables.organisations import Organisation
@@ -31,6 +37,7 @@ TABLES: tuple[type[Table], ...] = (
     OneTimeToken,
     RateBucket,
     Meeting,
+    MeetingAudience,
     MeetingGroup,
     MeetingSeats,
     Document,
@@ -61,6 +68,7 @@ __all__ = [
     "JobHealth",
     "LegalText",
     "Meeting",
+    "MeetingAudience",
     "MeetingGroup",
     "MeetingSeats",
     "Membership",

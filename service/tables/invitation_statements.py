@@ -40,43 +40,68 @@ def holds(i: str = "i", m: str = "m") -> str:
 
 HOLDS = holds()
 
-# Everybody who belongs to a group of the meeting on its day, once, with the partner and the
-# function of that day. Events of others ("Sonstige") invite nobody.
+# Everybody who belongs to a group of the meeting on its day, unless only chosen people are asked,
+# and who is asked by name; once, with the partner and the function of that day. Events of others
+# ("Sonstige") invite nobody.
 ADD_PLANNED = """
 INSERT INTO invitation (meeting_id, person_id, organisation_id, role_title, created_at)
 SELECT m.id, p.id, belonging.organisation_id, coalesce(belonging.role_title, ''), $2::timestamptz
 FROM meeting m
 CROSS JOIN LATERAL (SELECT coalesce(m.starts_local::date, $2::timestamptz::date) AS day) day
-JOIN person p ON p.anonymised_at IS NULL
+CROSS JOIN LATERAL (
+    SELECT person_id FROM meeting_audience WHERE meeting_id = m.id AND EXISTS (
+        SELECT FROM meeting_group mg
+        JOIN working_group g ON g.id = mg.group_id AND g.heading <> 'other'
+        WHERE mg.meeting_id = m.id)
+    UNION
+    SELECT s.person_id FROM membership s
+    JOIN meeting_group mg ON mg.group_id = s.group_id AND mg.meeting_id = m.id
+    JOIN working_group g ON g.id = s.group_id AND g.heading <> 'other'
+    WHERE m.audience = 'group' AND s.from_on <= day.day
+        AND (s.to_on IS NULL OR s.to_on >= day.day)) wanted
+JOIN person p ON p.id = wanted.person_id AND p.anonymised_at IS NULL
     AND (p.ended_on IS NULL OR p.ended_on >= day.day)
 LEFT JOIN LATERAL (
     SELECT a.organisation_id, a.role_title FROM affiliation a
     WHERE a.person_id = p.id AND a.from_on <= day.day
         AND (a.to_on IS NULL OR a.to_on >= day.day)
     ORDER BY a.from_on DESC, a.id LIMIT 1) belonging ON true
-WHERE m.id = $1 AND EXISTS (
-    SELECT FROM membership s
-    JOIN meeting_group mg ON mg.group_id = s.group_id AND mg.meeting_id = m.id
-    JOIN working_group g ON g.id = s.group_id AND g.heading <> 'other'
-    WHERE s.person_id = p.id AND s.from_on <= day.day
-        AND (s.to_on IS NULL OR s.to_on >= day.day))
+WHERE m.id = $1
 ON CONFLICT (meeting_id, person_id) DO UPDATE
     SET organisation_id = excluded.organisation_id, role_title = excluded.role_title
     WHERE invitation.state = 'planned' AND invitation.answer IS NULL
         AND (invitation.organisation_id, invitation.role_title)
             IS DISTINCT FROM (excluded.organisation_id, excluded.role_title)
-RETURNING (xmax = 0) AS is_new
+RETURNING person_id, (xmax = 0) AS is_new
 """
 
-# Whoever left all of its groups before the day is not asked any more; guests, who never belonged to
-# one of them, stay.
+# $1 groups, $2 people who are offered whatever they belong to.
+CANDIDATES = """
+SELECT p.id, p.full_name AS name, coalesce(o.name, '') AS partner,
+    p.email IS NOT NULL AS has_address, membership.is_member
+FROM person p
+CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM membership s WHERE s.person_id = p.id
+    AND s.group_id = ANY ($1::uuid[]) AND s.to_on IS NULL) AS is_member) membership
+LEFT JOIN LATERAL (
+    SELECT organisation_id FROM affiliation WHERE person_id = p.id AND to_on IS NULL
+    ORDER BY from_on DESC, id LIMIT 1) a ON true
+LEFT JOIN organisation o ON o.id = a.organisation_id
+WHERE p.anonymised_at IS NULL AND p.ended_on IS NULL
+    AND (membership.is_member OR p.id = ANY ($2::uuid[]))
+ORDER BY o.sort_key NULLS LAST, o.id, p.sort_key, p.id
+"""
+
+# Whoever left all of its groups before the day is not asked any more, and no member at all where
+# only chosen people are; guests, who never belonged to one of the groups, stay.
 DROP_PLANNED = """
 DELETE FROM invitation i USING meeting m
 WHERE m.id = $1 AND i.meeting_id = m.id AND i.state = 'planned' AND i.answer IS NULL
+    AND NOT EXISTS (SELECT FROM meeting_audience a
+        WHERE a.meeting_id = m.id AND a.person_id = i.person_id)
     AND EXISTS (SELECT FROM membership s JOIN meeting_group mg USING (group_id)
         WHERE mg.meeting_id = m.id AND s.person_id = i.person_id)
     AND NOT EXISTS (SELECT FROM membership s JOIN meeting_group mg USING (group_id)
-        WHERE mg.meeting_id = m.id AND s.person_id = i.person_id
+        WHERE mg.meeting_id = m.id AND s.person_id = i.person_id AND m.audience = 'group'
             AND s.from_on <= coalesce(m.starts_local::date, $2::timestamptz::date)
             AND (s.to_on IS NULL
                 OR s.to_on >= coalesce(m.starts_local::date, $2::timestamptz::date)))
@@ -116,9 +141,20 @@ FROM found WHERE i.id = found.id
 RETURNING i.person_id, found.state AS was, found.has_seat AS had_seat
 """
 FREE_SEAT = "UPDATE meeting_seats SET taken = taken - 1 WHERE meeting_id = $1"
-# One person beside the groups' members, with the partner and the function of the meeting's day.
 # Who was taken off the list before is asked afresh: the old answer stays in the history only.
-ADD_ONE = """
+_AFRESH = """state = 'planned', invited_at = NULL,
+    told_rev = 0, answer = NULL, answer_way = NULL, answered_at = NULL, answered_by = NULL,
+    answered_for = '', is_late = false, deputy_name = '', note = '', access_needs = '',
+    list_consent = false, given_starts_local = NULL, given_mode = NULL, given_town = NULL,
+    changed_at = greatest(
+        date_trunc('second', $3::timestamptz), invitation.changed_at + interval '1 second')"""
+ASK_AFRESH = f"""
+UPDATE invitation SET {_AFRESH}
+WHERE meeting_id = $1 AND person_id = ANY ($2::uuid[]) AND state = 'uninvited'
+RETURNING person_id
+"""
+# One person beside the groups' members, with the partner and the function of the meeting's day.
+ADD_ONE = f"""
 INSERT INTO invitation (meeting_id, person_id, organisation_id, role_title, created_at)
 SELECT $1, p.id, belonging.organisation_id, coalesce(belonging.role_title, ''), $3::timestamptz
 FROM person p
@@ -127,13 +163,8 @@ LEFT JOIN LATERAL (
     WHERE a.person_id = p.id AND a.from_on <= $4::date AND (a.to_on IS NULL OR a.to_on >= $4)
     ORDER BY a.from_on DESC, a.id LIMIT 1) belonging ON true
 WHERE p.id = $2 AND p.anonymised_at IS NULL AND (p.ended_on IS NULL OR p.ended_on >= $4::date)
-ON CONFLICT (meeting_id, person_id) DO UPDATE SET state = 'planned', invited_at = NULL,
-    told_rev = 0, answer = NULL, answer_way = NULL, answered_at = NULL, answered_by = NULL,
-    answered_for = '', is_late = false, deputy_name = '', note = '', access_needs = '',
-    list_consent = false, given_starts_local = NULL, given_mode = NULL, given_town = NULL,
-    organisation_id = excluded.organisation_id, role_title = excluded.role_title,
-    changed_at = greatest(
-        date_trunc('second', $3::timestamptz), invitation.changed_at + interval '1 second')
+ON CONFLICT (meeting_id, person_id) DO UPDATE SET {_AFRESH},
+    organisation_id = excluded.organisation_id, role_title = excluded.role_title
     WHERE invitation.state = 'uninvited'
 RETURNING id
 """

@@ -30,13 +30,18 @@ _FORM_COLUMNS: Final = (
     "chair",
     "organiser",
     "outward_url",
+    "audience",
+    "extra_emails",
+    "seats_per_partner",
 )
 
 # The lock makes a second editor, a second press and the expansion of a notice wait their turn.
 LOCK = """
 SELECT meeting.*, coalesce((
     SELECT array_agg(group_id ORDER BY position, group_id) FROM meeting_group
-    WHERE meeting_id = meeting.id), '{}') AS group_ids
+    WHERE meeting_id = meeting.id), '{}') AS group_ids, coalesce((
+    SELECT array_agg(person_id) FROM meeting_audience
+    WHERE meeting_id = meeting.id), '{}') AS audience_ids
 FROM meeting WHERE id = $1 FOR UPDATE OF meeting
 """
 FIND = LOCK.replace(" FOR UPDATE OF meeting", "")
@@ -106,6 +111,23 @@ SELECT $1, group_id, position - 1
 FROM unnest($2::uuid[]) WITH ORDINALITY AS wanted (group_id, position)
 ON CONFLICT (meeting_id, group_id) DO UPDATE SET position = excluded.position
 """
+# Whoever is taken off the list before the invitation left is not asked; members of the groups are
+# planned again where the whole group is asked.
+FORGET_AUDIENCE = """
+WITH gone AS (
+    DELETE FROM meeting_audience WHERE meeting_id = $1 AND person_id <> ALL ($2::uuid[])
+    RETURNING person_id)
+DELETE FROM invitation i USING gone
+WHERE i.meeting_id = $1 AND i.person_id = gone.person_id AND i.state = 'planned'
+    AND i.answer IS NULL
+"""
+SET_AUDIENCE = """
+INSERT INTO meeting_audience (meeting_id, person_id)
+SELECT $1, id FROM person WHERE id = ANY ($2::uuid[]) AND anonymised_at IS NULL
+ON CONFLICT DO NOTHING
+RETURNING person_id
+"""
+LEAVE_AUDIENCE = "DELETE FROM meeting_audience WHERE meeting_id = $1 AND person_id = $2"
 NUMBERS = """
 SELECT group_id, number FROM meeting_group WHERE meeting_id = $1 ORDER BY position, group_id
 """

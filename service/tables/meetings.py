@@ -15,6 +15,7 @@ from piccolo.columns.defaults import UUID4
 from piccolo.table import Table
 
 from service.tables.groups import WorkingGroup
+from service.tables.people import Person
 
 
 class Meeting(Table, tablename="meeting"):
@@ -53,6 +54,9 @@ class Meeting(Table, tablename="meeting"):
     chair = Text()
     organiser = Text()
     outward_url = Text()
+    audience = Text(default="group")
+    extra_emails = Text()
+    seats_per_partner = Integer(default=None, null=True)
     cancel_reason = Text()
     number_kept = Boolean(default=True)
     cancelled_from = Text(default=None, null=True)
@@ -84,11 +88,19 @@ class MeetingGroup(Table, tablename="meeting_group"):
     position = SmallInt(default=0)
 
 
+class MeetingAudience(Table, tablename="meeting_audience"):
+    """Somebody whom a meeting asks by name: a chosen member, or a guest beside the members."""
+
+    meeting_id = ForeignKey(Meeting, primary_key=True, null=False, default=None)
+    person_id = ForeignKey(Person, null=False, default=None)
+
+
 class MeetingSeats(Table, tablename="meeting_seats"):
-    """How many seats on site are taken."""
+    """How many seats on site are taken; by partner where the meeting limits them so."""
 
     meeting_id = ForeignKey(Meeting, primary_key=True, null=False, default=None)
     taken = Integer(default=0)
+    by_partner = JSONB(default="{}")
 
 
 class Document(Table, tablename="document"):
