@@ -88,13 +88,6 @@ class Audience(StrEnum):
     CHOSEN = "chosen"
 
 
-class Audience(StrEnum):
-    """Whom of its groups a meeting asks; guests by address come beside."""
-
-    GROUP = "group"
-    CHOSEN = "chosen"
-
-
 class Verdict(StrEnum):
     """What the office says of the answers when it changes a meeting."""
 
