@@ -136,6 +136,17 @@ DELETE FROM letter WHERE id IN (
 """
 
 
+# What is in use says so every day (`prototypes`); a letter that was frozen may wait longer, held.
+_FORGET_PROTOTYPES = """
+DELETE FROM prototype WHERE sha256 IN (
+    SELECT sha256 FROM prototype WHERE used_at < $1 AND sha256 NOT IN (
+        SELECT l.prototype_sha256 FROM letter l JOIN outbox o USING (id)
+        WHERE o.state IN ('queued', 'sending', 'uncertain', 'held')
+            AND l.prototype_sha256 IS NOT NULL)
+    LIMIT $2)
+"""
+
+
 async def post_selected(connection: Connection, select_sql: str, *args: object) -> int:
     """Post one letter for each selected row, and return how many are new.
 
@@ -244,4 +255,12 @@ async def delete_ended(
 ) -> int:
     """Delete letters that ended before, with their attempts; return how many, at most `limit`."""
     status = await connection.execute(_DELETE, finished_before, limit)
+    return int(status.rsplit(" ", 1)[-1])
+
+
+async def forget_prototypes(
+    connection: Connection, unused_since: datetime, *, limit: int = FORGET_AT_ONCE
+) -> int:
+    """Drop wordings that no letter used since and none needs that may still leave; how many."""
+    status = await connection.execute(_FORGET_PROTOTYPES, unused_since, limit)
     return int(status.rsplit(" ", 1)[-1])

@@ -1,7 +1,8 @@
 """Prototypes by what they were composed from, kept in the process and once in the database."""
 
+import time
 from collections import Counter, OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import TypeVar
 
 from notifications import letters
@@ -11,13 +12,17 @@ from notifications.letters import Prototype, Sender
 from notifications.storage import Database
 
 Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
 
 CACHE_LIMIT = 256
+STORED_AGAIN_SECONDS = 24 * 60 * 60.0
+"""A stored prototype says once a day that it is in use; what is not for weeks is forgotten."""
+
 FULL_GATE_EVERY = 100
 
 _STORE = """
 INSERT INTO prototype (sha256, kind, locale, subject_id, subject_rev, segments)
-VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (sha256) DO NOTHING
+VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (sha256) DO UPDATE SET used_at = now()
 """
 
 
@@ -28,32 +33,44 @@ class UnknownPrototypeError(Exception):
 class Shelf:
     """Looks prototypes up, composes missing ones once, and remembers which need the full gate."""
 
-    def __init__(self, database: Database, clerk: Clerk, sender: Sender) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clerk: Clerk,
+        sender: Sender,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._database = database
         self._clerk = clerk
         self._sender = sender
-        self._by_key: OrderedDict[Hashable, Prototype] = OrderedDict()
+        self._ticks = ticks
+        self._by_key: OrderedDict[Hashable, tuple[Prototype, float]] = OrderedDict()
         self._by_sha: OrderedDict[bytes, Prototype] = OrderedDict()
         self._uses: Counter[bytes] = Counter()
 
     async def composed(self, key: Hashable, letter: Claimed) -> Prototype:
         """Return the prototype of a key, composed and stored on its first use."""
         cache_key = (key, letter.locale)
-        found = self._by_key.get(cache_key)
+        found, stored_tick = self._by_key.get(cache_key, (None, 0.0))
         if found is None:
             draft = await self._clerk.compose(key)
             found = letters.prototype(draft, self._sender, letter.locale)
-            await self._database.fetch(
-                _STORE,
-                found.sha256,
-                letter.kind,
-                letter.locale,
-                letter.subject_id,
-                letter.subject_rev,
-                found.as_json(),
-            )
-            _remember(self._by_key, cache_key, found)
+        elif self._ticks() - stored_tick < STORED_AGAIN_SECONDS:
+            return found
+        await self._store(found, letter)
+        _remember(self._by_key, cache_key, (found, self._ticks()))
         return found
+
+    async def _store(self, found: Prototype, letter: Claimed) -> None:
+        await self._database.fetch(
+            _STORE,
+            found.sha256,
+            letter.kind,
+            letter.locale,
+            letter.subject_id,
+            letter.subject_rev,
+            found.as_json(),
+        )
 
     async def frozen(self, sha256: bytes) -> Prototype:
         """Return the stored prototype of a letter that was marked before."""
@@ -76,7 +93,7 @@ class Shelf:
         return uses % FULL_GATE_EVERY == 0
 
 
-def _remember(cache: "OrderedDict[Key, Prototype]", key: Key, found: Prototype) -> None:
+def _remember(cache: "OrderedDict[Key, Value]", key: Key, found: Value) -> None:
     cache[key] = found
     if len(cache) > CACHE_LIMIT:
         cache.popitem(last=False)

@@ -39,6 +39,7 @@ async def keep_house(database: Database, now: datetime) -> None:
     await forget_codes(database, now)
     await forget_letter_words(database, now)
     await delete_letters(database, now)
+    await forget_wordings(database, now)
 
 
 async def forget_workers(database: Database, now: datetime) -> None:
@@ -75,6 +76,16 @@ async def delete_letters(database: Database, now: datetime) -> int:
         return await outbox.delete_ended(connection, before)
 
     return await _in_portions(database, delete)
+
+
+async def forget_wordings(database: Database, now: datetime) -> int:
+    """Drop what letters had in common 30 days after its last use; return how many wordings."""
+    before = now - LETTER_WORDS_KEPT
+
+    async def forget(connection: "Connection[Any]") -> int:
+        return await outbox.forget_prototypes(connection, before)
+
+    return await _in_portions(database, forget)
 
 
 async def _execute(database: Database, sql: str, before: datetime) -> None:

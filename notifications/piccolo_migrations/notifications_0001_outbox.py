@@ -9,6 +9,8 @@ DESCRIPTION = "Outbox: letters written once, their narrow delivery rows, relay a
 # Measured, one wide row with full indexes costs twice the time per letter. Indexes on `outbox` are
 # partial: a full one makes a claim out of 100,000 fresh rows take seconds until autoanalyze has
 # run. `outbox_due` begins with the priority, so that a letter of sign-in passes a waiting crowd.
+# A letter keeps its prototype's name longer than the prototype is kept, so there is no foreign key:
+# to clear one away it would read all letters.
 SQL = """
 CREATE TABLE prototype (
     sha256 bytea PRIMARY KEY,
@@ -17,7 +19,7 @@ CREATE TABLE prototype (
     subject_id uuid,
     subject_rev integer NOT NULL DEFAULT 0,
     segments jsonb NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now()
+    used_at timestamptz NOT NULL DEFAULT now()
 );
 
 CREATE TABLE letter (
@@ -33,7 +35,7 @@ CREATE TABLE letter (
     cause jsonb NOT NULL DEFAULT '{}',
     to_addr text,
     to_name text,
-    prototype_sha256 bytea REFERENCES prototype (sha256),
+    prototype_sha256 bytea,
     slot_values jsonb,
     dated_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now()
@@ -74,6 +76,9 @@ CREATE TABLE outbox (
     last_text text,
     remote_id text,
     accepted_at timestamptz,
+    dsn_state text NOT NULL DEFAULT 'none'
+        CHECK (dsn_state IN ('none', 'relayed', 'delivered', 'delayed', 'failed')),
+    bounced_at timestamptz,
     finished_at timestamptz
 ) WITH (fillfactor = 70);
 CREATE INDEX outbox_due ON outbox (priority, next_attempt_at) WHERE state = 'queued';
@@ -90,6 +95,7 @@ CREATE TABLE mail_attempt (
     data_started_at timestamptz,
     ended_at timestamptz,
     outcome text NOT NULL,
+    reason text,
     phase text,
     code smallint,
     enhanced text,
@@ -102,6 +108,10 @@ CREATE TABLE relay_state (
     paused_until timestamptz,
     reason text,
     consecutive_failures integer NOT NULL DEFAULT 0,
+    failing_since timestamptz,
+    alarmed_at timestamptz,
+    counted_from timestamptz,
+    tried_at timestamptz,
     last_ok_at timestamptz
 );
 
@@ -120,8 +130,19 @@ CREATE TABLE address_state (
     score real NOT NULL DEFAULT 0,
     last_bounce_at timestamptz,
     last_status text,
+    probe_letter_id uuid,
     cleared_by uuid,
     updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE address_event (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    address_normal text NOT NULL,
+    verdict text NOT NULL,
+    letter_id uuid,
+    status text,
+    happened_at timestamptz NOT NULL,
+    UNIQUE (address_normal, letter_id, verdict)
 );
 
 CREATE TABLE mail_event (

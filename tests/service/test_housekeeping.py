@@ -95,6 +95,24 @@ async def test_a_report_of_a_barrier_is_forgotten_after_thirty_days(database: Da
     assert {} == await database.fetchval("SELECT cause FROM letter")
 
 
+async def test_wordings_go_thirty_days_after_their_last_use_unless_a_letter_waits_for_them(
+    database: Database,
+) -> None:
+    sent, held = await post(database, a_letter(1), a_letter(2))
+    days = {b"young": 29, b"sent": 31, b"held": 31, b"alone": 31}
+    for name, used in days.items():
+        values = {"kind": "invitation", "locale": "de", "segments": {}}
+        await insert(database, "prototype", sha256=name, used_at=NOW - used * DAY, **values)
+    for letter, name in ((sent, b"sent"), (held, b"held")):
+        await database.fetch("UPDATE letter SET prototype_sha256 = $2 WHERE id = $1", letter, name)
+        await database.fetch("UPDATE outbox SET state = $2 WHERE id = $1", letter, name.decode())
+    await age(database, sent, 31)
+    await housekeeping.keep_house(database, NOW)
+
+    kept = await database.fetch("SELECT sha256 FROM prototype ORDER BY sha256")
+    assert [b"held", b"young"] == [row["sha256"] for row in kept]
+
+
 async def test_the_clean_up_finds_old_letters_by_an_index(database: Database) -> None:
     """However many young letters there are, they are not read."""
     await database.fetch(
