@@ -34,6 +34,8 @@ ROLE = "terminbuch"
 SYSTEM_USER = "terminbuch"
 # Recovery after a crash of a large database takes its time; a person waits no longer than this.
 READY_SECONDS = 60.0
+# The start command can wait in vain for a server that has long been there; we look ourselves.
+_LAUNCH_SECONDS = 5
 _POLL_SECONDS = 0.05
 # The kernel allows 107 bytes for the path of a socket; the file's own name takes 15.
 _SOCKET_FOLDER_LIMIT = 90
@@ -162,7 +164,7 @@ class Server:
             return
         self._drop_stale_pid_file()
         deadline = time.monotonic() + READY_SECONDS
-        while not self._launch(fsync=fsync):
+        while not self._launch(fsync=fsync) and self._postmaster() is None:
             # After a SIGKILL of the postmaster its last children may hold the shared memory.
             if time.monotonic() > deadline:
                 raise EmbeddedServerError(f"PostgreSQL does not start:\n{self._end_of_log()}")
@@ -263,7 +265,7 @@ class Server:
         line = " ".join(f"-c {key}={shlex.quote(value)}" for key, value in options.items())
         done = self._run(
             *("pg_ctl", "start", "-D", self.cluster, "-l", self.cluster / "server.log"),
-            *("-o", line, "-w", "-t", f"{READY_SECONDS:.0f}", "-s"),
+            *("-o", line, "-w", "-t", str(_LAUNCH_SECONDS), "-s"),
         )
         return done.returncode == 0
 
