@@ -10,6 +10,7 @@ import hmac
 import io
 import json
 import os
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Mapping
@@ -22,6 +23,8 @@ from service.settings import Settings
 
 MANIFEST = "manifest.json"
 DUMP = "database.dump"
+SCRIPT = "database.sql"
+_NEWER_SETTING = b"SET transaction_timeout = 0;"
 
 # After a restore nobody knows what left since the backup: nothing goes out by itself. The office
 # sees these rows and sends again what is still needed.
@@ -151,15 +154,25 @@ async def _refuse_data(database: Database) -> None:
 async def _load(database: Database, dump: Path) -> None:
     async with database.unit_of_work() as unit:
         await unit.connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    script = dump.with_name(SCRIPT)
+    await _run_tool("pg_restore", database.dsn, "--no-owner", f"--file={script}", str(dump))
+    await asyncio.to_thread(_drop_newer_setting, script)
     await _run_tool(
-        "pg_restore",
-        database.dsn,
-        "--no-owner",
-        "--single-transaction",
-        "--exit-on-error",
-        f"--dbname={connection_environment(database.dsn)['PGDATABASE']}",
-        str(dump),
+        *("psql", database.dsn, "--no-psqlrc", "--quiet", "--single-transaction"),
+        *("--set=ON_ERROR_STOP=1", "--output=/dev/null", f"--file={script}"),
     )
     await database.migrate()
     async with database.unit_of_work() as unit:
         await unit.connection.execute(_QUARANTINE)
+
+
+def _drop_newer_setting(script: Path) -> None:
+    """Drop the one line that the tools of PostgreSQL 18 write and servers before 17 refuse."""
+    cleaned = script.with_name("cleaned.sql")
+    with script.open("rb") as source, cleaned.open("wb") as target:
+        for line in source:
+            if line.rstrip() == _NEWER_SETTING:
+                break
+            target.write(line)
+        shutil.copyfileobj(source, target)
+    cleaned.rename(script)
