@@ -13,6 +13,8 @@ import asyncpg
 from service import embedded
 from service.database import Database
 
+# Address of another server for the tests to use, instead of the embedded one.
+SERVER = "TERMINBUCH_TESTS_SERVER"
 _PREFIX = "terminbuch-tests-"
 _TEMPLATE = "template_of_tests"
 
@@ -57,7 +59,7 @@ def remove_folder(folder: Path) -> None:
 @asynccontextmanager
 async def cloned(folder: Path, name: str) -> AsyncIterator[str]:
     """Yield the address of a fresh copy of the migrated template; drop it afterwards."""
-    async with embedded.running(folder / "data", fsync=False) as dsn:
+    async with _running(folder) as dsn:
         with _alone(folder / "template.lock"):
             await _make_template(dsn)
             await _execute(dsn, f'CREATE DATABASE "{name}" TEMPLATE {_TEMPLATE}')
@@ -65,6 +67,15 @@ async def cloned(folder: Path, name: str) -> AsyncIterator[str]:
             yield in_database(dsn, name)
         finally:
             await _execute(dsn, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@asynccontextmanager
+async def _running(folder: Path) -> AsyncIterator[str]:
+    if SERVER in os.environ:
+        yield os.environ[SERVER]
+        return
+    async with embedded.running(folder / "data", fsync=False) as dsn:
+        yield dsn
 
 
 def in_database(dsn: str, name: str) -> str:

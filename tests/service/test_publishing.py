@@ -289,7 +289,8 @@ async def test_a_feed_beyond_what_readers_take_is_cut_at_the_far_end(
         SELECT gen_random_uuid(), 's' || n, 'confirmed', 'Sitzung ' || n, at,
             at + interval '1 hour',
             at AT TIME ZONE 'Europe/Berlin', (at + interval '1 hour') AT TIME ZONE 'Europe/Berlin'
-        FROM generate_series(1, 1005) n, LATERAL (SELECT $1::timestamp + n * interval '1 day' AS at)
+        FROM generate_series(1, 1005) n,
+            LATERAL (SELECT $1::timestamp + n * interval '1 day' AS at) AS day
         """,
         first,
     )

@@ -196,7 +196,9 @@ async def test_an_ended_calendar_says_so_is_gone_after_thirty_days_and_can_begin
     assert [] == letters
     assert ((200, True), (410, False)) == (at_once, later)
     assert [(410, False), (200, False)] == [await shown(services, path) for path in (old, new)]
-    actions = await services.database.fetch("SELECT action FROM audit WHERE object_kind = 'feed'")
+    actions = await services.database.fetch(
+        "SELECT action FROM audit WHERE object_kind = 'feed' ORDER BY id"
+    )
     assert ["revoke_feed", "reopen_feed"] == [row["action"] for row in actions]
 
 
