@@ -180,18 +180,23 @@ def _frame(request: AnyRequest, visitor: Visitor, book: RuleBook) -> dict[str, A
         "book": book,
         "level": level,
         "parts": [
-            (kind, tuple(each for each in book.rules if each.rule.kind is kind)) for kind in Kind
+            (kind, tuple(each for each in book.rules if each.rule.kind is kind))
+            for kind in (Kind.NUDGE, Kind.REMINDER)
         ],
         "say": lambda rule: rule_words.say(rule, visitor.locale),
     }
 
 
 def _slots(book: RuleBook, visitor: Visitor) -> list[ShownSlot]:
-    """Put words to what is planned; former rules are called by the kind of their letter."""
+    """Put words to what is planned; former rules are called by the kind of their letter.
+
+    What was replaced by something newer is history that nobody plans with.
+    """
     words = {each.id: rule_words.say(each.rule, visitor.locale) for each in book.rules}
     return [
         ShownSlot(words.get(each.rule_id, visitor.t(f"kind.{each.kind}")), each)
         for each in book.slots
+        if each.state != "cancelled"
     ]
 
 
@@ -212,7 +217,9 @@ def _marked(
     for each in slots:
         if changed[_key(each)] > 0:
             changed[_key(each)] -= 1
-            found.append(ShownSlot(each.words, each.slot, change))
+            # What was left out in the past changes nothing for anybody.
+            is_open = each.slot.state == "planned"
+            found.append(ShownSlot(each.words, each.slot, change if is_open else ""))
         elif keep:
             found.append(each)
     return found

@@ -125,7 +125,7 @@ async def test_a_lead_changes_a_rule_of_a_session_and_goes_back(
     page = await opened(browser, path_of(meeting))
     page = await opened(browser, page.link("Erinnerungsregeln dieser Sitzung"))
     inherited = page.text
-    page = await opened(browser, page.link(f"Ändern: {A_DAY_BEFORE}"))
+    page = await opened(browser, page.link("Regel 4 ändern"))
     typed = {"amount": "2", "at_time": "14:00"}
     shown = await pressed(browser, page, "Zeigen, was sich ändert", typed)
     unchanged = await ruling.list_rules(database, Scope(meeting_id=meeting["id"]))
@@ -134,6 +134,7 @@ async def test_a_lead_changes_a_rule_of_a_session_and_goes_back(
     back = await pressed(browser, page, "Eigene Regeln verwerfen")
 
     assert "Herkunft: für alle Sitzungen" in inherited
+    assert f"Regel 4: {A_DAY_BEFORE}" in inherited
     assert "2 Arbeitstage vorher um 14:00 Uhr" in shown.text
     assert "neu" in shown.text
     assert "entfällt" in shown.text
@@ -153,7 +154,7 @@ async def test_a_group_switches_a_rule_off_and_its_session_plans_nothing_by_it(
     browser = await sign_in("coordinator")
     page = await opened(browser, f"/buero/gruppe/{group['id']}")
     page = await opened(browser, page.link("Erinnerungsregeln dieser Gruppe"))
-    page = await pressed(browser, page, f"Ausschalten: {A_DAY_BEFORE}")
+    page = await pressed(browser, page, "Regel 4 ausschalten")
     session = await opened(browser, path_of(meeting, "/erinnerungen"))
     states = {
         each.due_at: each.state for each in await reminding.planned_letters(database, meeting["id"])
@@ -162,7 +163,7 @@ async def test_a_group_switches_a_rule_off_and_its_session_plans_nothing_by_it(
     assert "Die Regel ist ausgeschaltet" in page.text
     assert "Herkunft: von der Gruppe" in session.text
     assert ["cancelled"] == [state for state in states.values() if state != "planned"]
-    page = await pressed(browser, page, f"Einschalten: {A_DAY_BEFORE}")
+    page = await pressed(browser, page, "Regel 4 einschalten")
     assert {"planned"} == {
         each.state for each in await reminding.planned_letters(database, meeting["id"])
     }
@@ -201,8 +202,8 @@ async def test_somebody_elses_change_is_shown_beside_what_was_typed(
     meeting = await a_ruled_session(database, clock)
     first, second = await sign_in("coordinator"), await sign_in("admin")
     rules = await opened(first, path_of(meeting, "/erinnerungen"))
-    mine = await opened(first, rules.link(f"Ändern: {A_DAY_BEFORE}"))
-    theirs = await opened(second, rules.link(f"Ändern: {A_DAY_BEFORE}"))
+    mine = await opened(first, rules.link("Regel 4 ändern"))
+    theirs = await opened(second, rules.link("Regel 4 ändern"))
     await pressed(second, theirs, "Speichern", {"at_time": "11:00"})
     refused = await pressed(first, mine, "Speichern", {"at_time": "15:00"}, 409)
     saved = await pressed(first, refused, "Speichern")
@@ -222,7 +223,7 @@ async def test_what_was_typed_for_a_dropped_rule_can_be_added(
     page = await opened(browser, f"{rules}/neu")
     typed = {"audience": "accepted", "amount": "30", "unit": "minutes"}
     page = await pressed(browser, page, "Speichern", typed)
-    page = await opened(browser, page.link("Ändern: 30 Minuten"))
+    page = await opened(browser, page.link("Regel 5 ändern"))
     await browser.post(f"{rules}/verwerfen")
     gone = await pressed(browser, page, "Speichern", {"amount": "45"}, 409)
     saved = await pressed(browser, gone, "Speichern")
@@ -237,10 +238,10 @@ async def test_a_switch_of_a_rule_that_somebody_changed_is_refused(
     meeting = await a_ruled_session(database, clock)
     browser = await sign_in("coordinator")
     page = await opened(browser, path_of(meeting, "/erinnerungen"))
-    other = await opened(browser, page.link(f"Ändern: {A_DAY_BEFORE}"))
+    other = await opened(browser, page.link("Regel 4 ändern"))
     await pressed(browser, other, "Speichern", {"amount": "3"})
 
-    await pressed(browser, page, f"Ausschalten: {A_DAY_BEFORE}", expects=409)
+    await pressed(browser, page, "Regel 4 ausschalten", expects=409)
 
 
 async def test_nothing_to_drop_leads_back_to_the_list(
