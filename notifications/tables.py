@@ -60,6 +60,8 @@ class Delivery(Table, tablename="outbox"):
     last_text = Text(null=True, default=None)
     remote_id = Text(null=True, default=None)
     accepted_at = Timestamptz(null=True, default=None)
+    dsn_state = Text(default="none")
+    bounced_at = Timestamptz(null=True, default=None)
     finished_at = Timestamptz(null=True, default=None)
 
 
@@ -74,6 +76,7 @@ class Attempt(Table, tablename="mail_attempt"):
     data_started_at = Timestamptz(null=True, default=None)
     ended_at = Timestamptz(null=True, default=None)
     outcome = Text()
+    reason = Text(null=True, default=None)
     phase = Text(null=True, default=None)
     code = SmallInt(null=True, default=None)
     enhanced = Text(null=True, default=None)
@@ -87,6 +90,10 @@ class Relay(Table, tablename="relay_state"):
     paused_until = Timestamptz(null=True, default=None)
     reason = Text(null=True, default=None)
     consecutive_failures = Integer()
+    failing_since = Timestamptz(null=True, default=None)
+    alarmed_at = Timestamptz(null=True, default=None)
+    counted_from = Timestamptz(null=True, default=None)
+    tried_at = Timestamptz(null=True, default=None)
     last_ok_at = Timestamptz(null=True, default=None)
 
 
@@ -98,8 +105,20 @@ class Address(Table, tablename="address_state"):
     score = Real()
     last_bounce_at = Timestamptz(null=True, default=None)
     last_status = Text(null=True, default=None)
+    probe_letter_id = UUID(null=True, default=None)
     cleared_by = UUID(null=True, default=None)
     updated_at = Timestamptz()
+
+
+class AddressEvent(Table, tablename="address_event"):
+    """One thing that was learnt about an address, once per letter and verdict."""
+
+    id = BigInt(primary_key=True)
+    address_normal = Text()
+    verdict = Text()
+    letter_id = UUID(null=True, default=None)
+    status = Text(null=True, default=None)
+    happened_at = Timestamptz(default=None)
 
 
 class Inbound(Table, tablename="mail_event"):
