@@ -3,7 +3,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from service.database import Database
-from service.jobs import Tick, Ticks
+from service.jobs import APART_SECONDS, Tick, Ticks
 from tests.builders import Row
 
 Work = Callable[[datetime], Awaitable[object]]
@@ -41,6 +41,28 @@ async def test_a_tick_runs_at_once_and_then_at_its_interval(database: Database) 
     await clockwork.stop()
 
     assert (await health(database, "tick0"))["last_ok_at"] is not None
+
+
+async def test_ticks_begin_one_after_the_other_so_that_a_small_pool_serves_them(
+    database: Database,
+) -> None:
+    begun: list[tuple[int, datetime]] = []
+
+    def work(number: int) -> Work:
+        async def note(_: datetime) -> None:
+            begun.append((number, now()))
+
+        return note
+
+    clockwork = a_clockwork(database, *map(work, range(4)), every=600)
+    started_at = now()
+    clockwork.start()
+    await until(lambda: len(begun) == 4)
+    await clockwork.stop()
+
+    delays = [(at - started_at).total_seconds() for _, at in begun]
+    assert [0, 1, 2, 3] == [number for number, _ in begun]
+    assert all(number * APART_SECONDS <= each for number, each in enumerate(delays))
 
 
 async def test_a_failing_tick_is_noted_and_runs_again_and_stops_no_other(
