@@ -1,5 +1,6 @@
 """Groups on the web: names, title patterns, number counters, the rules of their sessions."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,11 +10,10 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from service import grouping
-from service.domain.errors import FieldsError, StaleFormError
 from service.domain.words import Heading
 from service.grouping import Group, GroupForm
 from service.services import Services
-from service.web import forms, respond, stale
+from service.web import editing, forms, respond
 from service.web.forms import Field, Form
 from service.web.policy import Policy
 from service.web.visitors import Visitor
@@ -63,7 +63,7 @@ async def list_groups(
 @get("/buero/gruppe/neu", opt=_OPT)
 async def show_new(services: NamedDependency[Services], visitor: NamedDependency[Visitor]) -> Page:
     """Show an empty form with the id that the new group will have."""
-    return _edit(services, visitor, forms.empty(visitor, FIELDS), group_id=uuid4())
+    return await _edit(services, visitor, forms.empty(visitor, FIELDS), group_id=uuid4())
 
 
 @post("/buero/gruppe/neu", opt=_FORM)
@@ -72,15 +72,15 @@ async def add_group(
 ) -> Page:
     """Add a group."""
     form = await forms.read(request, FIELDS)
-    group_id = form["id"] or uuid4()
+    group_id = editing.new_id(form)
     _check(form)
-    if form.is_valid:
-        try:
-            await grouping.add_group(services.database, visitor.actor, group_id, _read(form))
-            return respond.see_other(visitor, f"/buero/gruppe/{group_id}?gespeichert=1")
-        except FieldsError as error:
-            form.refuse_fields(error)
-    return _edit(services, visitor, form, group_id=group_id)
+    return await editing.add(
+        visitor,
+        form,
+        f"/buero/gruppe/{group_id}",
+        write=lambda: grouping.add_group(services.database, visitor.actor, group_id, _read(form)),
+        show=partial(_edit, services, visitor, form, group_id=group_id),
+    )
 
 
 @get("/buero/gruppe/{group_id:uuid}", opt=_OPT)
@@ -93,7 +93,7 @@ async def show_group(
     """Show a group for correcting."""
     group = await grouping.find_group(services.database, group_id)
     saved = forms.read_query(request, (Field("gespeichert", kind="flag"),))["gespeichert"]
-    return _edit(services, visitor, forms.empty(visitor, FIELDS), group=group, saved=saved)
+    return await _edit(services, visitor, forms.empty(visitor, FIELDS), group, saved=saved)
 
 
 @post("/buero/gruppe/{group_id:uuid}", opt=_FORM)
@@ -105,27 +105,22 @@ async def save_group(
 ) -> Page:
     """Save a group."""
     form = await forms.read(request, FIELDS)
-    group = await grouping.find_group(services.database, group_id)
     _check(form)
-    if not form.is_valid:
-        return _edit(services, visitor, form, group=group)
-    try:
-        await grouping.save_group(
+    return await editing.save(
+        visitor,
+        form,
+        f"/buero/gruppe/{group_id}",
+        find=lambda: grouping.find_group(services.database, group_id),
+        write=lambda: grouping.save_group(
             services.database,
             visitor.actor,
             group_id,
             _read(form),
             visitor.now,
             seen_revision=form["revision"],
-        )
-    except FieldsError as error:
-        form.refuse_fields(error)
-        return _edit(services, visitor, form, group=group)
-    except StaleFormError as error:
-        group = await grouping.find_group(services.database, group_id)
-        stale.explain(form, visitor, error, group.revision)
-        return _edit(services, visitor, form, group=group, is_stale=True)
-    return respond.see_other(visitor, f"/buero/gruppe/{group_id}?gespeichert=1")
+        ),
+        show=partial(_edit, services, visitor, form),
+    )
 
 
 def _check(form: Form) -> None:
@@ -140,12 +135,12 @@ def _read(form: Form) -> GroupForm:
     return GroupForm(**values | {"heading": Heading(form["heading"])})
 
 
-def _edit(
+async def _edit(
     services: Services,
     visitor: Visitor,
     form: Form,
-    *,
     group: Group | None = None,
+    *,
     group_id: UUID | None = None,
     **context: Any,
 ) -> Page:

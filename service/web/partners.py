@@ -1,5 +1,6 @@
 """Partners on the web: the list, one partner, adding, ending."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,10 +10,9 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from service import partnering
-from service.domain.errors import FieldsError, StaleFormError
 from service.partnering import Partner, PartnerForm
 from service.services import Services
-from service.web import forms, respond, stale
+from service.web import editing, forms, respond
 from service.web.forms import Field, Form
 from service.web.policy import Policy
 from service.web.visitors import Visitor
@@ -63,7 +63,7 @@ async def list_partners(
 @get("/buero/partner/neu", opt=_OPT)
 async def show_new(services: NamedDependency[Services], visitor: NamedDependency[Visitor]) -> Page:
     """Show an empty form with the id that the new partner will have."""
-    return _edit(services, visitor, forms.empty(visitor, FIELDS), partner_id=uuid4())
+    return await _edit(services, visitor, forms.empty(visitor, FIELDS), partner_id=uuid4())
 
 
 @post("/buero/partner/neu", opt=_FORM)
@@ -72,14 +72,16 @@ async def add_partner(
 ) -> Page:
     """Add a partner."""
     form = await forms.read(request, FIELDS)
-    partner_id = form["id"] or uuid4()
-    if form.is_valid:
-        try:
-            await partnering.add_partner(services.database, visitor.actor, partner_id, _read(form))
-            return respond.see_other(visitor, f"/buero/partner/{partner_id}?gespeichert=1")
-        except FieldsError as error:
-            form.refuse_fields(error)
-    return _edit(services, visitor, form, partner_id=partner_id)
+    partner_id = editing.new_id(form)
+    return await editing.add(
+        visitor,
+        form,
+        f"/buero/partner/{partner_id}",
+        write=lambda: partnering.add_partner(
+            services.database, visitor.actor, partner_id, _read(form)
+        ),
+        show=partial(_edit, services, visitor, form, partner_id=partner_id),
+    )
 
 
 @get("/buero/partner/{partner_id:uuid}", opt=_OPT)
@@ -93,11 +95,11 @@ async def show_partner(
     partner = await partnering.find_partner(services.database, partner_id)
     said = forms.read_query(request, _SAID)
     form = forms.empty(visitor, FIELDS)
-    return _edit(
+    return await _edit(
         services,
         visitor,
         form,
-        partner=partner,
+        partner,
         saved=said["gespeichert"],
         still_people=said["personen"],
     )
@@ -112,26 +114,21 @@ async def save_partner(
 ) -> Page:
     """Save a partner."""
     form = await forms.read(request, FIELDS)
-    partner = await partnering.find_partner(services.database, partner_id)
-    if not form.is_valid:
-        return _edit(services, visitor, form, partner=partner)
-    try:
-        await partnering.save_partner(
+    return await editing.save(
+        visitor,
+        form,
+        f"/buero/partner/{partner_id}",
+        find=lambda: partnering.find_partner(services.database, partner_id),
+        write=lambda: partnering.save_partner(
             services.database,
             visitor.actor,
             partner_id,
             _read(form),
             visitor.now,
             seen_revision=form["revision"],
-        )
-    except FieldsError as error:
-        form.refuse_fields(error)
-        return _edit(services, visitor, form, partner=partner)
-    except StaleFormError as error:
-        partner = await partnering.find_partner(services.database, partner_id)
-        stale.explain(form, visitor, error, partner.revision)
-        return _edit(services, visitor, form, partner=partner, is_stale=True)
-    return respond.see_other(visitor, f"/buero/partner/{partner_id}?gespeichert=1")
+        ),
+        show=partial(_edit, services, visitor, form),
+    )
 
 
 @post("/buero/partner/{partner_id:uuid}/beenden", opt=_OPT)
@@ -150,12 +147,12 @@ def _read(form: Form) -> PartnerForm:
     return PartnerForm(**{name: form[name] for name in PartnerForm.__dataclass_fields__})
 
 
-def _edit(
+async def _edit(
     services: Services,
     visitor: Visitor,
     form: Form,
-    *,
     partner: Partner | None = None,
+    *,
     partner_id: UUID | None = None,
     **context: Any,
 ) -> Page:

@@ -1,6 +1,7 @@
 """Members on the web: the list with search, one person, adding, ending."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,11 +11,10 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from service import addressing, enrolling, subscribing
-from service.domain.errors import FieldsError, StaleFormError
 from service.enrolling import Member, MemberForm, Search
 from service.services import Services
 from service.subscribing import Owner
-from service.web import calendar_addresses, forms, respond, stale
+from service.web import calendar_addresses, editing, forms, respond, stale
 from service.web.forms import Field, Form
 from service.web.policy import Policy
 from service.web.visitors import Visitor
@@ -89,7 +89,7 @@ async def add_member(
 ) -> Page:
     """Add a person, and ask first when somebody alike is there."""
     form = await forms.read(request, FIELDS)
-    person_id = form["id"] or uuid4()
+    person_id = editing.new_id(form)
     _check(form, visitor.now)
     alike = None
     if form.is_valid and not form["anyway"]:
@@ -99,16 +99,15 @@ async def add_member(
     # The form that was sent twice finds itself.
     if alike is not None and alike.id != person_id:
         form.refuse("full_name", "people.err_alike", name=alike.name)
-    if not form.is_valid:
-        return await _edit(services, visitor, form, person_id=person_id, alike=alike)
-    try:
-        await enrolling.add_member(
+    return await editing.add(
+        visitor,
+        form,
+        f"/buero/mitglied/{person_id}",
+        write=lambda: enrolling.add_member(
             services.database, visitor.actor, person_id, _read(form), visitor.now
-        )
-    except FieldsError as error:
-        form.refuse_fields(error)
-        return await _edit(services, visitor, form, person_id=person_id)
-    return respond.see_other(visitor, f"/buero/mitglied/{person_id}?gespeichert=1")
+        ),
+        show=partial(_edit, services, visitor, form, person_id=person_id, alike=alike),
+    )
 
 
 @get("/buero/mitglied/{person_id:uuid}", opt=_OPT)
@@ -124,7 +123,7 @@ async def show_member(
     form = forms.empty(visitor, FIELDS)
     calendar_done = done["kalender"] if done["kalender"] in calendar_addresses.DONE else None
     context = {"saved": done["gespeichert"], "calendar_done": calendar_done}
-    return await _edit(services, visitor, form, member=member, **context)
+    return await _edit(services, visitor, form, member, **context)
 
 
 @post("/buero/mitglied/{person_id:uuid}", opt=_FORM)
@@ -136,27 +135,22 @@ async def save_member(
 ) -> Page:
     """Save a person; what somebody else saved meanwhile is shown beside what was typed."""
     form = await forms.read(request, FIELDS)
-    member = await enrolling.find_member(services.database, person_id)
     _check(form, visitor.now)
-    if not form.is_valid:
-        return await _edit(services, visitor, form, member=member)
-    try:
-        await enrolling.save_member(
+    return await editing.save(
+        visitor,
+        form,
+        f"/buero/mitglied/{person_id}",
+        find=lambda: enrolling.find_member(services.database, person_id),
+        write=lambda: enrolling.save_member(
             services.database,
             visitor.actor,
             person_id,
             _read(form),
             visitor.now,
             seen_revision=form["revision"],
-        )
-    except FieldsError as error:
-        form.refuse_fields(error)
-        return await _edit(services, visitor, form, member=member)
-    except StaleFormError as error:
-        member = await enrolling.find_member(services.database, person_id)
-        stale.explain(form, visitor, error, member.revision)
-        return await _edit(services, visitor, form, member=member, is_stale=True)
-    return respond.see_other(visitor, f"/buero/mitglied/{person_id}?gespeichert=1")
+        ),
+        show=partial(_edit, services, visitor, form),
+    )
 
 
 @post("/buero/mitglied/{person_id:uuid}/beenden", opt=_OPT)
@@ -214,8 +208,8 @@ async def _edit(
     services: Services,
     visitor: Visitor,
     form: Form,
-    *,
     member: Member | None = None,
+    *,
     person_id: UUID | None = None,
     **context: Any,
 ) -> Page:
