@@ -8,7 +8,7 @@ from uuid import UUID
 from service.domain.errors import FieldsError
 from service.domain.meeting_forms import MeetingForm
 from service.domain.words import Mode, Precision, State, Verdict, Visibility
-from service.web import forms, rule_ticks
+from service.web import audiences, forms, rule_ticks
 from service.web.forms import Field, Form
 from service.web.visitors import Visitor
 
@@ -59,6 +59,7 @@ FIELDS = (
     Field("answers", "choice", "answers.legend", choices=tuple(Verdict)),
     Field("answers_shown", "choice", choices=tuple(Verdict)),
     *INVITE_FIELDS,
+    *audiences.FIELDS,
     *rule_ticks.FIELDS,
 )
 MOVE_FIELDS = (
@@ -84,8 +85,11 @@ COMPARED = (
 )
 
 
-def read_entries(form: Form, kept: MeetingForm | None) -> MeetingForm:
-    """Return what was typed; groups beside the calling one and the zone stay as kept."""
+def read_entries(form: Form, kept: MeetingForm | None, *, sees_guests: bool = True) -> MeetingForm:
+    """Return what was typed; groups beside the calling one and the zone stay as kept.
+
+    Guests by address are the office's: who may not see them leaves them as they are.
+    """
     others = () if kept is None else kept.group_ids[1:]
     first = form["group"]
     groups = (first, *(each for each in others if each != first)) if first else others
@@ -104,6 +108,7 @@ def read_entries(form: Form, kept: MeetingForm | None) -> MeetingForm:
         mode=Mode(form["mode"] or Mode.ON_SITE),
         visibility=Visibility(form["visibility"] or Visibility.PUBLIC),
         **{name: form[name] for name in _PLAIN},
+        **audiences.read(form, kept, sees_guests=sees_guests),
     )
 
 
@@ -155,6 +160,7 @@ def typed_values(entries: MeetingForm, number: int | None = None) -> dict[str, s
         "visibility": entries.visibility,
     }
     written: dict[str, str | list[str]] = {name: _write(value) for name, value in values.items()}
+    written |= audiences.typed_values(entries)
     if not entries.is_numbered:
         written["without_number"] = "1"
     return written

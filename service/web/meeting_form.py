@@ -52,6 +52,9 @@ _LETTERS = {
     "ticked": Letters.TICKED,
 }
 
+# Buttons that show the form again.
+_SHOWING = frozenset({"check", "search", "back"})
+
 AnyRequest = Request[Any, Any, Any]
 Page = Response[bytes]
 
@@ -119,9 +122,9 @@ async def save_edit(
     kept, _ = await planning.load_form(services.database, meeting_id, visitor.staff)
     if session.meeting.state == State.DRAFT:
         return await _save_draft(services, visitor, meeting_id, form, kept, session)
-    if not form.is_valid or form["action"] in {"check", "back"}:
+    if not form.is_valid or form["action"] in _SHOWING:
         return await meeting_form_page.show(services, visitor, form, session=session)
-    return await _change(services, visitor, session, form, read_entries(form, kept))
+    return await _change(services, visitor, session, form, _entries(visitor, form, kept))
 
 
 @get("/buero/termin/{meeting_id:uuid}/verschieben", opt=_OPT)
@@ -154,7 +157,7 @@ async def preview_move(
     values["status"] = typed.values.get("status") or kept.status.value
     form = forms.read_values(visitor.locale, FIELDS, MultiDict(_pairs(values)))
     form.expired, form.errors = typed.expired, {**typed.errors, **form.errors}
-    entries = read_entries(form, kept)
+    entries = _entries(visitor, form, kept)
     if form.is_valid:
         form.refuse_fields(FieldsError(find_errors(entries)))
     if not form.is_valid:
@@ -163,8 +166,16 @@ async def preview_move(
 
 
 def _pairs(values: Mapping[str, str | list[str]]) -> list[tuple[str, str]]:
-    """Return values as a browser sends them; lists are no part of the short form."""
-    return [(name, value) for name, value in values.items() if isinstance(value, str)]
+    """Return values as a browser sends them, lists by one pair an entry."""
+    return [
+        (name, one)
+        for name, value in values.items()
+        for one in ([value] if isinstance(value, str) else value)
+    ]
+
+
+def _entries(visitor: Visitor, form: Form, kept: MeetingForm | None) -> MeetingForm:
+    return read_entries(form, kept, sees_guests=visitor.staff.is_office)
 
 
 async def _save_draft(  # noqa: PLR0917 - a form and what it is about
@@ -177,9 +188,9 @@ async def _save_draft(  # noqa: PLR0917 - a form and what it is about
 ) -> Page:
     """Keep a draft; towards the preview it has to be complete."""
     action = form["action"]
-    if not form.is_valid or action in {"check", "back"}:
+    if not form.is_valid or action in _SHOWING:
         return await meeting_form_page.show(services, visitor, form, session=session)
-    entries = await meeting_previews.with_deadline(services, form, read_entries(form, kept))
+    entries = await meeting_previews.with_deadline(services, form, _entries(visitor, form, kept))
     try:
         if action != "draft":
             check(entries if entries.title else _titled(entries, visitor))

@@ -10,7 +10,7 @@ from service.domain.errors import NotFoundError, StaleFormError
 from service.domain.words import State
 from service.overseeing import GroupChoice, Session
 from service.services import Services
-from service.web import meeting_previews, respond, rule_ticks
+from service.web import audiences, meeting_previews, respond, rule_ticks
 from service.web.forms import Form
 from service.web.meeting_entries import differences, typed_values
 from service.web.visitors import Visitor
@@ -35,6 +35,7 @@ async def show(
         raise NotFoundError
     chosen = next((one for one in groups if str(one.id) == form.values.get("group")), groups[0])
     own = session.meeting.id if session else None
+    group_ids = (chosen.id, *(session.group_ids[1:] if session else ()))
     rules = await rule_ticks.fill(services, visitor, form, chosen.id, own)
     return respond.page(
         services,
@@ -48,6 +49,7 @@ async def show(
         state=session.meeting.state if session else State.DRAFT.value,
         others=others,
         rules=rules,
+        offered=await audiences.offer(services, visitor, form, group_ids),
         look=await meeting_previews.look_at_day(services, visitor, form),
     )
 
