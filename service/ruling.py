@@ -50,11 +50,12 @@ _AS_IT_IS = None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleBook:
-    """The rules that count in a scope, its name, and the slots where it is one session."""
+    """The rules that count in a scope and its name; for one session, its groups and its slots."""
 
     scope: Scope
     name: str
     rules: tuple[KnownRule, ...]
+    groups: tuple[tuple[UUID, str], ...] = ()
     slots: tuple[PlannedLetters, ...] = ()
 
     @property
@@ -119,10 +120,12 @@ async def open_book(
     """
     async with database.reading() as connection:
         name, group_ids = await _reach(connection, scope, authority)
+        groups = await connection.fetch(rule_statements.GROUPS, scope.meeting_id)
         return RuleBook(
             scope=scope,
             name=name,
             rules=tuple(await rule_rows.load(connection, scope, group_ids)),
+            groups=tuple((row["id"], row["name"]) for row in groups),
             slots=await _slots(database, scope),
         )
 

@@ -40,9 +40,14 @@ SELECT m.title AS name, ARRAY(
     SELECT group_id FROM meeting_group WHERE meeting_id = m.id) AS group_ids
 FROM meeting m WHERE m.id = $1
 """
+GROUPS = """
+SELECT g.id, g.name FROM meeting_group mg JOIN working_group g ON g.id = mg.group_id
+WHERE mg.meeting_id = $1 ORDER BY mg.position
+"""
 GROUP = "SELECT name FROM working_group WHERE id = $1"
 LOCK_MEETING = "SELECT FROM meeting WHERE id = $1 FOR UPDATE"
-LOCK_GROUP = "SELECT FROM working_group WHERE id = $1 FOR UPDATE"
+# Weaker than FOR UPDATE: whoever saves a session of the group need not wait for its rules.
+LOCK_GROUP = "SELECT FROM working_group WHERE id = $1 FOR NO KEY UPDATE"
 LOCK_GLOBAL = """
 SELECT id FROM reminder_rule WHERE group_id IS NULL AND meeting_id IS NULL FOR UPDATE
 """

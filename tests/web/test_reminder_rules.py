@@ -133,6 +133,10 @@ async def test_a_lead_changes_a_rule_of_a_session_and_goes_back(
     page = await opened(browser, changed.link("Eigene Regeln verwerfen"))
     back = await pressed(browser, page, "Eigene Regeln verwerfen")
 
+    group_page = await opened(browser, back.link("Erinnerungsregeln der Gruppe Klima"))
+
+    assert "Erinnerungen: Klima" in group_page.text
+    assert "Erinnerungsregeln für alle" not in back.text
     assert "Herkunft: für alle Sitzungen" in inherited
     assert f"Regel 4: {A_DAY_BEFORE}" in inherited
     assert "2 Arbeitstage vorher um 14:00 Uhr" in shown.text
