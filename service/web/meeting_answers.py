@@ -22,7 +22,7 @@ from service.replying import InvitationView, Reply
 from service.services import Services
 from service.web import errors, forms, respond
 from service.web.forms import Field, Form
-from service.web.meeting_page import require_change
+from service.web.meeting_page import ask_about, find_guest
 from service.web.policy import Policy
 from service.web.visitors import Visitor
 
@@ -50,7 +50,7 @@ async def show_entry(
     visitor: NamedDependency[Visitor],
 ) -> Page:
     """Show the form for somebody's answer, with what stands now."""
-    session, person = await _find(services, visitor, meeting_id, invitation_id)
+    session, person = await find_guest(services, visitor, meeting_id, invitation_id)
     form = forms.empty(visitor, FIELDS)
     form.values |= {
         "answer": person.answer if person.holds and person.answer else "",
@@ -72,7 +72,7 @@ async def enter(
 ) -> Page:
     """Store what somebody told the office; the same rules hold as on the answer page."""
     form = await forms.read(request, FIELDS)
-    session, person = await _find(services, visitor, meeting_id, invitation_id)
+    session, person = await find_guest(services, visitor, meeting_id, invitation_id)
     if not form.is_valid:
         return await _show(services, visitor, session, person, form)
     kept = await replying.load_invitation(services.database, invitation_id, visitor.now)
@@ -106,8 +106,7 @@ async def ask_code(
     visitor: NamedDependency[Visitor],
 ) -> Page:
     """Say what the code is before one is made."""
-    session, person = await _find(services, visitor, meeting_id, invitation_id)
-    return respond.page(services, visitor, "office/code_ask.html", session=session, person=person)
+    return await ask_about(services, visitor, "office/code_ask.html", meeting_id, invitation_id)
 
 
 @post(
@@ -121,7 +120,7 @@ async def make_code(
     visitor: NamedDependency[Visitor],
 ) -> Page:
     """Make the code that is read out on the telephone; it is shown this once."""
-    session, person = await _find(services, visitor, meeting_id, invitation_id)
+    session, person = await find_guest(services, visitor, meeting_id, invitation_id)
     code = await inviting.make_phone_code(
         services.database, services.keys, visitor.actor, invitation_id, visitor.now
     )
@@ -155,14 +154,6 @@ async def download_table(
             "content-disposition": f'attachment; filename="{name}"',
         },
     )
-
-
-async def _find(
-    services: Services, visitor: Visitor, meeting_id: UUID, invitation_id: UUID
-) -> tuple[Session, InvitedPerson]:
-    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
-    require_change(session)
-    return session, await overseeing.find_person(services.database, session, invitation_id)
 
 
 def _reply(form: Form, session: Session, kept: InvitationView) -> Reply:

@@ -7,10 +7,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Response
 
-from service import inviting, overseeing
+from service import inviting
 from service.services import Services
 from service.web import respond
-from service.web.meeting_page import require_change
+from service.web.meeting_page import ask_about
 from service.web.policy import Policy
 from service.web.visitors import Visitor
 
@@ -27,10 +27,7 @@ async def ask_renewal(
     visitor: NamedDependency[Visitor],
 ) -> Page:
     """Say what a new link ends, and ask once more."""
-    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
-    require_change(session)
-    person = await overseeing.find_person(services.database, session, invitation_id)
-    return respond.page(services, visitor, "office/renewal.html", session=session, person=person)
+    return await ask_about(services, visitor, "office/renewal.html", meeting_id, invitation_id)
 
 
 @post("/buero/termin/{meeting_id:uuid}/link/{invitation_id:uuid}", opt=_OPT)

@@ -10,7 +10,7 @@ from litestar.response import Response
 
 from service import noticing, overseeing, reminding
 from service.domain.errors import NotFoundError
-from service.overseeing import Session
+from service.overseeing import InvitedPerson, Session
 from service.pages.catalogue import texts
 from service.services import Services
 from service.web import forms, respond
@@ -150,6 +150,23 @@ def _action_text(visitor: Visitor) -> Any:
         return known.t(f"audit.{action}") if known.has(f"audit.{action}") else action
 
     return say
+
+
+async def find_guest(
+    services: Services, visitor: Visitor, meeting_id: UUID, invitation_id: UUID
+) -> tuple[Session, InvitedPerson]:
+    """Return a session that this account may change, and one person on its list."""
+    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
+    require_change(session)
+    return session, await overseeing.find_person(services.database, session, invitation_id)
+
+
+async def ask_about(
+    services: Services, visitor: Visitor, template: str, meeting_id: UUID, invitation_id: UUID
+) -> Page:
+    """Show the page that asks before something happens to one person on the list."""
+    session, person = await find_guest(services, visitor, meeting_id, invitation_id)
+    return respond.page(services, visitor, template, session=session, person=person)
 
 
 def require_change(session: Session) -> None:

@@ -12,7 +12,7 @@ from service import inviting, overseeing
 from service.services import Services
 from service.web import forms, respond
 from service.web.forms import Field
-from service.web.meeting_page import require_change
+from service.web.meeting_page import ask_about
 from service.web.policy import Policy
 from service.web.visitors import Visitor
 
@@ -34,10 +34,7 @@ async def ask_uninvite(
     visitor: NamedDependency[Visitor],
 ) -> Page:
     """Ask before an invitation is taken back."""
-    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
-    require_change(session)
-    person = await overseeing.find_person(services.database, session, invitation_id)
-    return respond.page(services, visitor, "office/uninvite.html", session=session, person=person)
+    return await ask_about(services, visitor, "office/uninvite.html", meeting_id, invitation_id)
 
 
 @post("/buero/termin/{meeting_id:uuid}/ausladen/{invitation_id:uuid}", opt=_OPT)
