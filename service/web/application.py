@@ -13,6 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from service import web
 from service.services import Services
 from service.web import errors, policy
+from service.web.direct import Direct
 from service.web.feeds import FeedApplication
 from service.web.guard import guard
 from service.web.outermost import Outermost
@@ -25,7 +26,7 @@ FORM_BYTES = 64 * 1024
 def create_app(services: Services) -> Outermost:
     """Return the ASGI application; refuse to start with a route that declares no policy."""
     router = create_router(services, collect_routes())
-    return Outermost(router, FeedApplication(services), services)
+    return Outermost(Direct(router), FeedApplication(services), services)
 
 
 def collect_routes() -> list[HTTPRouteHandler]:

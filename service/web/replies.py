@@ -18,6 +18,7 @@ from service.domain.errors import (
     LinkReplacedError,
     LinkUnknownError,
     MeetingChangedError,
+    PartnerSeatsTakenError,
     SeatsTakenError,
 )
 from service.domain.replies import Phase
@@ -71,7 +72,7 @@ async def show_invitation(
     return _show(services, visitor, token, view, form, asked=asked)
 
 
-@post("/a/{token:str}", opt={"policy": Policy.TOKEN, "form": True})
+@post("/a/{token:str}", opt={"policy": Policy.TOKEN, "form": True, "direct": True})
 async def answer_invitation(
     request: AnyRequest, token: FromPath[str], visitor: NamedDependency[Visitor]
 ) -> Response[bytes]:
@@ -170,6 +171,8 @@ def _explain(
     """Put the sentence of a refusal where it belongs, and return the status."""
     if isinstance(refused, FieldsError):
         form.refuse_fields(refused)
+    elif isinstance(refused, PartnerSeatsTakenError):
+        form.refuse("answer", "rsvp.err_partner_seats")
     elif isinstance(refused, SeatsTakenError):
         hybrid = view.meeting.mode is Mode.HYBRID
         form.refuse("answer", "rsvp.err_race_hybrid" if hybrid else "rsvp.err_race")
@@ -219,8 +222,20 @@ def _context(token: str, view: InvitationView) -> dict[str, Any]:
         "place": [] if meeting.mode is Mode.ONLINE else [part for part in in_room if part],
         "takes_answers": replies.takes_answers(view.phase) and not view.is_uninvited,
         "joins": _joins(view),
+        "partner_seats": _partner_seats(view),
         "public_path": f"/termin/{view.row['slug']}" if is_public else None,
     }
+
+
+def _partner_seats(view: InvitationView) -> tuple[str, dict[str, int]] | None:
+    """Return how to say what the partner has left in the room, None without such a limit."""
+    left, limit = view.partner_seats_left, view.row["seats_per_partner"]
+    if left is None or view.meeting.mode is Mode.ONLINE:
+        return None
+    if left:
+        return "rsvp.partner_left", {"limit": limit, "left": left}
+    both = 2
+    return "rsvp.partner_both" if limit == both else "rsvp.partner_full", {"n": limit}
 
 
 def _joins(view: InvitationView) -> bool:
@@ -231,7 +246,7 @@ def _joins(view: InvitationView) -> bool:
 
 
 def _options(visitor: Visitor, view: InvitationView) -> list[tuple[str, str, str | None]]:
-    is_full = view.seats_left == 0 and not view.row["has_seat"]
+    is_full = 0 in {view.seats_left, view.partner_seats_left} and not view.row["has_seat"]
     needs_seat = {Answer.IN_PERSON, Answer.REPRESENTED} if is_full else set()
     if view.meeting.mode is Mode.ONLINE:
         needs_seat = set()

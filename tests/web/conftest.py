@@ -24,6 +24,7 @@ from service.pages.rendering import Instance, Pages
 from service.services import Services
 from service.settings import Settings
 from service.web import application, form_tokens
+from service.web.direct import Direct
 from service.web.feeds import FeedApplication
 from service.web.outermost import Outermost
 
@@ -120,7 +121,7 @@ def create_app(services: Services) -> Outermost:
     """Return the whole application over these services."""
     router = _router()
     router.state.services = services
-    return Outermost(router, FeedApplication(services), services)
+    return Outermost(Direct(router), FeedApplication(services), services)
 
 
 def open_client(services: Services, app: Outermost | None = None) -> httpx.AsyncClient:
