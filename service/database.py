@@ -163,18 +163,30 @@ class Database:
 
     async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
         """Return all rows of one statement."""
-        async with self.reading() as connection:
-            return await connection.fetch(sql, *args)  # type: ignore[no-any-return]
+        return await self._run("fetch", sql, args)  # type: ignore[no-any-return]
 
     async def fetchrow(self, sql: str, *args: object) -> asyncpg.Record | None:
         """Return the first row of one statement, None when there is none."""
-        async with self.reading() as connection:
-            return await connection.fetchrow(sql, *args)
+        return await self._run("fetchrow", sql, args)
 
     async def fetchval(self, sql: str, *args: object) -> Any:
         """Return the first value of the first row, None when there is none."""
-        async with self.reading() as connection:
-            return await connection.fetchval(sql, *args)
+        return await self._run("fetchval", sql, args)
+
+    async def _run(self, kind: str, sql: str, args: Sequence[object]) -> Any:
+        """Run one statement in the unit of this task, or on a connection for it alone.
+
+        Nothing of ours runs meanwhile that could join a unit, so none is opened around it.
+        """
+        unit = ENGINE.current_unit()
+        if unit is not None:
+            return await getattr(unit.connection, kind)(sql, *args)
+        pool = self.pool
+        connection = await acquire(pool)
+        try:
+            return await getattr(connection, kind)(sql, *args)
+        finally:
+            await _give_back(pool, connection)
 
     async def migrate(self, apps: Sequence[migrations.Source] | None = None) -> list[str]:
         """Run pending migrations in one transaction and name them; a second caller waits."""
