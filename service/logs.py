@@ -14,7 +14,8 @@ _DROPPED = frozenset(
 )
 _HIDDEN = "[hidden]"
 # Every secret that we make is longer; a word of this length with a digit is hardly anything else.
-_SECRET = re.compile(r"(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{40,}")
+_SECRET_LENGTH = 40
+_SECRET = re.compile(rf"(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{{{_SECRET_LENGTH},}}")
 # C0, DEL, C1, line separators, marks that turn the direction of writing, halves of a character.
 _CONTROL = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -37,7 +38,12 @@ def configure_logs(level: str = "info", form: str = "json", stream: TextIO | Non
         escape_controls,
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            # What nobody will read is dropped before anything is done to it.
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
@@ -52,6 +58,8 @@ def configure_logs(level: str = "info", form: str = "json", stream: TextIO | Non
             ],
         )
     )
+    # No line of ours names thread, process or task; looking them up costs as much as writing it.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
@@ -63,7 +71,7 @@ def hide_secrets(_logger: object, _method: str, event: Event) -> Event:
     """Drop what may hold a token, and hide what looks like one inside other texts."""
     for name in [key for key in event if key.lower() in _DROPPED]:
         del event[name]
-    return _change_texts(event, lambda text: _SECRET.sub(_HIDDEN, text))
+    return _change_texts(event, _hide)
 
 
 def escape_controls(_logger: object, _method: str, event: Event) -> Event:
@@ -71,13 +79,22 @@ def escape_controls(_logger: object, _method: str, event: Event) -> Event:
     return _change_texts(event, _escape)
 
 
+def _hide(text: str) -> str:
+    return text if len(text) < _SECRET_LENGTH else _SECRET.sub(_HIDDEN, text)
+
+
 def _escape(text: str) -> str:
+    if text.isprintable():
+        # None of the signs below is; most texts end here, and every request writes some.
+        return text
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def _change_texts(event: Event, change: Any) -> Event:
     for name, value in event.items():
-        if name not in {"_record", "_from_structlog"}:
+        if type(value) is str:
+            event[name] = change(value)
+        elif name not in {"_record", "_from_structlog"}:
             event[name] = _change_text(value, change)
     return event
 
