@@ -39,6 +39,7 @@ class InvitationView:
     holds: bool
     phase: Phase
     seats_left: int | None
+    partner_seats_left: int | None
     row: asyncpg.Record = field(repr=False)
 
     @property
@@ -109,8 +110,16 @@ def _view(row: asyncpg.Record, now: datetime) -> InvitationView:
         and replies.still_holds(_given(row, answer), meeting, overrides.read(row)),
         phase=replies.phase(meeting, invitation, now, taken),
         seats_left=replies.seats_left(meeting, taken),
+        partner_seats_left=_partner_seats_left(row),
         row=row,
     )
+
+
+def _partner_seats_left(row: asyncpg.Record) -> int | None:
+    """Return the partner's free seats; who belongs to no partner is not limited by one."""
+    if row["organisation_id"] is None:
+        return None
+    return replies.partner_seats_left(row["seats_per_partner"], row["partner_taken"])
 
 
 def _given(row: asyncpg.Record, answer: Answer) -> GivenFor:

@@ -78,7 +78,7 @@ async def uninvite(
         if row is None:
             return None
         if row["had_seat"]:
-            await connection.execute(statements.FREE_SEAT, meeting_id)
+            await connection.execute(statements.FREE_SEAT, meeting_id, row["partner"])
         person_id = row["person_id"]
         await connection.execute(meeting_statements.LEAVE_AUDIENCE, meeting_id, person_id)
         await outbox.cancel(connection, meeting_id, _WAITING, "uninvited", person_id)

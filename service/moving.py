@@ -356,7 +356,10 @@ async def _follow(connection: "Connection[Any]", step: Step, now: datetime) -> N
 async def _count_seats(connection: "Connection[Any]", step: Step) -> None:
     """Count the seats under their lock, and refuse a new limit that more people have accepted."""
     await connection.execute(meeting_statements.DROP_SEATS, step.meeting_id)
-    taken = await connection.fetchval(meeting_statements.COUNT_SEATS, step.meeting_id)
-    capacity = step.after.capacity
+    seats = await connection.fetchrow(meeting_statements.COUNT_SEATS, step.meeting_id)
+    capacity, taken = step.after.capacity, seats["taken"]
     if capacity is not None and capacity != step.before.capacity and capacity < taken:
         raise FieldsError({"capacity": ("plan.err_capacity", {"n": taken})})
+    limit, most = step.form.seats_per_partner, max(seats["by_partner"].values(), default=0)
+    if limit is not None and limit != step.row["seats_per_partner"] and limit < most:
+        raise FieldsError({"seats_per_partner": ("plan.err_partner_seats", {"n": most})})

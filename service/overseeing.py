@@ -37,6 +37,8 @@ class Session:
     group_ids: tuple[UUID, ...]
     capacity: int | None
     seats_taken: int
+    seats_per_partner: int | None
+    audience: str
     saved_by: str
     saved_at: datetime
     invited_at: datetime | None
@@ -215,7 +217,10 @@ async def find_session(database: Database, account: Account, meeting_id: UUID) -
     )
 
 
-_COPIED = ("capacity", "seats_taken", "saved_by", "saved_at", "invited_at", "number_kept")
+_COPIED = (
+    *("capacity", "seats_taken", "seats_per_partner", "audience"),
+    *("saved_by", "saved_at", "invited_at", "number_kept"),
+)
 
 
 async def list_guests(

@@ -16,6 +16,7 @@ from service.domain.errors import (
     FieldsError,
     MeetingChangedError,
     NotFoundError,
+    PartnerSeatsTakenError,
     SeatsTakenError,
 )
 from service.domain.words import Answer, Mode, Way
@@ -139,11 +140,12 @@ async def _try_to_record(
     if view.holds and _stands_already(view.row, reply, source):
         return Recorded(view.id, answer, is_new=False)
     takes_seat = answer in _SEATED and view.meeting.mode is not Mode.ONLINE
-    if takes_seat and not view.row["has_seat"] and view.seats_left == 0:
-        raise SeatsTakenError
+    if takes_seat and not view.row["has_seat"]:
+        _require_seat(view)
+    is_limited = view.row["seats_per_partner"] is not None
     row = await _run(
         database,
-        statements.RECORD_SEEN,
+        statements.RECORD_SEEN_BY_PARTNER if is_limited else statements.RECORD_SEEN,
         *_values(answer, reply, source, now),
         *(view.id, view.row["answer_rev"], replies.is_late(view.meeting, now), view.revision),
     )
@@ -153,6 +155,13 @@ async def _try_to_record(
         return Recorded(view.id, answer, is_new=True)
     await database.fetchrow(statements.ENSURE_SEATS, view.meeting_id)
     return None
+
+
+def _require_seat(view: InvitationView) -> None:
+    if view.seats_left == 0:
+        raise SeatsTakenError
+    if view.partner_seats_left == 0:
+        raise PartnerSeatsTakenError
 
 
 async def _record_at_once(

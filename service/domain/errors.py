@@ -85,6 +85,12 @@ class SeatsTakenError(DomainError):
     code = "seats_taken"
 
 
+class PartnerSeatsTakenError(SeatsTakenError):
+    """All seats of this partner are taken."""
+
+    code = "partner_seats_taken"
+
+
 class MeetingChangedError(DomainError):
     """The meeting changed while the page was open."""
 

@@ -108,6 +108,11 @@ def seats_left(meeting: MeetingFacts, seats_taken: int) -> int | None:
     return None if meeting.capacity is None else max(0, meeting.capacity - seats_taken)
 
 
+def partner_seats_left(limit: int | None, taken: int | None) -> int | None:
+    """Return how many seats one partner has left, never below zero; None without a limit."""
+    return None if limit is None else max(0, limit - (taken or 0))
+
+
 def check(
     answer: Answer | None,
     mode: Mode,

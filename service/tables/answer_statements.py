@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from service.tables.invitation_statements import SEATED
+
 _VIEW = """
 SELECT i.id, i.handle, i.epoch, i.renewed_at, i.meeting_id, i.person_id, i.role_title,
     i.state AS invitation_state, i.answer, i.answer_way, i.answered_at, i.answered_for, i.is_late,
@@ -20,7 +22,9 @@ SELECT i.id, i.handle, i.epoch, i.renewed_at, i.meeting_id, i.person_id, i.role_
     m.online_url, m.dial_in, m.capacity, m.answer_by, m.answer_by_local, m.visibility,
     m.description, m.agenda, m.chair, m.organiser, m.cancel_reason, m.revision, m.time_rev,
     m.sequence, m.previous_starts_local, m.previous_ends_local, m.kept_answers, m.asked_again_at,
-    s.taken
+    s.taken, m.seats_per_partner, CASE WHEN m.seats_per_partner IS NOT NULL THEN
+        coalesce((s.by_partner ->> i.organisation_id::text)::int, 0) END AS partner_taken,
+    i.organisation_id
 FROM invitation i
 JOIN meeting m ON m.id = i.meeting_id
 JOIN person p ON p.id = i.person_id
@@ -40,17 +44,17 @@ WITH found AS (
         m.starts_local, m.mode, m.town, p.locale, p.email, {late} AS is_late,
         $1::boolean AND m.mode <> 'online' AS seated,
         ($1 AND m.mode <> 'online')::int - i.has_seat::int AS seats,
-        i.answered_at > $2::timestamptz - interval '2 minutes' AS is_quick
+        i.answered_at > $2::timestamptz - interval '2 minutes' AS is_quick{partner}
     FROM invitation i
     JOIN meeting m ON m.id = i.meeting_id
     JOIN person p ON p.id = i.person_id
     WHERE {where}
     FOR UPDATE OF i
 ), seat AS (
-    UPDATE meeting_seats s SET taken = s.taken + f.seats
+    UPDATE meeting_seats s SET taken = s.taken + f.seats{counts}
     FROM found f
     WHERE s.meeting_id = f.meeting_id AND f.seats <> 0
-        AND (f.seats < 0 OR f.capacity IS NULL OR s.taken < f.capacity)
+        AND (f.seats < 0 OR f.capacity IS NULL OR s.taken < f.capacity){limits}
     RETURNING s.meeting_id
 ), stored AS (
     UPDATE invitation i SET answer = $3::text, answer_way = $4::text, answered_at = $2,
@@ -103,26 +107,42 @@ SELECT found.id, EXISTS (SELECT FROM stored) AS was_stored,
 FROM found
 """
 
+_FREELY = {"partner": "", "counts": "", "limits": ""}
+# A meeting with so many seats for each partner: both limits stand in one row, so that one
+# condition decides, and runs again on the newest row after a wait.
+_BY_PARTNER = {
+    "partner": """,
+        i.organisation_id::text AS partner, m.seats_per_partner""",
+    "counts": """, by_partner = CASE WHEN f.partner IS NULL THEN s.by_partner
+        ELSE jsonb_set(s.by_partner, ARRAY[f.partner], to_jsonb(
+            greatest(0, coalesce((s.by_partner ->> f.partner)::int, 0) + f.seats))) END""",
+    "limits": """
+        AND (f.seats < 0 OR f.partner IS NULL
+            OR coalesce((s.by_partner ->> f.partner)::int, 0) < f.seats_per_partner)""",
+}
 # What a page showed a moment ago: these rows, by their counters.
-RECORD_SEEN = _RECORD.format(
-    late="$14::boolean",
-    where="i.id = $12::uuid AND i.answer_rev = $13::int AND m.revision = $15::int",
-)
+_SEEN = {
+    "late": "$14::boolean",
+    "where": "i.id = $12::uuid AND i.answer_rev = $13::int AND m.revision = $15::int",
+}
+RECORD_SEEN = _RECORD.format(**_SEEN, **_FREELY)
+RECORD_SEEN_BY_PARTNER = _RECORD.format(**_SEEN, **_BY_PARTNER)
 # By the link alone, without looking first: only where nothing needs a second thought. Anything
-# else (late, moved, over, said already) finds no row here and goes the long way.
+# else (late, moved, over, said already, seats by partner) finds no row here and goes the long way.
 RECORD_BY_LINK = _RECORD.format(
+    **_FREELY,
     late="false",
     where="""i.handle = $12::uuid AND i.epoch = $13::int AND i.state = 'invited'
         AND m.revision = $14::int AND m.state = 'confirmed' AND m.mode = ANY($15::text[])
+        AND m.seats_per_partner IS NULL
         AND $2 < m.starts_at AND ($2 <= m.answer_by OR m.answer_by IS NULL)
         AND (i.answer, i.answer_way, i.answered_for, i.deputy_name, i.note, i.access_needs,
             i.list_consent, i.given_starts_local, i.given_mode, i.given_town)
             IS DISTINCT FROM ($3, $4, $6, $7, $8, $9, $10, m.starts_local, m.mode, m.town)""",
 )
 
-ENSURE_SEATS = """
-INSERT INTO meeting_seats (meeting_id, taken)
-SELECT $1, count(*) FROM invitation WHERE meeting_id = $1 AND has_seat
+ENSURE_SEATS = f"""
+INSERT INTO meeting_seats (meeting_id, taken, by_partner) {SEATED}
 ON CONFLICT DO NOTHING
 RETURNING meeting_id
 """

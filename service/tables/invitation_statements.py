@@ -138,9 +138,23 @@ WITH found AS (
 UPDATE invitation i SET state = 'uninvited', has_seat = false,
     changed_at = greatest(date_trunc('second', $2::timestamptz), i.changed_at + interval '1 second')
 FROM found WHERE i.id = found.id
-RETURNING i.person_id, found.state AS was, found.has_seat AS had_seat
+RETURNING i.person_id, found.state AS was, found.has_seat AS had_seat,
+    i.organisation_id::text AS partner
 """
-FREE_SEAT = "UPDATE meeting_seats SET taken = taken - 1 WHERE meeting_id = $1"
+# $2 is the partner as text; who belongs to none counts for none.
+FREE_SEAT = """
+UPDATE meeting_seats SET taken = taken - 1,
+    by_partner = CASE WHEN by_partner ? $2::text THEN jsonb_set(by_partner, ARRAY[$2],
+        to_jsonb(greatest(0, (by_partner ->> $2)::int - 1))) ELSE by_partner END
+WHERE meeting_id = $1
+"""
+# All seats of a meeting, counted afresh: in sum, and by partner.
+SEATED = """
+SELECT $1::uuid, coalesce(sum(n), 0)::int,
+    coalesce(jsonb_object_agg(organisation_id, n) FILTER (WHERE organisation_id IS NOT NULL), '{}')
+FROM (SELECT organisation_id, count(*)::int AS n FROM invitation
+    WHERE meeting_id = $1 AND has_seat GROUP BY organisation_id) seated
+"""
 # Who was taken off the list before is asked afresh: the old answer stays in the history only.
 _AFRESH = """state = 'planned', invited_at = NULL,
     told_rev = 0, answer = NULL, answer_way = NULL, answered_at = NULL, answered_by = NULL,

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from service.domain.changes import MeetingFacts
+from service.tables.invitation_statements import SEATED
 
 _FORM_COLUMNS: Final = (
     "title",
@@ -159,11 +160,10 @@ UPDATE meeting SET title = $2, slug = $3 WHERE id = $1 AND slug IS NULL RETURNIN
 # then finds no row, stores nothing and looks again. The count is a statement of its own, because
 # one that waits does not see what it waited for.
 DROP_SEATS = "DELETE FROM meeting_seats WHERE meeting_id = $1"
-COUNT_SEATS = """
-INSERT INTO meeting_seats (meeting_id, taken)
-SELECT $1, count(*) FROM invitation WHERE meeting_id = $1 AND has_seat
-ON CONFLICT (meeting_id) DO UPDATE SET taken = excluded.taken
-RETURNING taken
+COUNT_SEATS = f"""
+INSERT INTO meeting_seats (meeting_id, taken, by_partner) {SEATED}
+ON CONFLICT (meeting_id) DO UPDATE SET taken = excluded.taken, by_partner = excluded.by_partner
+RETURNING taken, by_partner
 """
 
 

@@ -5,7 +5,8 @@ from service.tables.invitation_statements import HOLDS, holds
 
 SESSION = f"""{shown_meetings.SELECT}, meeting.capacity, meeting.is_numbered, meeting.saved_by,
     meeting.saved_at, meeting.published_at, meeting.invited_at, meeting.cancelled_from,
-    meeting.number_kept, coalesce(meeting_seats.taken, 0) AS seats_taken, coalesce((
+    meeting.number_kept, meeting.seats_per_partner, meeting.audience,
+    coalesce(meeting_seats.taken, 0) AS seats_taken, coalesce((
         SELECT array_agg(group_id ORDER BY position, group_id) FROM meeting_group
         WHERE meeting_id = meeting.id), '{{}}') AS group_ids
 FROM meeting LEFT JOIN meeting_seats ON meeting_seats.meeting_id = meeting.id
