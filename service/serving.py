@@ -5,7 +5,7 @@ import signal
 from contextlib import AsyncExitStack
 
 import structlog
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
@@ -30,6 +30,8 @@ def http_server(application: Bridge, host: str, port: int) -> Server:
         address=host,
         port=port,
         interface=Interfaces.RSGI,
+        # Proxies speak HTTP/1.1 to us; nothing else is there to be attacked.
+        http=HTTPModes.http1,
         websockets=False,
         log_enabled=False,
         log_access=False,

@@ -97,8 +97,6 @@ class _Exchange:
 def asgi_scope(scope: Any, path: str) -> Mapping[str, Any]:
     """Return the ASGI connection scope of a request."""
     headers = [(name.encode(), value.encode("latin-1")) for name, value in scope.headers.items()]
-    if scope.authority and not any(name == b"host" for name, _ in headers):
-        headers.append((b"host", scope.authority.encode()))
     return {
         "type": "http",
         "asgi": _ASGI,
