@@ -18,7 +18,12 @@ GREYLIST = 300.0
 RELAY_STEPS = (10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
 """Seconds for which a relay is left alone, by failures in a row."""
 
-CONFIG_PAUSE = 300.0
+CONFIG_STEPS = (300.0, 600.0, 1200.0, 2400.0, 3600.0)
+"""A wrong password that is tried too often locks the account, so the steps grow."""
+
+BUSY_FIRST, BUSY_STEP, BUSY_LIMIT = 30.0, 10.0, 1800.0
+"""Seconds for which a relay that has too many connections is left alone, more each time."""
+
 POISON_LIMIT = 3
 JITTER = 0.2
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\b")
@@ -81,11 +86,11 @@ def _relay_down(_: float) -> Outcome:
 
 
 def _relay_config(_: float) -> Outcome:
-    return Outcome("queued", "relay_config", counted=False, pause=CONFIG_PAUSE, alarm=True)
+    return Outcome("queued", "relay_config", counted=False, pause=CONFIG_STEPS[0], alarm=True)
 
 
 def _relay_busy(_: float) -> Outcome:
-    return Outcome("queued", "relay_busy", counted=False, pause=30.0)
+    return Outcome("queued", "relay_busy", counted=False, pause=BUSY_FIRST)
 
 
 def _hard(*, certain: bool) -> Callable[[float], Outcome]:
@@ -118,6 +123,7 @@ class Rule:
         )
 
 
+_STEPS_BY_REASON = {"relay_down": RELAY_STEPS, "relay_config": CONFIG_STEPS}
 _BEFORE_MAIL = frozenset({Phase.CONNECT, Phase.GREETING, Phase.TLS, Phase.AUTH})
 _MAIL = frozenset({Phase.MAIL})
 _RCPT = frozenset({Phase.RCPT})
@@ -131,6 +137,9 @@ RULES: tuple[Rule, ...] = (
     Rule(_BEFORE_MAIL, None, r"4\.3\.2", _relay_busy),
     Rule(_BEFORE_MAIL, "4..", None, _relay_down),
     Rule(_BEFORE_MAIL, None, None, _relay_config),
+    # Exchange Online says so after the log-in: too many connections, not too many tries.
+    Rule(_MAIL, "432", None, _relay_busy),
+    Rule(_MAIL, None, r"4\.3\.2", _relay_busy),
     Rule(_ALL, "421", None, _retry("temporary")),
     Rule(_MAIL, "552", None, _final("too_large")),
     Rule(_MAIL, None, r"5\.3\.4", _final("too_large")),
@@ -157,9 +166,19 @@ def wait(attempts: int, jitter: float = 0.0) -> float:
     return LATER * (1 + JITTER * jitter)
 
 
-def relay_wait(failures: int, jitter: float = 0.0) -> float:
-    """Return the seconds for which a relay rests after so many failures in a row."""
-    return RELAY_STEPS[min(failures, len(RELAY_STEPS) - 1)] * (1 + JITTER * jitter)
+def relay_wait(outcome: Outcome, failures: int, jitter: float = 0.0) -> float:
+    """Return the seconds for which a relay rests after so many failures in a row before this one.
+
+    `jitter` from -1 to 1 spreads workers by 20 %. A pause of any other reason is as it is.
+    """
+    if outcome.reason == "relay_busy":
+        seconds = min(BUSY_FIRST + BUSY_STEP * failures, BUSY_LIMIT)
+    elif outcome.reason in _STEPS_BY_REASON:
+        steps = _STEPS_BY_REASON[outcome.reason]
+        seconds = steps[min(failures, len(steps) - 1)]
+    else:
+        return outcome.pause
+    return seconds * (1 + JITTER * jitter)
 
 
 def decide(phase: Phase, reply: Reply | None, attempts: int, jitter: float = 0.0) -> Outcome:

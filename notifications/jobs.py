@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +10,8 @@ from uuid import UUID
 
 import structlog
 
-from notifications import backoff, crashing, leases
+from notifications import addresses, backoff, crashing, leases
+from notifications.addresses import Verdict
 from notifications.backoff import Outcome, Phase
 from notifications.clerk import Go
 from notifications.grouping import Group
@@ -20,6 +22,9 @@ from notifications.storage import Database
 
 UNDATED = datetime.min.replace(tzinfo=UTC)
 _REMOTE_LIMIT = 200
+ALARM_SECONDS = 3600.0
+"""Between two alarms for one reason; every single letter stands in the log of the office."""
+
 
 _log = structlog.get_logger(__name__)
 
@@ -58,12 +63,15 @@ class Endings:
         worker: str,
         clock: Callable[[], datetime],
         once_kinds: tuple[str, ...],
+        urgent_kinds: tuple[str, ...] = (),
     ) -> None:
         self._database = database
         self._worker = worker
         self._clock = clock
         self._once_kinds = once_kinds
-        self._blamed: list[tuple[str, str, bool]] = []
+        self._urgent_kinds = urgent_kinds
+        self._alarmed: dict[str, float] = {}
+        self._blamed: list[tuple[UUID, str, str, Verdict]] = []
         self._group: Group[Ending] = Group(
             self._write, lambda ending: ending.id, patience=leases.MARKED_SECONDS
         )
@@ -138,13 +146,15 @@ class Endings:
                 started_at=job.started_at or self._clock(),
                 data_started_at=job.data_started_at,
                 once=letter.kind in self._once_kinds,
+                hold=0.0 if letter.kind in self._urgent_kinds else leases.HOLD_SECONDS,
             )
         )
-        if outcome.alarm:
-            _log.error("mail.refused", letter=str(letter.id), reason=outcome.reason)
+        if outcome.alarm and not outcome.pause:
+            self._raise_alarm(letter, outcome.reason or outcome.state)
         if outcome.blames_address and reply is not None:
+            verdict = Verdict.HARD_CONFIRMED if outcome.certain else Verdict.HARD
             status = reply.enhanced or str(reply.code)
-            self._blamed.append((job.to_addr, status, outcome.certain))
+            self._blamed.append((letter.id, job.to_addr, status, verdict))
         return outcome
 
     async def make_room(self, limit: int) -> None:
@@ -155,8 +165,22 @@ class Endings:
         """Wait until all ends are written, and put refused addresses on record."""
         await self._group.flush()
         blamed, self._blamed = self._blamed, []
-        for address, status, certain in blamed:
-            await leases.blame_address(self._database, address, status, certain=certain)
+        for letter_id, address, status, verdict in blamed:
+            async with self._database.unit_of_work() as unit:
+                await addresses.note(
+                    unit.connection,
+                    address,
+                    verdict,
+                    letter_id=letter_id,
+                    status=status,
+                    at=self._clock(),
+                )
+
+    def _raise_alarm(self, letter: Claimed, reason: str) -> None:
+        now = time.monotonic()
+        if now - self._alarmed.get(reason, -ALARM_SECONDS) >= ALARM_SECONDS:
+            self._alarmed[reason] = now
+            _log.error("mail.refused", letter=str(letter.id), reason=reason)
 
     async def _write(self, endings: Sequence[Ending]) -> set[UUID]:
         done = await leases.finish(self._database, endings, self._worker)

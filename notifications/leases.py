@@ -19,7 +19,9 @@ LEASE_SECONDS = 120
 MARKED_SECONDS = 900
 """From mark to end: ten minutes for the final reply (RFC 5321 4.5.3.2.6), and some reserve."""
 
-HOLD = "interval '15 minutes'"
+HOLD_SECONDS = 900.0
+"""How long a letter whose delivery is unclear waits for proof before its one copy."""
+
 MAX_WAIT = "interval '2 hours'"
 
 # One scan a priority keeps letters of sign-in from waiting behind 5,000 invitations. The inner
@@ -35,6 +37,7 @@ WITH due AS MATERIALIZED (
               WHERE elder.ordering_key = o.ordering_key
                 AND elder.state IN ('queued', 'sending', 'uncertain')
                 AND (elder.created_at, elder.id) < (o.created_at, o.id))
+          {kinds}
           AND (NOT $4 OR NOT EXISTS (SELECT FROM outbox busy
               WHERE busy.state IN ('sending', 'uncertain')
                 AND busy.recipient_domain = o.recipient_domain AND busy.lease_owner <> $2
@@ -56,6 +59,14 @@ SELECT claimed.*, l.kind, l.recipient_id, l.subject_id, l.subject_rev, l.locale,
 FROM claimed JOIN letter l USING (id)
 ORDER BY claimed.priority, claimed.next_attempt_at
 """
+
+# Before the trial of an installation only a few kinds leave; a statement of its own for that time
+# keeps the other one's plan as it is.
+_CLAIM_ALL = _CLAIM.replace("{kinds}", "")
+_CLAIM_SOME = _CLAIM.replace(
+    "{kinds}",
+    "AND EXISTS (SELECT FROM letter w WHERE w.id = o.id AND w.kind = ANY($6::text[]))",
+)
 
 _MARK = """
 WITH wanted AS (
@@ -85,15 +96,16 @@ SELECT id FROM marked
 _UNCERTAIN_STATE = """CASE WHEN {once} THEN 'sent'
     WHEN o.uncertain_count >= 1 THEN 'dead' ELSE 'uncertain' END"""
 _UNCERTAIN_REASON = "CASE WHEN {once} THEN 'assumed_sent' ELSE 'delivery_unclear' END"
-_HELD_UNTIL = f"now() + greatest(least({HOLD}, (o.expires_at - now()) / 2), interval '0')"
+_HELD_UNTIL = """now() + greatest(least(make_interval(secs => {hold}),
+    (o.expires_at - now()) / 2), interval '0')"""
 
 _END = f"""
 WITH ended AS (
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::float8[], $6::bool[],
         $7::bool[], $8::text[], $9::smallint[], $10::text[], $11::text[], $12::text[],
-        $13::timestamptz[], $14::timestamptz[], $15::bool[])
+        $13::timestamptz[], $14::timestamptz[], $15::bool[], $16::float8[])
     AS w (id, token, state, reason, delay, counted, tried, phase, code, enhanced, reply,
-        remote_id, started_at, data_started_at, once)
+        remote_id, started_at, data_started_at, once, hold)
 ), changed AS (
     UPDATE outbox o SET
         state = CASE WHEN w.state = 'uncertain'
@@ -102,7 +114,7 @@ WITH ended AS (
             THEN {_UNCERTAIN_REASON.format(once="w.once")} ELSE w.reason END,
         uncertain_count = o.uncertain_count + (w.state = 'uncertain')::int,
         attempts = o.attempts + w.counted::int,
-        next_attempt_at = CASE WHEN w.state = 'uncertain' THEN {_HELD_UNTIL}
+        next_attempt_at = CASE WHEN w.state = 'uncertain' THEN {_HELD_UNTIL.format(hold="w.hold")}
             WHEN w.state = 'queued' THEN greatest(o.next_attempt_at,
                 now() + make_interval(secs => w.delay)) ELSE o.next_attempt_at END,
         -- What was refused for certain is with nobody: the next try may be composed anew.
@@ -123,9 +135,9 @@ WITH ended AS (
     RETURNING o.id
 ), noted AS (
     INSERT INTO mail_attempt (letter_id, lease_token, worker, started_at, data_started_at,
-        ended_at, outcome, phase, code, enhanced, reply)
-    SELECT w.id, w.token, $16, w.started_at, w.data_started_at, now(), w.state, w.phase, w.code,
-        w.enhanced, w.reply
+        ended_at, outcome, reason, phase, code, enhanced, reply)
+    SELECT w.id, w.token, $17, w.started_at, w.data_started_at, now(), w.state, w.reason, w.phase,
+        w.code, w.enhanced, w.reply
     FROM ended w WHERE w.tried
 )
 SELECT id FROM changed
@@ -141,7 +153,11 @@ UPDATE outbox o SET
     state = {_UNCERTAIN_STATE.format(once="l.kind = ANY($1::text[])")},
     reason = {_UNCERTAIN_REASON.format(once="l.kind = ANY($1::text[])")},
     uncertain_count = o.uncertain_count + 1,
-    next_attempt_at = {_HELD_UNTIL},
+    next_attempt_at = {
+        _HELD_UNTIL.format(
+            hold=f"CASE WHEN l.kind = ANY($2::text[]) THEN 0 ELSE {HOLD_SECONDS} END"
+        )
+    },
     finished_at = CASE WHEN o.uncertain_count >= 1 OR l.kind = ANY($1::text[]) THEN now() END
 FROM letter l
 WHERE l.id = o.id AND o.state = 'sending' AND o.lease_until < now()
@@ -164,28 +180,6 @@ UPDATE outbox SET next_attempt_at = now() + {MAX_WAIT}
 WHERE state = 'queued' AND attempts > 0 AND next_attempt_at > now() + {MAX_WAIT}
 """,
 )
-
-_PAUSE = """
-INSERT INTO relay_state AS r (relay, paused_until, reason, consecutive_failures)
-VALUES ($1, now() + make_interval(secs => $2), $3, 1)
-ON CONFLICT (relay) DO UPDATE SET reason = excluded.reason,
-    consecutive_failures = r.consecutive_failures + 1,
-    paused_until = greatest(r.paused_until, excluded.paused_until)
-"""
-
-_RELAY_OK = """
-INSERT INTO relay_state AS r (relay, last_ok_at) VALUES ($1, now())
-ON CONFLICT (relay) DO UPDATE SET last_ok_at = now(), consecutive_failures = 0,
-    paused_until = NULL, reason = NULL
-"""
-
-_BLAME = """
-INSERT INTO address_state AS a (address_normal, state, score, last_bounce_at, last_status)
-VALUES (lower($1), CASE WHEN $3 THEN 'undeliverable' ELSE 'soft' END, 1, now(), $2)
-ON CONFLICT (address_normal) DO UPDATE SET score = a.score + 1, last_bounce_at = now(),
-    last_status = excluded.last_status, updated_at = now(),
-    state = CASE WHEN $3 OR a.score >= 1 THEN 'undeliverable' ELSE 'soft' END
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,16 +237,28 @@ class Ending:
     started_at: datetime | None = None
     data_started_at: datetime | None = None
     once: bool = False
+    hold: float = HOLD_SECONDS
 
 
 async def claim(
-    database: Database, limit: int, owner: str, relay: str, *, paced: bool
+    database: Database,
+    limit: int,
+    owner: str,
+    relay: str,
+    *,
+    paced: bool,
+    kinds: Sequence[str] | None = None,
 ) -> list[Claimed]:
     """Take at most so many due letters; none while the relay is paused.
 
-    With `paced`, domains that another worker is writing to are left to it.
+    With `paced`, domains that another worker is writing to are left to it. With `kinds`, letters
+    of other kinds wait.
     """
-    rows = await database.fetch(_CLAIM, limit, owner, relay, paced, float(LEASE_SECONDS))
+    values = (limit, owner, relay, paced, float(LEASE_SECONDS))
+    if kinds is None:
+        rows = await database.fetch(_CLAIM_ALL, *values)
+    else:
+        rows = await database.fetch(_CLAIM_SOME, *values, list(kinds))
     return [_claimed(row) for row in rows]
 
 
@@ -274,7 +280,7 @@ async def mark(database: Database, marks: Sequence[Mark]) -> set[UUID]:
 
 
 _END_FIELDS = ("id", "token", "state", "reason", "delay", "counted", "tried", "phase", "code",
-    "enhanced", "reply", "remote_id", "started_at", "data_started_at", "once")  # fmt: skip
+    "enhanced", "reply", "remote_id", "started_at", "data_started_at", "once", "hold")  # fmt: skip
 
 
 async def finish(database: Database, endings: Sequence[Ending], worker: str) -> set[UUID]:
@@ -284,35 +290,19 @@ async def finish(database: Database, endings: Sequence[Ending], worker: str) -> 
     return {row["id"] for row in rows}
 
 
-async def reap(database: Database, once_kinds: Sequence[str] = ()) -> None:
-    """Requeue what lost its lease before the mark, hold what lost it after, expire the rest."""
+async def reap(
+    database: Database, once_kinds: Sequence[str] = (), urgent_kinds: Sequence[str] = ()
+) -> None:
+    """Requeue what lost its lease before the mark, hold what lost it after, expire the rest.
+
+    Letters of `once_kinds` are never sent again, those of `urgent_kinds` are not held.
+    """
     requeue, hold, *others = _REAP
     async with database.unit_of_work() as unit:
         await unit.connection.execute(requeue)
-        await unit.connection.execute(hold, list(once_kinds))
+        await unit.connection.execute(hold, list(once_kinds), list(urgent_kinds))
         for statement in others:
             await unit.connection.execute(statement)
-
-
-async def pause_relay(database: Database, relay: str, seconds: float, reason: str) -> None:
-    """Let nobody claim for this relay for a while."""
-    await database.fetch(_PAUSE, relay, seconds, reason)
-
-
-async def relay_failures(database: Database, relay: str) -> int:
-    """Return how often in a row the relay could not be used."""
-    sql = "SELECT consecutive_failures FROM relay_state WHERE relay = $1"
-    return await database.fetchval(sql, relay) or 0
-
-
-async def note_relay_ok(database: Database, relay: str) -> None:
-    """Remember that the relay took a letter, and end any pause."""
-    await database.fetch(_RELAY_OK, relay)
-
-
-async def blame_address(database: Database, address: str, status: str, *, certain: bool) -> None:
-    """Count a hard refusal of an address; a certain or a second one makes it undeliverable."""
-    await database.fetch(_BLAME, address, status, certain)
 
 
 def _claimed(row: Any) -> Claimed:

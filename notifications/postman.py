@@ -17,7 +17,7 @@ from uuid import UUID
 
 import structlog
 
-from notifications import backoff, crashing, desk, leases, slots
+from notifications import crashing, desk, leases, slots
 from notifications.backoff import Outcome, Phase
 from notifications.clerk import Clerk
 from notifications.desk import Desk
@@ -27,6 +27,7 @@ from notifications.leases import Mark
 from notifications.letters import Sender
 from notifications.relay import Link, RelaySettings, SmtpError
 from notifications.storage import Database
+from notifications.watch import Watch
 
 POLL_SECONDS = 5.0
 REAP_SECONDS = 30.0
@@ -58,12 +59,15 @@ class Options:
     """How a postman works.
 
     `pace_seconds` lie at least between two letters to one recipient domain. Letters of
-    `once_kinds` are never sent again when their delivery is unclear. `bounce_address` gives the
-    envelope sender of a letter, without it the sender's address.
+    `once_kinds` are never sent again when their delivery is unclear, those of `urgent_kinds` at
+    once. Until a letter of `trial_kind`, if any, was accepted, only it and urgent ones leave.
+    `bounce_address` gives the envelope sender of a letter, without it the sender's address.
     """
 
     pace_seconds: float = 0.0
     once_kinds: tuple[str, ...] = ()
+    urgent_kinds: tuple[str, ...] = ()
+    trial_kind: str | None = None
     bounce_address: Callable[[UUID], str] | None = None
     clock: Callable[[], datetime] = _now
     drain_seconds: float = DRAIN_SECONDS
@@ -85,8 +89,9 @@ class Postman:
         self._sender = sender
         self._options = options or Options()
         self.name = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(3).hex()}"
-        clock = self._options.clock
-        self._endings = Endings(database, self.name, clock, self._options.once_kinds)
+        clock, urgent_kinds = self._options.clock, self._options.urgent_kinds
+        self._endings = Endings(database, self.name, clock, self._options.once_kinds, urgent_kinds)
+        self._watch = Watch(database, relay.name, self._options.trial_kind, urgent_kinds)
         self._desk = Desk(database, clerk, sender, self._endings, clock)
         self._links = [Link(relay) for _ in range(relay.connections)]
         self._marks: Group[Mark] = Group(
@@ -95,7 +100,7 @@ class Postman:
         self._busy = asyncio.Lock()
         self._wake = asyncio.Event()
         self._stopping = False
-        self._relay_down: Outcome | None = None
+        self._door = asyncio.Lock()
         self._allowed = 0
         self._sent_ticks: deque[float] = deque(maxlen=BATCH_MAX)
         self._free_ticks: dict[str, float] = {}
@@ -138,7 +143,7 @@ class Postman:
 
     async def reap(self) -> None:
         """Set right what stopped or frozen workers left behind."""
-        await leases.reap(self._database, self._options.once_kinds)
+        await leases.reap(self._database, self._options.once_kinds, self._options.urgent_kinds)
 
     async def deliver(self) -> int:
         """Send everything that is due now, batch by batch; return how many letters were handled.
@@ -159,7 +164,10 @@ class Postman:
 
     async def _deliver(self) -> int:
         handled = 0
+        self._watch.down = None
         batch = await self._prepare()
+        if batch is not None:
+            await self._watch.look_back()
         while batch is not None:
             following = asyncio.create_task(self._prepare())
             try:
@@ -167,7 +175,7 @@ class Postman:
             finally:
                 upcoming = await following
             handled += len(batch)
-            if self._relay_down is not None or self._stopping or not self._allowed:
+            if self._watch.down is not None or self._stopping or not self._allowed:
                 self._release(upcoming or [])
                 break
             batch = upcoming
@@ -207,7 +215,14 @@ class Postman:
         since = time.monotonic() - BATCH_SPAN_SECONDS
         size = min(BATCH_MAX, max(BATCH_MIN, sum(tick > since for tick in self._sent_ticks)))
         paced = self._options.pace_seconds > 0
-        claimed = await leases.claim(self._database, size, self.name, self._relay.name, paced=paced)
+        claimed = await leases.claim(
+            self._database,
+            size,
+            self.name,
+            self._relay.name,
+            paced=paced,
+            kinds=await self._watch.first_kinds(),
+        )
         if not claimed:
             return None
         crashing.pass_point("after_claim")
@@ -232,26 +247,14 @@ class Postman:
     # Sending.
 
     async def _send(self, batch: Sequence[Job]) -> None:
-        self._relay_down = None
         stock = deque(batch)
         links = self._links[: min(self._allowed, len(batch))]
         served = await asyncio.gather(*(self._serve(link, stock) for link in links))
         self._release(stock)
         lost = [outcome for _, outcome in served if outcome is not None]
-        if any(count for count, _ in served):
-            await leases.note_relay_ok(self._database, self._relay.name)
-        elif lost:
-            self._relay_down = self._relay_down or lost[0]
-        if self._relay_down is not None:
-            await self._pause(self._relay_down)
-
-    async def _pause(self, outcome: Outcome) -> None:
-        failures = await leases.relay_failures(self._database, self._relay.name)
-        seconds = max(outcome.pause, backoff.relay_wait(failures))
-        _log.warning("postman.relay_paused", reason=outcome.reason, seconds=seconds)
-        await leases.pause_relay(
-            self._database, self._relay.name, seconds, outcome.reason or "relay_down"
-        )
+        if lost and not any(count for count, _ in served):
+            self._watch.down = self._watch.down or lost[0]
+        await self._watch.settle()
 
     async def _serve(self, link: Link, stock: deque[Job]) -> tuple[int, Outcome | None]:
         """Send letter after letter over one connection; return how many, and why it ended early."""
@@ -282,7 +285,7 @@ class Postman:
 
     def _take(self, stock: deque[Job]) -> Job | None:
         """Return the next job with its bytes; what cannot be written has ended by then."""
-        while stock and not self._stopping and self._relay_down is None:
+        while stock and not self._stopping and self._watch.down is None:
             job = stock.popleft()
             if time.monotonic() - job.claimed_tick > STALE_SECONDS:
                 self._release([job])
@@ -312,7 +315,10 @@ class Postman:
         make = self._options.bounce_address
         try:
             sender = make(job.letter.id) if make else self._sender.address
-            await link.address(sender, job.to_addr)
+            if not await self._let_in(link):
+                self._release([job])
+                return None, False
+            await link.address(sender, job.to_addr, letter_id=job.letter.id, size=len(job.raw))
             crashing.pass_point("after_rcpt")
             if not await self._mark(job):
                 await link.rewind()
@@ -332,8 +338,19 @@ class Postman:
             return None, False
         crashing.pass_point("after_reply")
         self._endings.sent(job, words)
+        self._watch.accepted(job.letter.kind)
         self._sent_ticks.append(time.monotonic())
         return None, True
+
+    async def _let_in(self, link: Link) -> bool:
+        """Open a connection, one after the other: a refused password is tried once a pause."""
+        if link.is_open:
+            return True
+        async with self._door:
+            if self._watch.down is not None:
+                return False
+            await link.open()
+        return True
 
     def _failed(self, job: Job, error: SmtpError) -> Outcome | None:
         """Return the outcome when it concerns the relay and not only this letter.
@@ -341,10 +358,11 @@ class Postman:
         While other connections stand, a lost one is a matter of its own: servers limit them.
         """
         outcome = self._endings.failed(job, error)
+        self._watch.failed(outcome)
         if not outcome.pause:
             return None
         if outcome.alarm or not any(link.is_open for link in self._links):
-            self._relay_down = outcome
+            self._watch.down = outcome
         return outcome
 
     def _interrupt(self, job: Job) -> None:

@@ -5,6 +5,7 @@ import ssl
 import time
 from dataclasses import dataclass
 from typing import Literal, cast
+from uuid import UUID
 
 import aiosmtplib
 from aiosmtplib.errors import SMTPException, SMTPResponseException
@@ -27,6 +28,10 @@ CONNECTION_SECONDS = 300.0
 IDLE_SECONDS = 30.0
 """Servers close idle connections soon; after this long a fresh one costs less than a surprise."""
 
+REFUSALS_PER_CONNECTION = 8
+"""Servers hang up, or slow down, after some more errors on one connection."""
+
+_EXTENSIONS = ("pipelining", "dsn", "size")
 _START_INPUT = 354
 _ACCEPTED = range(250, 252)
 _REFUSED = range(400, 600)
@@ -38,6 +43,8 @@ class RelaySettings:
     """Where letters are handed over, and how the way there is protected.
 
     `plain` is for loopback only and takes no user name: a password never travels in clear.
+    `notify` says which reports are asked for (RFC 3461 section 4.1): those of success are for a
+    program that reads them, in a person's mailbox they would be a flood.
     """
 
     host: str
@@ -51,6 +58,7 @@ class RelaySettings:
     command_seconds: float = COMMAND_SECONDS
     connect_seconds: float = CONNECT_SECONDS
     tls_context: ssl.SSLContext | None = None
+    notify: str = "FAILURE,DELAY"
 
     def __post_init__(self) -> None:
         if self.mode == "plain" and (self.host not in LOOPBACK or self.user):
@@ -60,6 +68,15 @@ class RelaySettings:
     def name(self) -> str:
         """The name under which pauses and slots of this relay are kept."""
         return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What the server said it can do."""
+
+    pipelines: bool = False
+    reports: bool = False
+    knows_size: bool = False
 
 
 class SmtpError(Exception):
@@ -78,7 +95,8 @@ class Link:
     def __init__(self, settings: RelaySettings) -> None:
         self._settings = settings
         self._wire: Wire | None = None
-        self._pipelines = False
+        self._offer = _Offer()
+        self._refusals = 0
         self._letters = 0
         self._opened = 0.0
         self._used = 0.0
@@ -90,25 +108,41 @@ class Link:
         """Tell whether the connection stands, as far as we know."""
         return self._wire is not None and self._wire.is_open
 
-    async def address(self, sender: str, recipient: str) -> None:
+    async def open(self) -> None:
+        """Connect, protect and log in, unless the connection stands already."""
+        await self._ensure_open()
+
+    async def address(
+        self, sender: str, recipient: str, *, letter_id: UUID | None = None, size: int = 0
+    ) -> None:
         """Get as far as RCPT (nothing can have been delivered yet), or raise `SmtpError`.
 
         Both addresses are checked again, whoever has done so before: ValueError. A connection
-        that was idle may have been closed by the server: it is opened anew once.
+        that was idle may have been closed by the server: it is opened anew once. Reports are to
+        name the letter, and `size` bytes are announced, where the server knows how.
         """
-        commands = (
-            b"MAIL FROM:<%b>\r\n" % headers.check_address(sender).encode(),
-            b"RCPT TO:<%b>\r\n" % headers.check_address(recipient).encode(),
-        )
+        envelope = tuple(headers.check_address(one).encode() for one in (sender, recipient))
         reused = await self._ensure_open()
         try:
-            await self._send_envelope(commands)
+            await self._send_envelope(self._commands(envelope, letter_id, size))
         except SmtpError as error:
             if not reused or _is_clean(error) or error.phase is not Phase.MAIL:
                 raise
             self.close()
             await self._ensure_open()
-            await self._send_envelope(commands)
+            await self._send_envelope(self._commands(envelope, letter_id, size))
+
+    def _commands(
+        self, envelope: tuple[bytes, ...], letter_id: UUID | None, size: int
+    ) -> tuple[bytes, bytes]:
+        """Write MAIL and RCPT with what the server offered (RFC 1870, RFC 3461)."""
+        sender, recipient = envelope
+        mail = b" SIZE=%d" % size if self._offer.knows_size and size else b""
+        rcpt = b""
+        if self._offer.reports and letter_id is not None:
+            mail += b" RET=HDRS ENVID=%b" % str(letter_id).encode()
+            rcpt = b" NOTIFY=%b" % self._settings.notify.encode()
+        return b"MAIL FROM:<%b>%b\r\n" % (sender, mail), b"RCPT TO:<%b>%b\r\n" % (recipient, rcpt)
 
     async def transfer(self, raw: bytes) -> str:
         """Send the letter's bytes and return the server's words of acceptance.
@@ -125,6 +159,7 @@ class Link:
             crashing.pass_point("after_dot")
             code, words = await self._reply(Phase.DOT, self._settings.dot_seconds)
             self._letters += 1
+            self._refusals = 0
             self._envelope_open = False
             _require(code in _ACCEPTED, Phase.DOT, code, words)
         except BaseException as error:
@@ -176,6 +211,7 @@ class Link:
         now = time.monotonic()
         worn = (
             self._letters >= LETTERS_PER_CONNECTION
+            or self._refusals >= REFUSALS_PER_CONNECTION
             or now - self._opened > CONNECTION_SECONDS
             or now - self._used > IDLE_SECONDS
         )
@@ -184,19 +220,21 @@ class Link:
             if self.is_open:
                 return True
         await self.leave()
-        transport, self._pipelines = await _open(self._settings)
+        transport, self._offer = await _open(self._settings)
         self._wire = Wire(transport)
+        self._refusals = 0
         self._letters, self._opened, self._used, self._envelope_open = 0, now, now, False
         return False
 
     async def _send_envelope(self, commands: tuple[bytes, bytes]) -> None:
         self._envelope_open = True
         try:
-            if self._pipelines:
+            if self._offer.pipelines:
                 await self._send_together(commands)
             else:
                 await self._send_in_turn(commands)
         except BaseException as error:
+            self._refusals += 1
             # After a clean refusal the connection goes on; after anything else replies may be
             # mispaired, and after 354 the server waits for content.
             if not _is_clean(error) or self._content_asked:
@@ -244,10 +282,10 @@ class Link:
             raise SmtpError(phase, None, str(error)) from error
 
 
-async def _open(settings: RelaySettings) -> tuple[asyncio.Transport, bool]:
+async def _open(settings: RelaySettings) -> tuple[asyncio.Transport, _Offer]:
     """Connect, protect, log in: in this order, and never with a password before TLS.
 
-    Return the connection and whether the server lets commands leave together.
+    Return the connection and what the server offers.
     """
     client = aiosmtplib.SMTP(
         hostname=settings.host,
@@ -270,7 +308,7 @@ async def _open(settings: RelaySettings) -> tuple[asyncio.Transport, bool]:
         if settings.user:
             phase = Phase.AUTH
             await _log_in(client, settings)
-        pipelines = client.supports_extension("pipelining")
+        offer = _Offer(*(client.supports_extension(name) for name in _EXTENSIONS))
         # Raises when the connection is gone already.
         client.get_transport_info("socket")
     except BaseException as error:
@@ -278,7 +316,7 @@ async def _open(settings: RelaySettings) -> tuple[asyncio.Transport, bool]:
         if isinstance(error, (SMTPException, OSError, ValueError)):
             raise _as_smtp_error(phase, error) from error
         raise
-    return cast("asyncio.Transport", client.transport), pipelines
+    return cast("asyncio.Transport", client.transport), offer
 
 
 def _require(fine: bool, phase: Phase, code: int, words: str) -> None:  # noqa: FBT001

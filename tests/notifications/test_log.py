@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from notifications import leases, log
+from notifications import log, pauses
 from notifications.clerk import Stop
 from notifications.outbox import State
 from notifications.postman import Postman
@@ -77,7 +77,7 @@ async def test_health_knows_for_how_long_the_oldest_letter_waits(database: Datab
 
 async def test_health_knows_that_the_relay_rests(database: Database) -> None:
     before = await log.relay_health(database, "mail:25")
-    await leases.pause_relay(database, "mail:25", 60, "relay_config")
+    await pauses.pause(database, "mail:25", 60, "relay_config")
     found = await log.relay_health(database, "mail:25")
 
     assert before is None

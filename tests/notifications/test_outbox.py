@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from notifications import leases, outbox, slots
+from notifications import leases, outbox, pauses, slots
 from notifications.outbox import State
 from service.database import Database
 from tests.notifications import builders
@@ -89,9 +89,9 @@ async def test_not_yet_due_expired_and_paused_letters_are_not_claimed(database: 
     )
     early = await claim(database)
     await builders.post(database, a_letter(3))
-    await leases.pause_relay(database, "relay", 60, "relay_down")
+    await pauses.pause(database, "relay", 60, "relay_down")
     paused = await claim(database)
-    await leases.note_relay_ok(database, "relay")
+    await pauses.note_ok(database, "relay")
 
     assert (early, paused, len(await claim(database))) == ([], [], 1)
 

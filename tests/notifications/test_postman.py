@@ -304,7 +304,7 @@ async def test_a_relay_that_nobody_answers_for_rests_longer_each_time(database: 
         await make_due(database)
     await postman.stop()
 
-    assert pauses == [pytest.approx(10, abs=2), pytest.approx(20, abs=2), pytest.approx(40, abs=2)]
+    assert pauses == [pytest.approx(seconds, rel=0.25) for seconds in (10, 20, 40)]
     assert await states(database) == {"queued": 1}
 
 

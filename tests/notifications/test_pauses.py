@@ -1,0 +1,275 @@
+"""A relay rests, tells somebody in time, and starts again; crowds leave only after the trial."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from notifications import pauses
+from notifications.outbox import NewLetter
+from notifications.postman import Options, Postman
+from service.database import Database
+from tests.notifications import builders, smtp_servers
+from tests.notifications.builders import AClerk, a_letter
+from tests.notifications.smtp_servers import Server, Session
+from tests.notifications.test_postman import a_postman, deliver, make_due, states
+
+RELAY = "mail:25"
+
+
+async def relay_row(database: Database) -> Any:
+    return await database.fetchrow("SELECT *, paused_until > now() AS rests FROM relay_state")
+
+
+async def age(database: Database, column: str, minutes: int) -> None:
+    sql = f"UPDATE relay_state SET {column} = now() - make_interval(mins => $1)"
+    await database.fetch(sql, minutes)
+
+
+async def test_a_relay_that_is_away_is_told_after_ten_minutes_and_once_an_hour(
+    database: Database,
+) -> None:
+    first = await pauses.pause(database, RELAY, 10, "relay_down")
+    await age(database, "failing_since", 9)
+    soon = await pauses.pause(database, RELAY, 10, "relay_down")
+    await age(database, "failing_since", 11)
+    told = [await pauses.pause(database, RELAY, 10, "relay_down") for _ in range(2)]
+    await age(database, "alarmed_at", 61)
+    again = await pauses.pause(database, RELAY, 10, "relay_down")
+
+    assert (first, soon, told, again) == (False, False, [True, False], True)
+
+
+async def test_a_relay_that_is_set_up_wrong_is_told_at_once(database: Database) -> None:
+    found = [await pauses.pause(database, RELAY, 10, "relay_config", alarm=True) for _ in range(2)]
+
+    assert found == [True, False]
+
+
+async def test_a_relay_that_works_again_starts_its_time_anew(database: Database) -> None:
+    await pauses.pause(database, RELAY, 10, "relay_down")
+    await age(database, "failing_since", 11)
+    await pauses.note_ok(database, RELAY)
+
+    told = await pauses.pause(database, RELAY, 10, "relay_down")
+
+    assert (told, await pauses.failures(database, RELAY)) == (False, 1)
+
+
+async def test_the_pause_of_the_circuit_outlives_a_letter_that_another_worker_sent(
+    database: Database,
+) -> None:
+    await pauses.pause(database, RELAY, 3600, pauses.MANY_REFUSED, alarm=True)
+    await pauses.note_ok(database, RELAY)
+    await pauses.pause(database, RELAY, 10, "relay_down")
+
+    row = await relay_row(database)
+    assert (row["reason"], row["rests"]) == (pauses.MANY_REFUSED, True)
+
+
+@pytest.mark.parametrize(
+    ("ended", "expected"),
+    [
+        (["policy"] * 5, "policy_refused"),
+        (["policy"] * 4 + ["sent"] + ["policy"], None),
+        (["address_refused"] * 15 + ["sent"] * 35, None),
+        (["address_refused"] * 16 + ["sent"] * 34, "many_refused"),
+        (["address_refused"] * 16, "many_refused"),
+        (["sent"] * 50 + ["address_refused"] * 50, None),
+        ([], None),
+    ],
+)
+def test_the_last_fifty_letters_decide_about_the_circuit(
+    ended: list[str], expected: str | None
+) -> None:
+    assert expected == pauses.judge_circuit(ended)
+
+
+async def test_a_list_of_dead_addresses_stops_itself(database: Database) -> None:
+    await builders.post(database, *(a_letter(number) for number in range(60)))
+    script: smtp_servers.Script = lambda line, _: (  # noqa: E731
+        "550 5.1.1 no such user" if line.startswith("RCPT") else None
+    )
+    async with smtp_servers.running(script) as server:
+        await deliver(a_postman(database, server, connections=1))
+        stopped = await states(database)
+        await deliver(a_postman(database, server, connections=1))
+
+    row = await relay_row(database)
+    assert (row["reason"], row["rests"], row["alarmed_at"] is not None) == (
+        "many_refused",
+        True,
+        True,
+    )
+    # The sixteenth opens the circuit; one letter a connection was marked ahead.
+    assert stopped["failed"] in {16, 17}
+    assert await states(database) == stopped
+
+
+async def test_five_refusals_for_policy_in_a_row_stop_the_rest(database: Database) -> None:
+    await builders.post(database, *(a_letter(number) for number in range(20)))
+    script: smtp_servers.Script = lambda line, _: (  # noqa: E731
+        "554 5.7.1 looks like spam" if line == "." else None
+    )
+    async with smtp_servers.running(script) as server:
+        await deliver(a_postman(database, server, connections=1))
+
+    assert (await states(database))["failed"] in {5, 6}
+    assert (await relay_row(database))["reason"] == "policy_refused"
+    assert await database.fetchval("SELECT count(*) FROM address_state") == 0
+
+
+async def test_after_a_hand_resumed_it_the_old_refusals_do_not_count(database: Database) -> None:
+    refusing = [True]
+    await builders.post(database, *(a_letter(number) for number in range(30)))
+    async with smtp_servers.running(
+        lambda line, _: "550 5.1.1 x" if refusing[0] and line.startswith("RCPT") else None
+    ) as server:
+        await deliver(a_postman(database, server, connections=1))
+        refusing[0] = False
+        async with database.unit_of_work() as unit:
+            found = [await pauses.resume(unit.connection, server.relay().name) for _ in range(2)]
+        await deliver(a_postman(database, server, connections=1))
+
+    assert found == [True, False]
+    assert (await states(database))["queued"] == 0
+    assert (await relay_row(database))["reason"] is None
+
+
+async def test_a_relay_that_refuses_us_is_asked_once_a_pause(database: Database) -> None:
+    await builders.post(database, *(a_letter(number) for number in range(10)))
+    async with smtp_servers.running(
+        lambda line, _: "554 no service" if line == "CONNECT" else None
+    ) as server:
+        for _ in range(3):
+            await deliver(a_postman(database, server, connections=4))
+
+    rows = await database.fetch("SELECT DISTINCT state, attempts FROM outbox")
+    assert (1, [("queued", 0)]) == (server.connections, [tuple(row) for row in rows])
+    assert (await relay_row(database))["alarmed_at"] is not None
+
+
+def a_probe() -> NewLetter:
+    return a_letter(99, kind="probe", priority=0)
+
+
+async def test_crowds_wait_until_the_trial_was_accepted(database: Database) -> None:
+    options = Options(trial_kind="probe", urgent_kinds=("sign_in",))
+    await builders.post(
+        database, *(a_letter(number) for number in range(3)), a_letter(4, kind="sign_in")
+    )
+    async with smtp_servers.running() as server:
+        await deliver(a_postman(database, server, options=options))
+        before = len(server.mails)
+        await builders.post(database, a_probe())
+        postman = a_postman(database, server, options=options)
+        await postman.deliver()
+        await postman.deliver()
+        await postman.stop()
+
+    assert (before, len(server.mails)) == (1, 5)
+    assert (await relay_row(database))["tried_at"] is not None
+
+
+async def test_a_trial_that_was_refused_lets_nothing_through(database: Database) -> None:
+    options = Options(trial_kind="probe")
+    await builders.post(database, a_letter(1), a_probe())
+    async with smtp_servers.running(
+        lambda line, _: "550 5.7.1 not you" if line.startswith("RCPT") else None
+    ) as server:
+        for _ in range(2):
+            await deliver(a_postman(database, server, options=options))
+
+    assert Counter(queued=1, failed=1) == await states(database)
+    assert not await pauses.is_tried(database, server.relay().name)
+
+
+async def test_what_people_wait_for_is_not_held_when_its_delivery_is_unclear(
+    database: Database,
+) -> None:
+    [one] = await builders.post(database, a_letter(kind="sign_in"))
+    answers = iter([smtp_servers.CLOSE])
+
+    def script(line: str, _: Session) -> str | None:
+        return next(answers, None) if line == "." else None
+
+    options = Options(urgent_kinds=("sign_in",))
+    async with smtp_servers.running(script) as server:
+        postman = a_postman(database, server, options=options)
+        await postman.deliver()
+        unclear = await builders.state_of(database, one)
+        await postman.reap()
+        await postman.deliver()
+        await postman.stop()
+
+    hold = unclear["next_attempt_at"] - unclear["data_started_at"]
+    assert hold.total_seconds() < 60
+    assert (unclear["state"], len(server.mails)) == ("uncertain", 2)
+    assert (await builders.state_of(database, one))["state"] == "sent"
+
+
+async def test_a_server_with_three_connections_gets_all_letters(database: Database) -> None:
+    await builders.post(database, *(a_letter(number) for number in range(40)))
+    open_now: set[int] = set()
+    most = 0
+
+    def script(line: str, session: Session) -> str | None:
+        nonlocal most
+        if line == "CONNECT":
+            return None
+        if line.startswith("EHLO"):
+            if len(open_now) >= 3:
+                return "432 4.3.2 concurrent connection limit"
+            open_now.add(session.number)
+            most = max(most, len(open_now))
+        return None
+
+    async with smtp_servers.running(script) as server:
+        postman = Postman(database, server.relay(8), AClerk(), builders.SENDER)
+        for _ in range(6):
+            await postman.deliver()
+            open_now.clear()
+            await make_due(database)
+        await postman.stop()
+
+    assert (most <= 3, await states(database)) == (True, {"sent": 40})
+    attempts = await database.fetch("SELECT DISTINCT attempts FROM outbox")
+    assert [row["attempts"] for row in attempts] == [1]
+
+
+def server_lines(server: Server, verb: str) -> list[str]:
+    return [line for line in server.lines if line.startswith(verb)]
+
+
+async def test_reports_are_asked_for_where_the_server_offers_them(database: Database) -> None:
+    [one] = await builders.post(database, a_letter())
+    async with smtp_servers.running(extensions=("PIPELINING", "DSN", "SIZE 10240000")) as server:
+        await deliver(a_postman(database, server, notify="SUCCESS,FAILURE,DELAY"))
+
+    size = len(server.mails[0].raw)
+    assert server_lines(server, "MAIL") == [
+        f"MAIL FROM:<{builders.SENDER.address}> SIZE={size} RET=HDRS ENVID={one}"
+    ]
+    assert server_lines(server, "RCPT") == [
+        f"RCPT TO:<p{one.hex[:12]}@example.org> NOTIFY=SUCCESS,FAILURE,DELAY"
+    ]
+
+
+async def test_a_server_that_offers_no_reports_is_asked_for_none(database: Database) -> None:
+    await builders.post(database, a_letter())
+    async with smtp_servers.running() as server:
+        await deliver(a_postman(database, server))
+
+    assert server_lines(server, "MAIL") == [f"MAIL FROM:<{builders.SENDER.address}>"]
+    assert "NOTIFY" not in str(server_lines(server, "RCPT"))
+
+
+async def test_after_eight_refusals_a_fresh_connection_is_used(database: Database) -> None:
+    await builders.post(database, *(a_letter(number) for number in range(12)))
+    script: smtp_servers.Script = lambda line, _: (  # noqa: E731
+        "452 4.2.1 later" if line.startswith("RCPT") else None
+    )
+    async with smtp_servers.running(script) as server:
+        await deliver(a_postman(database, server, connections=1))
+
+    assert server.connections == 2
