@@ -122,7 +122,7 @@ class AddressEvent(Table, tablename="address_event"):
 
 
 class Inbound(Table, tablename="mail_event"):
-    """Something that came back: a report, an automatic answer, an unsubscription."""
+    """Something that came back; without a letter until somebody settled it, the office sees it."""
 
     id = BigInt(primary_key=True)
     raw_sha256 = Bytea(unique=True)
@@ -130,3 +130,15 @@ class Inbound(Table, tablename="mail_event"):
     letter_id = UUID(null=True, default=None)
     details = JSONB()
     received_at = Timestamptz()
+    settled_at = Timestamptz(null=True, default=None)
+    settled_by = UUID(null=True, default=None)
+
+
+class MailboxCursor(Table, tablename="mailbox_cursor"):
+    """How far a mailbox has been read; a new UIDVALIDITY begins anew."""
+
+    mailbox = Text(primary_key=True)
+    uid_validity = BigInt()
+    last_uid = BigInt()
+    read_at = Timestamptz(null=True, default=None)
+    lease_until = Timestamptz()

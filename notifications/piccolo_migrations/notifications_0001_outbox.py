@@ -149,9 +149,21 @@ CREATE TABLE mail_event (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     raw_sha256 bytea NOT NULL UNIQUE,
     kind text NOT NULL,
-    letter_id uuid REFERENCES letter (id) ON DELETE SET NULL,
+    letter_id uuid REFERENCES letter (id) ON DELETE CASCADE,
     details jsonb NOT NULL DEFAULT '{}',
-    received_at timestamptz NOT NULL DEFAULT now()
+    received_at timestamptz NOT NULL DEFAULT now(),
+    settled_at timestamptz,
+    settled_by uuid
+);
+CREATE INDEX mail_event_letter ON mail_event (letter_id);
+CREATE INDEX mail_event_received ON mail_event (received_at);
+
+CREATE TABLE mailbox_cursor (
+    mailbox text PRIMARY KEY,
+    uid_validity bigint NOT NULL DEFAULT 0,
+    last_uid bigint NOT NULL DEFAULT 0,
+    read_at timestamptz,
+    lease_until timestamptz NOT NULL DEFAULT now()
 );
 """
 

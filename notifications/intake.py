@@ -1,0 +1,228 @@
+"""Take in what came back: find its letter, keep an event, and let letter and address learn from it.
+
+The same mail may come any number of times, because servers and mailboxes hand it over again when
+they do not know whether we had it: everything happens in one transaction and counts once. No mail
+is ever sent in reaction, so no loop can begin (RFC 3834 section 2).
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from notifications import addresses, bounces, evidence, returning
+from notifications.bounces import Kind, Report
+from notifications.evidence import How
+from notifications.returning import ReturnOptions
+from notifications.storage import Connection, Database
+
+SIZE_LIMIT = 1_000_000
+"""Bytes of a mail that we take; reports are small, and return at most the letter."""
+
+RETURN_LIFE = timedelta(days=60)
+"""So long after a letter its return address says which one it was."""
+
+AUTO_REPLIES_KEPT = timedelta(days=14)
+FORGET_AT_ONCE = 1000
+
+_log = structlog.get_logger(__name__)
+
+_LETTERS = "SELECT id, to_addr, created_at FROM letter WHERE id = ANY($1::uuid[])"
+_KEEP = """
+INSERT INTO mail_event (raw_sha256, kind, letter_id, details, received_at)
+VALUES ($1, $2, $3, $4, $5) ON CONFLICT (raw_sha256) DO NOTHING RETURNING id
+"""
+_FORGET = """
+DELETE FROM mail_event WHERE id IN (
+    SELECT id FROM mail_event
+    WHERE received_at < $1 AND ($2::text[] IS NULL OR kind = ANY($2))
+    ORDER BY received_at LIMIT $3)
+"""
+_EVIDENCE: dict[Kind, How] = {
+    Kind.DELIVERED: "dsn",
+    Kind.RELAYED: "relayed",
+    Kind.DELAY: "delayed",
+    Kind.AUTO_REPLY: "auto_reply",
+    Kind.WORDS: "reply",
+    # Who complains has it.
+    Kind.COMPLAINT: "reply",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A mail whose sense lies outside of this package: words, or an answer of a calendar program.
+
+    `recipient` is the address it came to, None where only its head could tell.
+    """
+
+    event_id: int
+    report: Report
+    letter_id: UUID | None
+    recipient: str | None
+    raw: bytes
+
+
+Hear = Callable[[Connection, Heard], Awaitable[None]]
+
+
+async def _hear_nothing(_: Connection, __: Heard) -> None:
+    """Leave words where they are: the office reads them."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeOptions:
+    """What is ours: the return addresses, the domain of message ids, and plain addresses.
+
+    `hear` is told of words of people inside the transaction that keeps them; what it raises lets
+    the mail come again.
+    """
+
+    returns: ReturnOptions
+    mail_domain: str
+    plain: frozenset[str] = field(default_factory=frozenset)
+    hear: Hear = _hear_nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was made of a mail; `event_id` is None where nothing new was kept."""
+
+    kind: Kind
+    letter_id: UUID | None
+    event_id: int | None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this mail came for the first time."""
+        return self.event_id is not None
+
+
+def is_ours(options: IntakeOptions, recipient: str) -> bool:
+    """Tell whether mail to this address is for us: a return address of a letter, or a plain one."""
+    plain = {one.lower() for one in (options.returns.address, *options.plain)}
+    return recipient.lower() in plain or returning.letter_of(options.returns, recipient) is not None
+
+
+async def take(
+    database: Database, options: IntakeOptions, raw: bytes, recipient: str | None, at: datetime
+) -> Taken:
+    """Take one mail in; a second time it changes nothing.
+
+    `recipient` is the envelope's address, None where a mailbox does not tell it. What the database
+    raises lets whoever brought the mail bring it again.
+    """
+    report = _read(options, raw, at)
+    async with database.unit_of_work() as unit:
+        letter = await _find_letter(unit.connection, options, report, recipient, at)
+        letter_id = letter["id"] if letter else None
+        if report.kind is Kind.DISPOSITION:
+            # That somebody opened a letter is not ours to know.
+            return Taken(report.kind, letter_id, None)
+        digest = hashlib.sha256(raw + b"\x00" + (recipient or "").lower().encode()).digest()
+        event_id = await unit.connection.fetchval(
+            _KEEP, digest, report.kind.value, letter_id, _details(report), at
+        )
+        if event_id is not None:
+            if letter:
+                await _learn(unit.connection, letter, report, at)
+            if report.kind is Kind.WORDS:
+                heard = Heard(event_id, report, letter_id, recipient, raw)
+                await options.hear(unit.connection, heard)
+    _log.info("intake.taken", kind=report.kind.value, matched=letter is not None)
+    return Taken(report.kind, letter_id, event_id)
+
+
+async def forget(
+    connection: Connection,
+    before: datetime,
+    *,
+    kinds: tuple[Kind, ...] | None = None,
+    limit: int = FORGET_AT_ONCE,
+) -> int:
+    """Delete events that came before, of some kinds or all; return how many, at most `limit`."""
+    names = None if kinds is None else [kind.value for kind in kinds]
+    status = await connection.execute(_FORGET, before, names, limit)
+    return int(status.rsplit(" ", 1)[-1])
+
+
+def _read(options: IntakeOptions, raw: bytes, at: datetime) -> Report:
+    """Read a mail; one that breaks the reader must not come back for ever."""
+    try:
+        return bounces.read(raw, options.mail_domain, at.date())
+    except Exception as error:  # noqa: BLE001 - whatever it is, the office looks at this mail
+        _log.warning("intake.unreadable", error=type(error).__name__)
+        return Report(kind=Kind.UNKNOWN)
+
+
+async def _find_letter(
+    connection: Connection,
+    options: IntakeOptions,
+    report: Report,
+    recipient: str | None,
+    at: datetime,
+) -> Any:
+    """Return the row of the letter that this is about, None where nothing names one.
+
+    A return address names its letter for sixty days, a forged one names nothing; then come the
+    letters that the mail itself names. An address alone is no ground.
+    """
+    came_to = report.sent_to if recipient is None else (recipient, *report.sent_to)
+    named = [returning.letter_of(options.returns, one) for one in came_to]
+    by_address = [one for one in named if one is not None]
+    wanted = [*by_address, *report.letters]
+    rows = await connection.fetch(_LETTERS, wanted) if wanted else []
+    known = {row["id"]: row for row in rows}
+    for letter_id in wanted:
+        row = known.get(letter_id)
+        if row is not None and (
+            at - row["created_at"] <= RETURN_LIFE or letter_id in report.letters
+        ):
+            return row
+    return None
+
+
+async def _learn(connection: Connection, letter: Any, report: Report, at: datetime) -> None:
+    """Tell the letter what became of it, and its address what that means."""
+    if report.kind is Kind.BOUNCE:
+        await evidence.failed(
+            connection,
+            letter["id"],
+            how="dsn",
+            status=report.status,
+            text=report.diagnostic,
+            at=at,
+        )
+    elif report.kind in _EVIDENCE:
+        await evidence.delivered(connection, letter["id"], how=_EVIDENCE[report.kind], at=at)
+    verdict = report.verdict
+    if verdict is not None and letter["to_addr"]:
+        await addresses.note(
+            connection,
+            letter["to_addr"],
+            verdict,
+            letter_id=letter["id"],
+            status=report.status or None,
+            at=at,
+        )
+
+
+def _details(report: Report) -> dict[str, Any]:
+    """Return what is kept beside the kind: nothing empty, and of automatic answers no words."""
+    notice = report.notice
+    found = {
+        "status": report.status,
+        "diagnostic": report.diagnostic,
+        "recipient": report.recipient,
+        "subject": report.subject,
+        "sender": report.sender,
+        "words": report.words,
+        "calendar": report.has_calendar,
+        "sort": notice.sort.value if notice else "",
+        "back_on": notice.back_on.isoformat() if notice and notice.back_on else "",
+    }
+    return {name: value for name, value in found.items() if value}
