@@ -15,7 +15,8 @@ from playwright.async_api import (
     Response,
 )
 
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+from tests.chromium import RULES
+
 # Two cores are shared with a database, a server and other tests.
 STEP_MILLISECONDS = 45_000
 # Where scripts run, a refusal is an event; where they do not, the console still tells of it.
@@ -57,6 +58,11 @@ class Visit:
             if await answer.header_value("set-cookie")
         ]
 
+    def assert_nothing_unwanted(self) -> None:
+        """Fail with what must not have happened since the last look at it."""
+        faults, self.faults = self.faults, []
+        assert [] == faults, faults
+
     def watch(self) -> None:
         """Write down foreign requests, errors of scripts and refusals of the policy."""
         self.page.on("request", self._see_request)
@@ -91,7 +97,7 @@ async def visiting(browser: Browser, base: str, **options: Any) -> AsyncIterator
     visit.watch()
     try:
         yield visit
-        assert [] == visit.faults, visit.faults
+        visit.assert_nothing_unwanted()
     finally:
         await context.close()
 

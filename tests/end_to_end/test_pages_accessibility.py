@@ -44,16 +44,42 @@ async def opened(
     chromium: Browser, demo: Demo, seeded: Seeded, path: str, look: tuple[str, int, str]
 ) -> AsyncIterator[Visit]:
     """Open a page as somebody from the office or as anybody, with a theme, width and language."""
-    theme, width, locale = look
-    view = {"width": width, "height": 900}
-    async with visiting(chromium, demo.base, viewport=view, color_scheme=theme) as visit:
+    async with visiting(chromium, demo.base) as visit:
         if path.startswith("/buero"):
             await visit.context.add_cookies([seeded.cookie(demo.base)])
-        prefix = "/en" if locale == "en" else ""
-        answer = await visit.page.goto(demo.base + prefix + seeded.fill(path), wait_until="load")
-        assert answer is not None
-        assert ABSENT.get(path, 200) == answer.status
+        await go_to(visit, seeded, path, look)
         yield visit
+
+
+async def go_to(visit: Visit, seeded: Seeded, path: str, look: tuple[str, int, str]) -> None:
+    theme, width, locale = look
+    await visit.page.set_viewport_size({"width": width, "height": 900})
+    await visit.page.emulate_media(color_scheme=theme)
+    prefix = "/en" if locale == "en" else ""
+    answer = await visit.page.goto(visit.base + prefix + seeded.fill(path), wait_until="load")
+    assert answer is not None
+    assert ABSENT.get(path, 200) == answer.status
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def readers(
+    demo: Demo, chromium: Browser, seeded: Seeded
+) -> AsyncIterator[tuple[Visit, Visit]]:
+    """Somebody from the office and somebody else, who both only look, at one page after another."""
+    async with visiting(chromium, demo.base) as office, visiting(chromium, demo.base) as anybody:
+        await office.context.add_cookies([seeded.cookie(demo.base)])
+        yield office, anybody
+
+
+async def look_at(
+    readers: tuple[Visit, Visit], seeded: Seeded, path: str, look: tuple[str, int, str]
+) -> list[str]:
+    """Return what is wrong with a page in a look."""
+    visit = readers[0 if path.startswith("/buero") else 1]
+    await go_to(visit, seeded, path, look)
+    found = await faults(visit.page, look[1])
+    visit.assert_nothing_unwanted()
+    return found
 
 
 async def faults(page: Page, width: int) -> list[str]:
@@ -70,11 +96,10 @@ async def faults(page: Page, width: int) -> list[str]:
 
 @pytest.mark.parametrize("number", range(len(EVERY_PAGE)), ids=lambda n: EVERY_PAGE[n])
 async def test_a_page_breaks_no_rule(
-    demo: Demo, chromium: Browser, seeded: Seeded, number: int
+    readers: tuple[Visit, Visit], seeded: Seeded, number: int
 ) -> None:
     path, look = EVERY_PAGE[number], LOOKS[number * 3 % len(LOOKS)]
-    async with opened(chromium, demo, seeded, path, look) as visit:
-        found = await faults(visit.page, look[1])
+    found = await look_at(readers, seeded, path, look)
 
     assert [] == found
 
@@ -83,10 +108,9 @@ async def test_a_page_breaks_no_rule(
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: "-".join(map(str, look)))
 @pytest.mark.parametrize("path", EVERY_PAGE)
 async def test_a_page_breaks_no_rule_in_any_look(
-    demo: Demo, chromium: Browser, seeded: Seeded, path: str, look: tuple[str, int, str]
+    readers: tuple[Visit, Visit], seeded: Seeded, path: str, look: tuple[str, int, str]
 ) -> None:
-    async with opened(chromium, demo, seeded, path, look) as visit:
-        found = await faults(visit.page, look[1])
+    found = await look_at(readers, seeded, path, look)
 
     assert [] == found
 
