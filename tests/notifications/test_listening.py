@@ -1,0 +1,231 @@
+"""A mail server hands returned mail over by LMTP: by Postfix's own client, and by raw sockets."""
+
+import asyncio
+import shutil
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from socket import SO_LINGER, SOL_SOCKET
+
+import pytest
+
+from notifications import listening
+from notifications.intake import Heard, IntakeOptions
+from notifications.listening import Listener, Place, PlaceTakenError
+from notifications.storage import Connection
+from service.database import Database
+from tests.notifications.returned import (
+    ERIKA,
+    OPTIONS,
+    PLAIN,
+    a_sent_letter,
+    address,
+    events,
+    sample,
+)
+
+needs_smtp_source = pytest.mark.skipif(
+    shutil.which("smtp-source") is None, reason="Postfix's smtp-source is not installed"
+)
+
+
+@asynccontextmanager
+async def listening_at(
+    database: Database, place: Place | None = None, options: IntakeOptions = OPTIONS
+) -> AsyncIterator[Listener]:
+    listener = Listener(place or Place(), database, options, lambda: datetime.now(UTC))
+    await listener.open()
+    try:
+        yield listener
+    finally:
+        await listener.close()
+
+
+class Client:
+    """Speaks LMTP line by line, as it is told."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def say(self, line: bytes) -> str:
+        """Say something and return the last line of the reply."""
+        self.writer.write(line + b"\r\n")
+        return await self.hear()
+
+    async def hear(self) -> str:
+        """Return the last line of the next reply."""
+        while True:
+            line = (await asyncio.wait_for(self.reader.readline(), 10)).decode().strip()
+            if line[3:4] != "-":
+                return line
+
+    async def hand_over(self, raw: bytes, *recipients: str, sender: bytes = b"") -> list[str]:
+        """Hand a mail over and return one reply a recipient."""
+        await self.begin(*recipients, sender=sender)
+        self.writer.write(raw.replace(b"\r\n.", b"\r\n..") + b"\r\n.\r\n")
+        return [await self.hear() for _ in recipients]
+
+    async def begin(self, *recipients: str, sender: bytes = b"") -> None:
+        """Go as far as the mail itself."""
+        replies = [await self.say(b"LHLO mx.example"), await self.say(b"MAIL FROM:<%b>" % sender)]
+        replies += [await self.say(b"RCPT TO:<%b>" % one.encode()) for one in recipients]
+        assert [reply for reply in replies if not reply.startswith("250")] == []
+        assert (await self.say(b"DATA")).startswith("354")
+
+
+@asynccontextmanager
+async def connected(listener: Listener) -> AsyncIterator[Client]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    client = Client(reader, writer)
+    await client.hear()
+    try:
+        yield client
+    finally:
+        writer.close()
+
+
+async def wait_for_events(database: Database, count: int) -> None:
+    async with asyncio.timeout(10):
+        while len(await events(database)) < count:
+            await asyncio.sleep(0.05)
+
+
+@needs_smtp_source
+async def test_what_postfix_hands_over_twice_is_one_event(
+    database: Database, tmp_path: Path
+) -> None:
+    letter = await a_sent_letter(database)
+    file = tmp_path / "report.eml"
+    file.write_bytes(sample("postfix_unknown_user", letter).replace(b"\r\n", b"\n"))
+    place = Place(path=tmp_path / "lmtp.sock")
+    codes = []
+    async with listening_at(database, place):
+        for _ in range(2):
+            source = await asyncio.create_subprocess_exec(
+                "smtp-source", "-L", "-f", "", "-t", address(letter), "-F", str(file),
+                f"unix:{place.path}",
+            )  # fmt: skip
+            codes.append(await asyncio.wait_for(source.wait(), 20))
+
+    [event] = await events(database)
+    assert [0, 0] == codes
+    assert ("bounce", letter) == (event["kind"], event["letter_id"])
+
+
+async def test_each_recipient_gets_an_answer_and_a_session_goes_on(database: Database) -> None:
+    letters = [await a_sent_letter(database) for _ in range(2)]
+    raw = b"From: a@x.example\r\nSubject: Abwesend\r\n\r\n..\r\n" + b"long " * 10_000
+    async with listening_at(database) as listener, connected(listener) as client:
+        both = await client.hand_over(raw, *map(address, letters))
+        again = await client.hand_over(raw + b"!", PLAIN)
+
+    assert ["250 2.0.0 kept"] * 3 == [*both, *again]
+    assert [*letters, None] == [event["letter_id"] for event in await events(database)]
+
+
+async def test_unknown_and_forged_addresses_are_refused_at_once(database: Database) -> None:
+    letter = await a_sent_letter(database)
+    forged = address(letter).replace("rueck+", "rueck+a")
+    async with listening_at(database) as listener, connected(listener) as client:
+        await client.say(b"LHLO mx.example")
+        await client.say(b"MAIL FROM:<>")
+        replies = [
+            await client.say(b"RCPT TO:<%b>" % one.encode())
+            for one in (forged, "office@alliance.example.org", PLAIN)
+        ]
+
+    assert ["550 5.1.1", "550 5.1.1", "250 2.1.5"] == [reply[:9] for reply in replies]
+
+
+async def test_a_mail_that_is_too_large_is_refused(database: Database) -> None:
+    raw = b"From: a@x.example\r\n\r\n" + (b"x" * 70 + b"\r\n") * 15_000
+    async with listening_at(database) as listener, connected(listener) as client:
+        [reply] = await client.hand_over(raw, PLAIN)
+
+    assert reply.startswith("552")
+    assert [] == await events(database)
+
+
+async def test_while_the_database_is_away_the_server_is_asked_to_come_again(
+    database: Database,
+) -> None:
+    letter = await a_sent_letter(database)
+    raw = sample("postfix_unknown_user", letter)
+    never_opened = Database(database.dsn)
+    async with listening_at(never_opened) as listener, connected(listener) as client:
+        refused = await client.hand_over(raw, address(letter))
+    async with listening_at(database) as listener, connected(listener) as client:
+        kept = await client.hand_over(raw, address(letter))
+
+    assert ["451 4.3.0", "250 2.0.0"] == [reply[:9] for reply in (*refused, *kept)]
+    assert 1 == len(await events(database))
+
+
+async def test_a_server_that_hangs_up_too_early_hands_over_again_and_there_is_one_event(
+    database: Database,
+) -> None:
+    letter = await a_sent_letter(database)
+    raw = sample("words_outlook", letter)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def dawdle(_: Connection, __: Heard) -> None:
+        begun.set()
+        await go_on.wait()
+
+    async with listening_at(database, options=replace(OPTIONS, hear=dawdle)) as listener:
+        async with connected(listener) as client:
+            await client.begin(address(letter), sender=ERIKA.encode())
+            client.writer.write(raw + b"\r\n.\r\n")
+            await asyncio.wait_for(begun.wait(), 10)
+            socket = client.writer.get_extra_info("socket")
+            socket.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        await asyncio.sleep(0.2)
+        go_on.set()
+        await wait_for_events(database, 1)
+        async with connected(listener) as client:
+            [again] = await client.hand_over(raw, address(letter), sender=ERIKA.encode())
+
+    assert "250 2.0.0 kept" == again
+    assert 1 == len(await events(database))
+
+
+async def test_a_connection_too_many_is_asked_to_come_later(database: Database) -> None:
+    async with listening_at(database) as listener:
+        pairs = [
+            await asyncio.open_connection("127.0.0.1", listener.port)
+            for _ in range(listening.CONNECTIONS)
+        ]
+        for reader, _ in pairs:
+            await reader.readline()
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        busy = await asyncio.wait_for(reader.readline(), 5)
+        pairs[0][1].close()
+        await asyncio.sleep(0.2)
+        async with connected(listener) as client:
+            after = await client.say(b"LHLO mx.example")
+        for _, one in [*pairs, (reader, writer)]:
+            one.close()
+
+    assert b"421 4.3.2 too many connections\r\n" == busy
+    assert after.startswith("250")
+
+
+async def test_one_process_listens_and_the_next_one_takes_over(
+    database: Database, tmp_path: Path
+) -> None:
+    place = Place(path=tmp_path / "lmtp.sock")
+    second = Listener(place, database, OPTIONS, lambda: datetime.now(UTC))
+    async with listening_at(database, place):
+        with pytest.raises(PlaceTakenError):
+            await second.open()
+        taken = await listening.answers(place)
+    left = await listening.answers(place)
+    await second.open()
+    over = await listening.answers(place)
+    await second.close()
+
+    assert (True, False, True) == (taken, left, over)
