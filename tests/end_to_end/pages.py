@@ -2,20 +2,21 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from service import authenticating, keeping_sessions, planning, ruling, scheduling, tokens
+from service import asking, authenticating, keeping_sessions, planning, ruling, scheduling, tokens
 from service.auditing import Actor
 from service.database import Database
 from service.demo import staging
 from service.domain.meeting_forms import MeetingForm
 from service.domain.reminders import DEFAULT_RULES
-from service.domain.words import State
+from service.domain.words import Audience, State
 from service.embedded import Server
 from service.ruling import Scope
+from service.scheduling import Options
 from service.tokens import Purpose
 from tests.end_to_end.stage import Demo
 
@@ -75,6 +76,9 @@ OFFICE = (
     "/buero/termin/{confirmed}/aussetzen",
     "/buero/termin/{confirmed}/absagen",
     "/buero/termin/{cancelled}/doch-stattfinden",
+    "/buero/termin/{planned}",
+    "/buero/termin/{planned}/bearbeiten",
+    "/buero/termin/{planned}/mitteilung/{notice}/zeit",
     "/buero/termin/{confirmed}/einladen",
     "/buero/termin/{confirmed}/erinnern",
     "/buero/termin/{confirmed}/erneut-senden/{invitation}",
@@ -178,6 +182,7 @@ async def seed(demo: Demo) -> Seeded:
         actor = Actor("account", account_id, "Koordination")
         found["draft"] = str(await _add(database, actor, UUID(found["group"]), now))
         found |= await _cancelled(database, actor, UUID(found["group"]), now)
+        found |= await _planned(database, actor, UUID(found["group"]), now)
         # A group with rules of its own has something to go back from.
         scope = Scope(group_id=UUID(found["group"]))
         await ruling.save_rule(database, actor, scope, DEFAULT_RULES[-1], now)
@@ -221,6 +226,27 @@ async def _cancelled(
     await scheduling.cancel(database, actor, meeting_id, "Der Saal ist gesperrt.", now)
     slug = await database.fetchval("SELECT slug FROM meeting WHERE id = $1", meeting_id)
     return {"cancelled": str(meeting_id), "cancelled_slug": slug}
+
+
+async def _planned(
+    database: Database, actor: Actor, group_id: UUID, now: datetime
+) -> dict[str, str]:
+    """Add a session of chosen people and a guest whose invitations leave in a week."""
+    meeting_id, day = uuid4(), now.date() + timedelta(days=80)
+    members = await asking.list_candidates(database, [group_id], [])
+    form = replace(
+        _form(group_id, day),
+        audience=Audience.CHOSEN,
+        person_ids=frozenset(member.id for member in members[:3]),
+        extra_emails="Gast Neu <gast@example.org>",
+        seats_per_partner=2,
+    )
+    await planning.save_draft(database, actor, meeting_id, form, now)
+    later = datetime.combine(now.date() + timedelta(days=7), time(9))
+    options = Options(invite_local=later)
+    await scheduling.publish(database, actor, meeting_id, form, now, options=options)
+    notice = await database.fetchval("SELECT id FROM notice WHERE meeting_id = $1", meeting_id)
+    return {"planned": str(meeting_id), "notice": str(notice)}
 
 
 async def _tokens(demo: Demo, database: Database, meeting_id: UUID) -> dict[str, str]:
