@@ -37,7 +37,8 @@ FIND_BY_ID = f"{_VIEW} WHERE i.id = $1"
 # `found` locks the invitation and holds what is to be stored for it; it is empty when the rows are
 # not as the caller takes them to be, and then nothing is written. Whoever comes second waits on
 # that lock and sees the newer row. `seat` decides whether anything is written at all; its check
-# runs again on the newest row after a wait, so the last seat goes once.
+# runs again on the newest row after a wait, so the last seat goes once. It names its one meeting in
+# a sub-select, which the index answers; joined, all meetings were read.
 _RECORD = """
 WITH found AS (
     SELECT i.id, i.meeting_id, i.person_id, i.answer_rev, m.capacity, m.revision, m.time_rev,
@@ -53,7 +54,7 @@ WITH found AS (
 ), seat AS (
     UPDATE meeting_seats s SET taken = s.taken + f.seats{counts}
     FROM found f
-    WHERE s.meeting_id = f.meeting_id AND f.seats <> 0
+    WHERE s.meeting_id = (SELECT meeting_id FROM found) AND f.seats <> 0
         AND (f.seats < 0 OR f.capacity IS NULL OR s.taken < f.capacity){limits}
     RETURNING s.meeting_id
 ), stored AS (
