@@ -238,7 +238,7 @@ def _read_dialect(mail: Mail) -> Report:
         kind=kind,
         status=statuses.refine("", f"{mail.subject} {words}" if is_late else words),
         diagnostic=_said_at(words),
-        recipient=address[1] if address else "",
+        recipient=messages.one_line(address[1], DIAGNOSTIC_LIMIT) if address else "",
     )
 
 

@@ -195,8 +195,10 @@ def test_damaged_mail_is_read_as_far_as_it_goes(name: str, cuts: list[tuple[int,
         raw = raw[:at] + put + raw[at + len(put) :]
     found = bounces.read(raw, "alliance.example.org", TODAY)
 
+    kept = found.words + found.recipient + found.status + found.subject + found.sender
     assert found.diagnostic.isprintable()
-    assert "\x00" not in found.words + found.recipient + found.status + found.subject
+    assert "\x00" not in kept
+    assert kept == kept.encode().decode()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,110 @@
+"""Returned mail is read out of a mailbox of a real Dovecot."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from notifications import mailbox
+from notifications.intake import Heard
+from notifications.mailbox import MailboxError
+from notifications.storage import Connection
+from service.database import Database
+from tests.notifications import dovecot
+from tests.notifications.dovecot import Dovecot
+from tests.notifications.returned import OPTIONS, a_sent_letter, events, sample
+
+pytestmark = pytest.mark.skipif(not dovecot.HAS_IMAP, reason="dovecot-imapd is not installed")
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def server() -> Iterator[Dovecot]:
+    with dovecot.running() as running:
+        yield running
+
+
+async def test_reports_are_taken_once_and_marked_and_words_of_people_stay_unread(
+    database: Database, server: Dovecot
+) -> None:
+    letter = await a_sent_letter(database)
+    for name in ("postfix_unknown_user", "words_html_only", "out_of_office_german"):
+        server.put(name, sample(name, letter))
+    first = await mailbox.read_new(database, server.mailbox, OPTIONS, NOW)
+    server.put("late", sample("postfix_delayed", letter))
+    second = await mailbox.read_new(database, server.mailbox, OPTIONS, NOW)
+    third = await mailbox.read_new(database, server.mailbox, OPTIONS, NOW)
+
+    kinds = [event["kind"] for event in await events(database)]
+    assert (3, 1, 0) == (first, second, third)
+    assert ["bounce", "words", "auto_reply", "delay"] == kinds
+    assert [True, False, True, True] == server.seen()
+
+
+async def test_a_mailbox_that_counts_anew_is_read_anew_and_nothing_counts_twice(
+    database: Database, server: Dovecot
+) -> None:
+    letter = await a_sent_letter(database)
+    server.put("a", sample("postfix_unknown_user", letter))
+    await mailbox.read_new(database, server.mailbox, OPTIONS, NOW)
+    before = await database.fetchval("SELECT uid_validity FROM mailbox_cursor")
+    # A number of the mailbox is the second of its making.
+    await database.fetch("UPDATE mailbox_cursor SET uid_validity = 1, last_uid = 99")
+    server.put("b", sample("postfix_delayed", letter))
+    again = await mailbox.read_new(database, server.mailbox, OPTIONS, NOW)
+
+    assert (before, 2) == tuple(
+        await database.fetchrow("SELECT uid_validity, last_uid FROM mailbox_cursor") or ()
+    )
+    assert 1 == again
+    assert 2 == len(await events(database))
+
+
+async def test_what_the_database_refused_is_read_again(database: Database, server: Dovecot) -> None:
+    letter = await a_sent_letter(database)
+    server.put("a", sample("words_html_only", letter))
+    server.put("b", sample("postfix_unknown_user", letter))
+
+    async def refuse(_: Connection, __: Heard) -> None:
+        raise OSError
+
+    with pytest.raises(OSError):  # noqa: PT011 - raised without words
+        await mailbox.read_new(database, server.mailbox, replace(OPTIONS, hear=refuse), NOW)
+    kept_before = await events(database)
+    found = await mailbox.read_new(database, server.mailbox, OPTIONS, NOW)
+
+    assert [] == kept_before
+    assert 2 == found
+
+
+async def test_of_several_processes_one_reads_at_a_time(
+    database: Database, server: Dovecot
+) -> None:
+    server.put("a", sample("postfix_unknown_user", await a_sent_letter(database)))
+    await mailbox.read_new(database, server.mailbox, OPTIONS, NOW)
+    server.put("b", sample("postfix_delayed", await a_sent_letter(database)))
+    await database.fetch("UPDATE mailbox_cursor SET lease_until = now() + interval '1 minute'")
+    meanwhile = await mailbox.read_new(database, server.mailbox, OPTIONS, NOW)
+    await database.fetch("UPDATE mailbox_cursor SET lease_until = now()")
+
+    assert 0 == meanwhile
+    assert 1 == await mailbox.read_new(database, server.mailbox, OPTIONS, NOW)
+
+
+async def test_a_mailbox_that_is_closed_to_us_says_why_without_the_password(
+    server: Dovecot,
+) -> None:
+    wrong = replace(server.mailbox, password="wrong words")
+    gone = replace(server.mailbox, port=1)
+    no_folder = replace(server.mailbox, folder="Rückläufer")
+    said = []
+    for one in (wrong, gone, no_folder):
+        with pytest.raises(MailboxError) as error:
+            await mailbox.try_out(one)
+        said.append(str(error.value))
+    await mailbox.try_out(server.mailbox)
+
+    assert "AUTHENTICATIONFAILED" in said[0]
+    assert "refused" in said[1]
+    assert [] == [words for words in said if "wrong words" in words or not words]
