@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from notifications.postman import Options, Postman
+from notifications.postman import Postman
 from service import clock, composing, embedded, jobs, publishing, relaying, reminding, ticking
 from service.clock import Clock
 from service.database import Database
@@ -72,9 +72,5 @@ def _hire(services: Services) -> Postman | None:
         relay,
         composing.Clerk(services),
         relaying.sender(services.settings),
-        Options(
-            pace_seconds=relaying.pace_seconds(services.settings),
-            once_kinds=relaying.ONCE_KINDS,
-            clock=services.clock,
-        ),
+        relaying.postman_options(services),
     )

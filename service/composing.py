@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from calendars import invitation
+from notifications import addresses
 from notifications.clerk import Go, Stop
 from notifications.letters import Draft
 from service import (
@@ -131,13 +132,12 @@ class Clerk:
         stop = self._stop(row, is_ready=is_ready)
         if stop is not None:
             return stop
-        if row["kind"] == "sign_in":
-            return self._sign_in(row, instance)
-        if row["kind"] == "hint_received":
-            return self._hint(row, instance)
+        if row["address_state"] == "undeliverable" and not await self._may_probe(row):
+            return Stop("undeliverable", "held")
         if row["kind"] == "lost_links":
             return await self._lost_links(row, instance)
-        return self._about_meeting(row, instance)
+        plain = {"sign_in": self._sign_in, "hint_received": self._hint, "probe": self._probe}
+        return plain.get(row["kind"], self._about_meeting)(row, instance)
 
     def _stop(self, row: Mapping[str, Any], *, is_ready: bool) -> Stop | None:
         reason = judging.judge(row, self._services.clock())
@@ -145,7 +145,15 @@ class Clerk:
             return Stop(reason)
         if row["kind"] != "sign_in" and not is_ready:
             return Stop("not_ready", "held")
-        return Stop("undeliverable", "held") if judging.is_held_back(row) else None
+        held = judging.held_because(row)
+        return Stop(held, "held") if held else None
+
+    async def _may_probe(self, row: Mapping[str, Any]) -> bool:
+        """Let one letter try an address that does not work, whoever else asks at the same time."""
+        if row["kind"] not in judging.PROBES:
+            return True
+        async with self._database.unit_of_work() as unit:
+            return await addresses.probe(unit.connection, row["address_normal"], row["id"])
 
     def _about_meeting(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
         name, partner = row["person_name"], row["organisation_name"]
@@ -189,12 +197,18 @@ class Clerk:
         key = Key(kind="sign_in", locale=row["locale"], instance=instance)
         return Go(row["account_email"], row["account_name"], values, key, frozenset({"code"}))
 
+    def _probe(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
+        key = Key(kind="probe", locale=row["locale"], instance=instance)
+        return Go(self._office(instance), instance.office_name, {}, key)
+
+    def _office(self, instance: InstanceData) -> str:
+        return instance.email or self._services.settings.mail_from
+
     def _hint(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
         values = {"lines": plain_letters.hint_lines(row["cause"], row["locale"])}
         key = Key(kind="hint_received", locale=row["locale"], instance=instance)
-        address = instance.email or self._services.settings.mail_from
         # The cause holds the words already; a second copy would only have to be purged too.
-        return Go(address, instance.office_name, values, key, frozenset({"lines"}))
+        return Go(self._office(instance), instance.office_name, values, key, frozenset({"lines"}))
 
     async def _lost_links(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
         """Mail all open links of everybody who shares the address, each under its name."""

@@ -11,6 +11,10 @@ from service.domain.words import State
 
 # A reminder that arrives while people are sitting down helps nobody.
 LATEST_REMINDER = timedelta(minutes=5)
+# These try an address that does not work, one letter of them.
+PROBES = frozenset({"cancellation", "change", "date_confirmed", "postponed", "uncancellation"})
+_OPTIONAL = frozenset({"reminder", "nudge"})
+_TO_THE_OFFICE = frozenset({"hint_received", "probe"})
 _OFF = frozenset({State.DRAFT, State.CANCELLED, State.HELD})
 
 Row = Mapping[str, Any]
@@ -23,7 +27,7 @@ def judge(row: Row, now: datetime) -> str | None:
         return str(row["taken_back_because"])
     if kind == "sign_in":
         return _judge_sign_in(row)
-    if kind == "hint_received":
+    if kind in _TO_THE_OFFICE:
         return None
     if row["person_email"] is None or row["person_is_gone"]:
         return "no_address"
@@ -32,13 +36,19 @@ def judge(row: Row, now: datetime) -> str | None:
     return _judge_invited(row) or _BY_KIND[kind](row, now)
 
 
-def is_held_back(row: Row) -> bool:
-    """Tell whether the address is known not to work; the office clears it.
+def held_because(row: Row) -> str | None:
+    """Return why the letter waits for its address to be looked at; None when it does not.
 
-    A cancellation is tried all the same: it costs one refusal, and spares somebody the way.
+    Somebody who complained gets no reminders; date, place and cancellation always go. An address
+    that does not work is tried once by what spares somebody the way: it costs one refusal.
     """
-    held_back = {"blocked"} if row["kind"] == "cancellation" else {"undeliverable", "blocked"}
-    return row["address_state"] in held_back
+    kind, state = row["kind"], row["address_state"]
+    if state == "blocked":
+        return "blocked" if kind in _OPTIONAL else None
+    if state != "undeliverable" or kind in _TO_THE_OFFICE:
+        return None
+    may_try = kind in PROBES and row["probe_letter_id"] in {None, row["id"]}
+    return None if may_try else "undeliverable"
 
 
 def _judge_sign_in(row: Row) -> str | None:

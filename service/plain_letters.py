@@ -1,4 +1,4 @@
-"""The letters that are about no single meeting: signing in, lost links, a hint for the office."""
+"""The letters that are about no single meeting: signing in, lost links, and those to the office."""
 
 from collections.abc import Callable, Mapping
 
@@ -59,8 +59,13 @@ def _hint(t: Text) -> list[Block]:
     return [paragraph(t("letter.hint_received.lead")), Block("value", "⟦lines⟧")]
 
 
+def _probe(t: Text) -> list[Block]:
+    return [paragraph(t("letter.probe.lead")), paragraph(t("letter.probe.arrived"))]
+
+
 _BODIES: Mapping[str, Callable[[Text], list[Block]]] = {
     "sign_in": _sign_in,
     "lost_links": _lost_links,
     "hint_received": _hint,
+    "probe": _probe,
 }

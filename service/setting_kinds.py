@@ -50,6 +50,11 @@ def choice(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def flag(value: str) -> bool:
+    """Accept yes or no."""
+    return choice("yes", "no")(value) == "yes"
+
+
 def host(value: str) -> str:
     """Accept the name or the IP address of a host."""
     if not re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", value):

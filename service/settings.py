@@ -124,6 +124,12 @@ class Settings:
     bounce_address: str = _setting(
         kinds.address, "", "Where delivery reports go.", shown="the sender address"
     )
+    bounce_per_letter: bool = _setting(
+        kinds.flag,
+        "no",
+        "yes where a program reads the reports at that address and its mail server takes "
+        "name+tag@domain: each letter then has a sender address of its own.",
+    )
     default_locale: Locale = _setting(
         kinds.choice("de", "en"), "de", "Language where nothing else is known: de or en."
     )

@@ -5,13 +5,17 @@ The postman polls and reaps by itself; feeds note who fetched them in the proces
 
 import os
 import socket
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 
 from notifications.postman import Postman
-from service import furnishing, housekeeping, noticing, reminding, scheduling
+from service import furnishing, housekeeping, noticing, reaching, relaying, reminding, scheduling
 from service.jobs import Tick
 from service.services import Services
 from service.tables import letter_statements
+
+Work = Callable[[datetime], Awaitable[object]]
 
 _BEAT = """
 INSERT INTO worker (id, role, started_at, heartbeat_at) VALUES ($1, $2, $3, $3)
@@ -24,19 +28,14 @@ def ticks(services: Services, postman: Postman | None) -> list[Tick]:
     database = services.database
     name = f"{socket.gethostname()}:{os.getpid()}"
 
-    async def notices(now: datetime) -> None:
-        if await noticing.queue_due(database, now) and postman:
-            postman.wake()
+    def posting(work: Work) -> Work:
+        """Let the postman look at once when the work has posted something."""
 
-    async def reminders(now: datetime) -> None:
-        if await reminding.queue_due(database, now) and postman:
-            postman.wake()
+        async def run(now: datetime) -> None:
+            if await work(now) and postman:
+                postman.wake()
 
-    async def meetings_held(now: datetime) -> None:
-        await scheduling.hold_finished(database, now)
-
-    async def slots(now: datetime) -> None:
-        await reminding.plan_all(database, now)
+        return run
 
     async def first_letters(_: datetime) -> None:
         await note_first_letters(services)
@@ -45,17 +44,16 @@ def ticks(services: Services, postman: Postman | None) -> list[Tick]:
         async with database.reading() as connection:
             await connection.execute(_BEAT, name, services.settings.role, now)
 
-    async def house_kept(now: datetime) -> None:
-        await housekeeping.keep_house(database, now)
-
     return [
-        Tick("slots", 600, slots),
-        Tick("notices", 5, notices),
-        Tick("reminders", 5, reminders),
-        Tick("meetings_held", 60, meetings_held),
+        Tick("slots", 600, partial(reminding.plan_all, database)),
+        Tick("notices", 5, posting(partial(noticing.queue_due, database))),
+        Tick("reminders", 5, posting(partial(reminding.queue_due, database))),
+        Tick("meetings_held", 60, partial(scheduling.hold_finished, database)),
         Tick("first_letters", 60, first_letters),
+        Tick("trial", 15, posting(partial(relaying.post_trial, services))),
+        Tick("reached", 60, posting(partial(reaching.release, database))),
         Tick("heartbeat", 15, heartbeat),
-        Tick("housekeeping", 3600, house_kept),
+        Tick("housekeeping", 3600, partial(housekeeping.keep_house, database)),
     ]
 
 

@@ -19,7 +19,7 @@ SELECT l.id, coalesce(l.cause ->> 'copies', l.kind) AS kind, l.kind = 'copy' AS 
     o.name AS organisation_name,
     a.full_name AS account_name, a.email AS account_email, a.disabled_at,
     k.id AS token_id, k.used_at, k.replaced_at, k.expires_at < now() AS token_is_old,
-    s.state AS address_state,
+    s.state AS address_state, s.address_normal, s.probe_letter_id,
     ARRAY(SELECT g.name FROM meeting_group mg JOIN working_group g ON g.id = mg.group_id
         WHERE mg.meeting_id = m.id ORDER BY mg.position, g.position) AS group_names
 FROM letter l

@@ -158,6 +158,9 @@ async def _plain(database: Database, locale: str) -> dict[str, UUID]:
             cause=hint,
             locale=locale,
         ),
+        "probe": await a_letter(
+            *(database, "probe", person, None), recipient_id=None, locale=locale
+        ),
     }
 
 
@@ -431,6 +434,22 @@ async def test_a_reminder_stops_when_the_world_has_changed(
     furnishing.forget(database)
 
     assert {letter: stop} == await Clerk(services).look_up([letter])
+
+
+async def test_one_letter_tries_an_address_that_does_not_work(services: Services) -> None:
+    database = services.database
+    meeting = await a_session(database)
+    person = await builders.a_person(database)
+    await builders.an_invitation(database, meeting, person)
+    first = await a_letter(database, "change", person, meeting, cause={"n": 1})
+    second = await a_letter(database, "change", person, meeting, cause={"n": 2})
+    await database.fetch(_ADDRESS_FAILS)
+
+    found = await Clerk(services).look_up([first])
+    later = await Clerk(services).look_up([first, second])
+
+    assert [True, True] == [isinstance(one, Go) for one in (found[first], later[first])]
+    assert Stop("undeliverable", "held") == later[second]
 
 
 async def test_the_preview_reads_as_the_letter_will(services: Services) -> None:

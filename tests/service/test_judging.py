@@ -46,6 +46,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "receipt": {"answer": "online", "answer_rev": 1, "cause": {"answer_rev": 1}},
     "lost_links": {},
     "hint_received": {},
+    "probe": {},
     "sign_in": {},
 }
 ABOUT_MEETINGS = (
@@ -134,15 +135,33 @@ def test_a_letter_leaves_only_while_it_is_true(
         ("invitation", "ok", False),
         ("invitation", "soft", False),
         ("invitation", "undeliverable", True),
-        ("invitation", "blocked", True),
+        ("receipt", "undeliverable", True),
+        ("reminder", "undeliverable", True),
         ("cancellation", "undeliverable", False),
-        ("cancellation", "blocked", True),
+        ("change", "undeliverable", False),
+        ("postponed", "undeliverable", False),
+        ("probe", "undeliverable", False),
+        ("invitation", "blocked", False),
+        ("change", "blocked", False),
+        ("cancellation", "blocked", False),
+        ("reminder", "blocked", True),
+        ("nudge", "blocked", True),
     ],
 )
-def test_addresses_that_do_not_work_are_held_back_but_for_a_cancellation(
+def test_addresses_that_do_not_work_are_tried_by_what_spares_the_way(
     kind: str, state: str | None, *, is_held: bool
 ) -> None:
-    assert is_held is judging.is_held_back({"kind": kind, "address_state": state})
+    row = {"kind": kind, "address_state": state, "probe_letter_id": None, "id": 1}
+
+    assert is_held is (judging.held_because(row) is not None)
+
+
+def test_only_one_letter_tries_an_address_that_does_not_work() -> None:
+    row = {"kind": "change", "address_state": "undeliverable", "probe_letter_id": 1}
+
+    found = [judging.held_because(row | {"id": one}) for one in (1, 2)]
+
+    assert [None, "undeliverable"] == found
 
 
 @pytest.mark.parametrize("locale", LOCALES)

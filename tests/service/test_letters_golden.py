@@ -15,7 +15,7 @@ from tests.occasions import OCCASIONS, OFFICE, VALUES, an_occasion
 
 SAMPLES = Path(__file__).parents[1] / "data" / "letters"
 SENDER = Sender("termine@alliance.example.org", "Geschäftsstelle", "alliance.example.org")
-PLAIN = ("sign_in", "lost_links", "hint_received")
+PLAIN = ("sign_in", "lost_links", "hint_received", "probe")
 PLAIN_VALUES = {
     "name": "Mira Muster",
     "code": "123456",
