@@ -84,6 +84,8 @@ CREATE TABLE person (
     internal_note text NOT NULL DEFAULT '',
     page_handle uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE,
     page_epoch integer NOT NULL DEFAULT 1,
+    mail_handle uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE,
+    mail_epoch integer NOT NULL DEFAULT 1,
     first_letter_on date,
     revision integer NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -91,6 +93,18 @@ CREATE TABLE person (
     anonymised_at timestamptz
 );
 CREATE INDEX person_email ON person (email_normal);
+
+CREATE TABLE preference (
+    person_id uuid PRIMARY KEY REFERENCES person (id) ON DELETE CASCADE,
+    reminders boolean NOT NULL DEFAULT true,
+    nudges boolean NOT NULL DEFAULT true,
+    papers boolean NOT NULL DEFAULT true,
+    digest boolean NOT NULL DEFAULT false,
+    digest_only boolean NOT NULL DEFAULT false,
+    paused_until date,
+    changed_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX preference_digest ON preference (person_id) WHERE digest OR digest_only;
 
 CREATE TABLE former_address (
     person_id uuid NOT NULL REFERENCES person (id) ON DELETE CASCADE,

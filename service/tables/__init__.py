@@ -18,7 +18,7 @@ from service.tables.meetings import (
 from service.tables.notices import Notice
 from service.tables.operation import JobHealth, Worker
 from service.tables.organisations import Organisation
-from service.tables.people import Affiliation, FormerAddress, Membership, Person
+from service.tables.people import Affiliation, FormerAddress, Membership, Person, Preference
 from service.tables.reminders import ReminderRule, ReminderSlot
 
 TABLES: tuple[type[Table], ...] = (
@@ -28,6 +28,7 @@ TABLES: tuple[type[Table], ...] = (
     PilotProject,
     Organisation,
     Person,
+    Preference,
     FormerAddress,
     Affiliation,
     Membership,
@@ -78,6 +79,7 @@ __all__ = [
     "Person",
     "PhoneCode",
     "PilotProject",
+    "Preference",
     "RateBucket",
     "ReminderRule",
     "ReminderSlot",

@@ -1,6 +1,6 @@
 """Persons, where they belong from when to when, and their former addresses."""
 
-from piccolo.columns import UUID, Date, ForeignKey, Integer, Text, Timestamptz
+from piccolo.columns import UUID, Boolean, Date, ForeignKey, Integer, Text, Timestamptz
 from piccolo.columns.defaults import UUID4
 from piccolo.table import Table
 
@@ -23,11 +23,26 @@ class Person(Table, tablename="person"):
     internal_note = Text()
     page_handle = UUID(default=UUID4())
     page_epoch = Integer(default=1)
+    mail_handle = UUID(default=UUID4())
+    mail_epoch = Integer(default=1)
     first_letter_on = Date(default=None, null=True)
     revision = Integer(default=1)
     created_at = Timestamptz()
     ended_on = Date(default=None, null=True)
     anonymised_at = Timestamptz(default=None, null=True)
+
+
+class Preference(Table, tablename="preference"):
+    """Which letters a person wants; without a row what everybody starts with."""
+
+    person_id = ForeignKey(Person, primary_key=True, null=False, default=None)
+    reminders = Boolean(default=True)
+    nudges = Boolean(default=True)
+    papers = Boolean(default=True)
+    digest = Boolean(default=False)
+    digest_only = Boolean(default=False)
+    paused_until = Date(default=None, null=True)
+    changed_at = Timestamptz()
 
 
 class FormerAddress(Table, tablename="former_address"):

@@ -1,0 +1,108 @@
+"""Which letters a person wants: what can be switched off, and what always goes.
+
+Whoever is invited is told of date, place and cancellation whatever is switched off; only
+reminders, nudges, the weekly letter and papers are a matter of taste.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+
+from service.domain import instants
+
+_ZONE = "Europe/Berlin"
+
+
+class Topic(StrEnum):
+    """What a person can switch off."""
+
+    REMINDERS = "reminders"
+    NUDGES = "nudges"
+    DIGEST = "digest"
+    PAPERS = "papers"
+
+
+TOPICS: Mapping[str, Topic] = {
+    "reminder": Topic.REMINDERS,
+    "nudge": Topic.NUDGES,
+    "digest": Topic.DIGEST,
+    "papers": Topic.PAPERS,
+}
+"""The topic of each kind of letter that can be switched off; kinds not named here always go."""
+
+
+class Refusal(StrEnum):
+    """Why a letter does not go to a person now."""
+
+    UNSUBSCRIBED = "unsubscribed"
+    PAUSED = "paused"
+    DIGEST_ONLY = "digest_only"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """What a person wants; the defaults are what everybody starts with.
+
+    `digest_only` asks for the weekly letter instead of single reminders, nudges and papers.
+    `paused_until` is the last day of a pause, None when there is none.
+    """
+
+    reminders: bool = True
+    nudges: bool = True
+    papers: bool = True
+    digest: bool = False
+    digest_only: bool = False
+    paused_until: date | None = None
+
+    @property
+    def gets_digest(self) -> bool:
+        """Tell whether the weekly letter is wanted at all."""
+        return self.digest or self.digest_only
+
+    def wants(self, topic: Topic) -> bool:
+        """Tell whether this is switched on, whatever a pause says."""
+        return self.gets_digest if topic is Topic.DIGEST else bool(getattr(self, topic.value))
+
+
+def refusal(wished: Preferences, kind: str, now: datetime) -> Refusal | None:
+    """Return why a letter of this kind must not go to the person now, or None when it goes."""
+    topic = TOPICS.get(kind)
+    if topic is None:
+        return None
+    if not wished.wants(topic):
+        return Refusal.UNSUBSCRIBED
+    if is_paused(wished, now):
+        return Refusal.PAUSED
+    if wished.digest_only and topic is not Topic.DIGEST:
+        return Refusal.DIGEST_ONLY
+    return None
+
+
+def is_paused(wished: Preferences, now: datetime) -> bool:
+    """Tell whether a pause lasts at this instant; its last day counts."""
+    today = instants.to_local(now, _ZONE).date()
+    return wished.paused_until is not None and today <= wished.paused_until
+
+
+def without(wished: Preferences, topic: Topic) -> Preferences:
+    """Switch one topic off, and nothing else on.
+
+    Whoever wanted the weekly letter instead of single ones gets neither afterwards.
+    """
+    match topic:
+        case Topic.REMINDERS:
+            return replace(wished, reminders=False)
+        case Topic.NUDGES:
+            return replace(wished, nudges=False)
+        case Topic.PAPERS:
+            return replace(wished, papers=False)
+        case Topic.DIGEST:
+            return without_all(wished) if wished.digest_only else replace(wished, digest=False)
+
+
+def without_all(wished: Preferences) -> Preferences:
+    """Switch off everything that can be switched off; a pause stays."""
+    return Preferences(
+        reminders=False, nudges=False, papers=False, paused_until=wished.paused_until
+    )

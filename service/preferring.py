@@ -1,0 +1,192 @@
+"""Let people choose which letters they get, by a link of its own or through the office.
+
+The links open the switches and nothing else. What is switched off here is looked at when a letter
+would leave, so it counts for letters that wait already.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Connection
+
+from service import auditing, tokens
+from service.auditing import Actor
+from service.database import Database
+from service.domain import preferences
+from service.domain.errors import FieldsError, LinkReplacedError, LinkUnknownError, NotFoundError
+from service.domain.preferences import Preferences, Topic
+from service.keeping_people import today
+from service.tokens import Keys, Purpose
+
+LONGEST_PAUSE = timedelta(days=366)
+_UNSUBSCRIBING: Mapping[Topic, Purpose] = {
+    Topic.REMINDERS: Purpose.UNSUBSCRIBE_REMINDERS,
+    Topic.NUDGES: Purpose.UNSUBSCRIBE_NUDGES,
+    Topic.DIGEST: Purpose.UNSUBSCRIBE_DIGEST,
+    Topic.PAPERS: Purpose.UNSUBSCRIBE_PAPERS,
+}
+_COLUMNS = "s.reminders, s.nudges, s.papers, s.digest, s.digest_only, s.paused_until"
+_FIND = f"""
+SELECT p.id, p.full_name, p.mail_epoch, s.changed_at, {_COLUMNS}
+FROM person p LEFT JOIN preference s ON s.person_id = p.id
+"""
+_FIND_BY_HANDLE = f"{_FIND} WHERE p.mail_handle = $1 AND p.anonymised_at IS NULL"
+_FIND_BY_ID = f"{_FIND} WHERE p.id = $1"
+# Two presses at once must not undo each other: the second one waits and reads what the first left.
+_LOCK = "SELECT FROM person WHERE id = $1 FOR NO KEY UPDATE"
+_SAVE = """
+INSERT INTO preference AS s
+    (person_id, reminders, nudges, papers, digest, digest_only, paused_until, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (person_id) DO UPDATE
+SET reminders = excluded.reminders, nudges = excluded.nudges, papers = excluded.papers,
+    digest = excluded.digest, digest_only = excluded.digest_only,
+    paused_until = excluded.paused_until, changed_at = excluded.changed_at
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """A person's preferences; `changed_at` is None while they are what everybody starts with."""
+
+    person_id: UUID
+    full_name: str
+    preferences: Preferences
+    changed_at: datetime | None
+
+
+def read(row: Mapping[str, Any]) -> Preferences:
+    """Return the preferences of a row that has the table's columns, all None without a row."""
+    if row["reminders"] is None:
+        return Preferences()
+    return Preferences(
+        reminders=row["reminders"],
+        nudges=row["nudges"],
+        papers=row["papers"],
+        digest=row["digest"],
+        digest_only=row["digest_only"],
+        paused_until=row["paused_until"],
+    )
+
+
+def page_token(keys: Keys, handle: UUID, epoch: int) -> str:
+    """Write the token of the page with the switches."""
+    return tokens.derive(keys, Purpose.PREFERENCES, handle, epoch)
+
+
+def unsubscribe_token(keys: Keys, topic: Topic, handle: UUID, epoch: int) -> str:
+    """Write the token that switches off one topic and opens nothing."""
+    return tokens.derive(keys, _UNSUBSCRIBING[topic], handle, epoch)
+
+
+async def find(database: Database, keys: Keys, token: str) -> Wishes:
+    """Return the preferences that a link opens; raise `LinkUnknownError`, `LinkReplacedError`."""
+    wishes, _ = await _open(database, keys, token, (Purpose.PREFERENCES,))
+    return wishes
+
+
+async def find_topic(database: Database, keys: Keys, token: str) -> tuple[Wishes, Topic]:
+    """Return whose letters a link for unsubscribing would stop, and which; change nothing."""
+    wishes, purpose = await _open(database, keys, token, tuple(_UNSUBSCRIBING.values()))
+    return wishes, next(topic for topic, own in _UNSUBSCRIBING.items() if own is purpose)
+
+
+async def find_of_person(database: Database, person_id: UUID) -> Wishes:
+    """Return a person's preferences for the office, or raise `NotFoundError`."""
+    row = await database.fetchrow(_FIND_BY_ID, person_id)
+    if row is None:
+        raise NotFoundError
+    return _wishes(row)
+
+
+async def save_by_link(
+    database: Database, keys: Keys, token: str, wished: Preferences, now: datetime
+) -> None:
+    """Store what a person chose; raise `FieldsError` for a pause that cannot be."""
+    found = await find(database, keys, token)
+    await save(database, Actor("person", found.person_id), found.person_id, wished, now)
+
+
+async def save(
+    database: Database, actor: Actor, person_id: UUID, wished: Preferences, now: datetime
+) -> None:
+    """Store a person's preferences, by the person or by the office on request."""
+    _check_pause(wished, now)
+    async with database.unit_of_work() as unit:
+        await _change(unit.connection, actor, person_id, lambda _: wished, now)
+
+
+async def unsubscribe(
+    database: Database, keys: Keys, token: str, now: datetime, *, from_all: bool = False
+) -> tuple[Wishes, Topic]:
+    """Switch off what the link is for, at once; a second time changes nothing and succeeds.
+
+    `from_all` takes everything off that can be. Raise `LinkUnknownError`, `LinkReplacedError`.
+    Returns the preferences as they were and the link's topic.
+    """
+    found, topic = await find_topic(database, keys, token)
+    off = preferences.without_all if from_all else partial(preferences.without, topic=topic)
+    actor = Actor("person", found.person_id)
+    async with database.unit_of_work() as unit:
+        await _change(unit.connection, actor, found.person_id, off, now)
+    return found, topic
+
+
+async def _open(
+    database: Database, keys: Keys, token: str, purposes: tuple[Purpose, ...]
+) -> tuple[Wishes, Purpose]:
+    handle = tokens.read_handle(token)
+    row = None if handle is None else await database.fetchrow(_FIND_BY_HANDLE, handle)
+    if row is None or handle is None:
+        raise LinkUnknownError
+    epoch = row["mail_epoch"]
+    for purpose in purposes:
+        if tokens.matches(keys, token, purpose, handle, epoch):
+            return _wishes(row), purpose
+        if tokens.was_derived(keys, token, purpose, handle, range(1, epoch)):
+            raise LinkReplacedError
+    raise LinkUnknownError
+
+
+async def _change(
+    connection: "Connection[Any]",
+    actor: Actor,
+    person_id: UUID,
+    decide: Callable[[Preferences], Preferences],
+    now: datetime,
+) -> None:
+    await connection.execute(_LOCK, person_id)
+    row = await connection.fetchrow(_FIND_BY_ID, person_id)
+    if row is None:
+        raise NotFoundError
+    before, after = asdict(read(row)), asdict(decide(read(row)))
+    changed = {name: value for name, value in after.items() if value != before[name]}
+    if not changed:
+        return
+    await connection.execute(_SAVE, person_id, *after.values(), now)
+    until = changed.get("paused_until")
+    plain = changed if until is None else changed | {"paused_until": until.isoformat()}
+    await auditing.record(connection, actor, "set_preferences", "person", person_id, **plain)
+
+
+def _check_pause(wished: Preferences, now: datetime) -> None:
+    until, day = wished.paused_until, today(now)
+    if until is None:
+        return
+    if until < day:
+        raise FieldsError({"paused_until": ("prefs.err_past", {})})
+    if until > day + LONGEST_PAUSE:
+        raise FieldsError({"paused_until": ("prefs.err_far", {})})
+
+
+def _wishes(row: Mapping[str, Any]) -> Wishes:
+    return Wishes(
+        person_id=row["id"],
+        full_name=row["full_name"],
+        preferences=read(row),
+        changed_at=row["changed_at"],
+    )
