@@ -24,6 +24,10 @@ HOLD_SECONDS = 900.0
 
 MAX_WAIT = "interval '2 hours'"
 
+URGENT, ELDER_WAIT = 2, "interval '20 minutes'"
+"""Letters of this priority or above (a move, a cancellation) wait no longer for an elder of theirs
+whose delivery takes its time."""
+
 # One scan a priority keeps letters of sign-in from waiting behind 5,000 invitations. The inner
 # limit stops each scan early; rows of the same ordering key leave one after the other.
 _CLAIM = """
@@ -36,7 +40,9 @@ WITH due AS MATERIALIZED (
           AND NOT EXISTS (SELECT FROM outbox elder
               WHERE elder.ordering_key = o.ordering_key
                 AND elder.state IN ('queued', 'sending', 'uncertain')
-                AND (elder.created_at, elder.id) < (o.created_at, o.id))
+                AND (elder.created_at, elder.id) < (o.created_at, o.id)
+                AND (elder.state = 'queued' OR o.priority > {urgent}
+                    OR o.next_attempt_at > now() - {wait}))
           {kinds}
           AND (NOT $4 OR NOT EXISTS (SELECT FROM outbox busy
               WHERE busy.state IN ('sending', 'uncertain')
@@ -62,6 +68,7 @@ ORDER BY claimed.priority, claimed.next_attempt_at
 
 # Before the trial of an installation only a few kinds leave; a statement of its own for that time
 # keeps the other one's plan as it is.
+_CLAIM = _CLAIM.replace("{urgent}", str(URGENT)).replace("{wait}", ELDER_WAIT)
 _CLAIM_ALL = _CLAIM.replace("{kinds}", "")
 _CLAIM_SOME = _CLAIM.replace(
     "{kinds}",

@@ -84,6 +84,7 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_due ON outbox (priority, next_attempt_at) WHERE state = 'queued';
 CREATE INDEX outbox_order ON outbox (ordering_key, created_at)
     WHERE state IN ('queued', 'sending', 'uncertain');
+CREATE INDEX outbox_held ON outbox (reason) WHERE state = 'held';
 CREATE INDEX outbox_leased ON outbox (id) WHERE state IN ('sending', 'uncertain');
 
 CREATE TABLE mail_attempt (

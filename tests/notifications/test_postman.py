@@ -106,6 +106,29 @@ async def test_letters_of_one_order_leave_in_that_order(database: Database) -> N
     ]
 
 
+async def test_a_move_waits_twenty_minutes_for_an_elder_whose_delivery_is_unclear(
+    database: Database,
+) -> None:
+    elder, urgent, usual = [
+        (await builders.post(database, a_letter(number, ordering_key="p:m", priority=priority)))[0]
+        for number, priority in enumerate((4, 2, 4))
+    ]
+    sql = "UPDATE outbox SET state = 'uncertain', next_attempt_at = 'infinity' WHERE id = $1"
+    await database.fetch(sql, elder)
+    async with smtp_servers.running() as server:
+        await deliver(a_postman(database, server))
+        early = len(server.mails)
+        sql = "UPDATE outbox SET next_attempt_at = now() - interval '21 minutes' WHERE id <> $1"
+        await database.fetch(sql, elder)
+        await deliver(a_postman(database, server))
+
+    assert (0, [f"p{urgent.hex[:12]}@example.org"]) == (
+        early,
+        [mail.recipient for mail in server.mails],
+    )
+    assert (await builders.state_of(database, usual))["state"] == "queued"
+
+
 async def test_a_claim_that_died_before_the_mark_is_sent_after_its_lease(
     database: Database,
 ) -> None:
