@@ -8,20 +8,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-STEPS = (60.0, 120.0, 300.0, 600.0, 900.0, 1800.0)
+from notifications.hurrying import hurried
+
+STEPS = tuple(hurried(each) for each in (60.0, 120.0, 300.0, 600.0, 900.0, 1800.0))
 """Seconds before the next try; a smart host is near, so the first steps are short."""
 
-LATER = 3600.0
-GREYLIST = 300.0
+LATER = hurried(3600.0)
+GREYLIST = hurried(300.0)
 """Greylisting hosts refuse a second try that comes sooner (seconds)."""
 
-RELAY_STEPS = (10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
+RELAY_STEPS = tuple(hurried(each) for each in (10.0, 20.0, 40.0, 80.0, 160.0, 300.0))
 """Seconds for which a relay is left alone, by failures in a row."""
 
 CONFIG_STEPS = (300.0, 600.0, 1200.0, 2400.0, 3600.0)
 """A wrong password that is tried too often locks the account, so the steps grow."""
 
-BUSY_FIRST, BUSY_STEP, BUSY_LIMIT = 30.0, 10.0, 1800.0
+BUSY_FIRST, BUSY_STEP, BUSY_LIMIT = hurried(30.0), hurried(10.0), hurried(1800.0)
 """Seconds for which a relay that has too many connections is left alone, more each time."""
 
 POISON_LIMIT = 3

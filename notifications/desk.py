@@ -11,13 +11,14 @@ import structlog
 
 from notifications import headers, letters
 from notifications.clerk import Clerk, Go, Stop
+from notifications.hurrying import hurried
 from notifications.jobs import Endings, Job
 from notifications.leases import Claimed, Mark
 from notifications.letters import Envelope, Sender
 from notifications.prototypes import Shelf
 from notifications.storage import Database
 
-RETRY_SECONDS = 5.0
+RETRY_SECONDS = hurried(5.0)
 # A database that is away or slow says nothing about the letter.
 PASSING = (
     OSError,

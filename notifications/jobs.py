@@ -130,6 +130,8 @@ class Endings:
         jitter = random.uniform(-1, 1)  # noqa: S311  # spreads retries, guards nothing
         letter, reply = job.letter, error.reply
         outcome = backoff.decide(error.phase, reply, letter.attempts, jitter)
+        if outcome.state == "queued":
+            crashing.pass_point("in_retry")
         self._group.submit(
             Ending(
                 id=letter.id,

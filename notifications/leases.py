@@ -11,15 +11,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from notifications import crashing
+from notifications.hurrying import hurried
 from notifications.storage import Database
 
-LEASE_SECONDS = 120
+LEASE_SECONDS = hurried(120.0)
 """From claim to mark; what is not sent 60 s after the claim is given back long before."""
 
-MARKED_SECONDS = 900
+MARKED_SECONDS = hurried(900.0)
 """From mark to end: ten minutes for the final reply (RFC 5321 4.5.3.2.6), and some reserve."""
 
-HOLD_SECONDS = 900.0
+HOLD_SECONDS = hurried(900.0)
 """How long a letter whose delivery is unclear waits for proof before its one copy."""
 
 MAX_WAIT = "interval '2 hours'"
@@ -261,7 +263,7 @@ async def claim(
     With `paced`, domains that another worker is writing to are left to it. With `kinds`, letters
     of other kinds wait.
     """
-    values = (limit, owner, relay, paced, float(LEASE_SECONDS))
+    values = (limit, owner, relay, paced, LEASE_SECONDS)
     if kinds is None:
         rows = await database.fetch(_CLAIM_ALL, *values)
     else:
@@ -281,7 +283,7 @@ async def mark(database: Database, marks: Sequence[Mark]) -> set[UUID]:
         [m.dated_at for m in marks],
         [m.to_addr for m in marks],
         [m.to_name for m in marks],
-        float(MARKED_SECONDS),
+        MARKED_SECONDS,
     )
     return {row["id"] for row in rows}
 
@@ -307,6 +309,7 @@ async def reap(
     requeue, hold, *others = _REAP
     async with database.unit_of_work() as unit:
         await unit.connection.execute(requeue)
+        crashing.pass_point("in_reap")
         await unit.connection.execute(hold, list(once_kinds), list(urgent_kinds))
         for statement in others:
             await unit.connection.execute(statement)

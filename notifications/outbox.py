@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from notifications import crashing
 from notifications.storage import Connection
 
 ANALYZE_ABOVE = 1000
@@ -156,6 +157,7 @@ async def post_selected(connection: Connection, select_sql: str, *args: object) 
     """
     status = await connection.execute(_POST.format(select=select_sql), *args)
     count = int(status.rsplit(" ", 1)[-1])
+    crashing.pass_point("in_posting")
     if count > ANALYZE_ABOVE:
         await connection.execute("ANALYZE outbox")
     return count

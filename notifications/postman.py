@@ -22,6 +22,7 @@ from notifications.backoff import Outcome, Phase
 from notifications.clerk import Clerk
 from notifications.desk import Desk
 from notifications.grouping import Group
+from notifications.hurrying import hurried
 from notifications.jobs import Endings, Job
 from notifications.leases import Mark
 from notifications.letters import Sender
@@ -29,18 +30,18 @@ from notifications.relay import Link, RelaySettings, SmtpError
 from notifications.storage import Database
 from notifications.watch import Watch
 
-POLL_SECONDS = 5.0
-REAP_SECONDS = 30.0
-DRAIN_SECONDS = 30.0
+POLL_SECONDS = hurried(5.0, least=0.2)
+REAP_SECONDS = hurried(30.0, least=0.5)
+DRAIN_SECONDS = hurried(30.0, least=5.0)
 CUT_SECONDS = 3.0
 BATCH_MIN, BATCH_MAX = 8, 250
 BATCH_SPAN_SECONDS = 20.0
 """A batch is what this process sent in that span, so a slow relay holds few letters claimed."""
 
-STALE_SECONDS = 60.0
+STALE_SECONDS = hurried(60.0)
 """What was not begun so long after its claim goes back to the queue."""
 
-MARK_VALID_SECONDS = 90.0
+MARK_VALID_SECONDS = hurried(90.0)
 """A process that slept longer between mark and DATA no longer knows who else acted."""
 
 MARK_PATIENCE_SECONDS = 5.0
@@ -131,6 +132,7 @@ class Postman:
         """
         self._stopping = True
         self._wake.set()
+        crashing.pass_point("in_drain")
         try:
             async with asyncio.timeout(self._options.drain_seconds), self._busy:
                 pass
@@ -215,6 +217,7 @@ class Postman:
         since = time.monotonic() - BATCH_SPAN_SECONDS
         size = min(BATCH_MAX, max(BATCH_MIN, sum(tick > since for tick in self._sent_ticks)))
         paced = self._options.pace_seconds > 0
+        crashing.pass_point("before_claim")
         claimed = await leases.claim(
             self._database,
             size,
@@ -289,8 +292,11 @@ class Postman:
             job = stock.popleft()
             if time.monotonic() - job.claimed_tick > STALE_SECONDS:
                 self._release([job])
-            elif self._desk.write(job):
-                return job
+            else:
+                crashing.pass_point("before_render")
+                if self._desk.write(job):
+                    crashing.pass_point("after_render")
+                    return job
         return None
 
     def _take_ahead(self, link: Link, stock: deque[Job]) -> Job | None:
@@ -350,6 +356,7 @@ class Postman:
             if self._watch.down is not None:
                 return False
             await link.open()
+            crashing.pass_point("after_connect")
         return True
 
     def _failed(self, job: Job, error: SmtpError) -> Outcome | None:

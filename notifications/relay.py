@@ -12,15 +12,16 @@ from aiosmtplib.errors import SMTPException, SMTPResponseException
 
 from notifications import crashing, headers
 from notifications.backoff import Phase, Reply
+from notifications.hurrying import hurried
 from notifications.wire import Wire, WireError
 
 Mode = Literal["tls", "starttls", "plain"]
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
-CONNECT_SECONDS = 30.0
+CONNECT_SECONDS = hurried(30.0)
 QUIT_SECONDS = 2.0
-COMMAND_SECONDS = 60.0
-DOT_SECONDS = 600.0
+COMMAND_SECONDS = hurried(60.0)
+DOT_SECONDS = hurried(600.0)
 """RFC 5321 4.5.3.2.6: an earlier time-out here delivers copies."""
 
 LETTERS_PER_CONNECTION = 100
@@ -154,6 +155,7 @@ class Link:
             if not self._content_asked:
                 await self._ask_content()
             self._content_asked = False
+            crashing.pass_point("mid_data", lambda: self._ask(Phase.DOT, raw[: len(raw) // 2], 0))
             # The gate let CRLF line ends through only, so stuffing dots is all that is left.
             self._ask(Phase.DOT, raw.replace(b"\r\n.", b"\r\n..") + b".\r\n", 1)
             crashing.pass_point("after_dot")
@@ -246,12 +248,15 @@ class Link:
             self._ask(phase, command, 1)
             code, words = await self._reply(phase, self._settings.command_seconds)
             _require(code in _ACCEPTED, phase, code, words)
+            if phase is Phase.MAIL:
+                crashing.pass_point("after_mail")
 
     async def _send_together(self, commands: tuple[bytes, bytes]) -> None:
         """Send MAIL, RCPT and DATA at once (RFC 2920); content follows only after the mark."""
         seconds = self._settings.command_seconds
         self._ask(Phase.MAIL, b"%b%bDATA\r\n" % commands, 3)
         mail = await self._reply(Phase.MAIL, seconds)
+        crashing.pass_point("after_mail")
         rcpt = await self._reply(Phase.RCPT, seconds)
         # Without its reply nothing has been sent either: that is as definite as at RCPT.
         data = await self._reply(Phase.RCPT, seconds)

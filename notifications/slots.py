@@ -1,11 +1,12 @@
 """How many connections a relay gets, over all processes: each one holds a row while it sends."""
 
+from notifications.hurrying import hurried
 from notifications.storage import Database
 
-SLOT_SECONDS = 20.0
+SLOT_SECONDS = hurried(20.0, least=2.0)
 """After this long the slots of a dead holder are free again; a living one renews them in time."""
 
-RENEW_SECONDS = 5.0
+RENEW_SECONDS = hurried(5.0, least=0.5)
 
 _MAKE = """
 INSERT INTO relay_slot (relay, n) SELECT $1, generate_series(1, $2) ON CONFLICT DO NOTHING

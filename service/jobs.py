@@ -14,13 +14,14 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from notifications.hurrying import hurried
 from service.database import Database
 
 # A step of the wall clock beyond this re-arms all ticks; APScheduler would wait it out otherwise.
-CLOCK_STEP_SECONDS = 5.0
+CLOCK_STEP_SECONDS = hurried(5.0, least=1.0)
 DRAIN_SECONDS = 30.0
 # All at once would meet a small pool of connections at a start; a few seconds hurt nobody.
-APART_SECONDS = 0.4
+APART_SECONDS = hurried(0.4)
 
 _log = structlog.get_logger(__name__)
 
@@ -65,7 +66,7 @@ class Ticks:
                 "interval",
                 args=[tick],
                 id=tick.name,
-                seconds=tick.every_seconds,
+                seconds=hurried(tick.every_seconds, least=0.5),
                 next_run_time=first_at,
             )
         self._scheduler.start()

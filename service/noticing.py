@@ -14,7 +14,7 @@ from uuid import UUID
 
 from asyncpg import Connection, Record
 
-from notifications import outbox
+from notifications import crashing, outbox
 from service import announcing, asking, auditing, copying, publishing, reminding, timing
 from service.announcing import Asking
 from service.auditing import Actor
@@ -181,6 +181,8 @@ async def queue_due(database: Database, now: datetime) -> int:
             if notice is None:
                 break
             letters += await _expand(unit.connection, notice, now)
+    if letters:
+        crashing.pass_point("before_wake")
     return letters
 
 
