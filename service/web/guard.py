@@ -32,7 +32,8 @@ async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
     method = connection.scope["method"]  # type: ignore[typeddict-item]
     if policy in SIGNED_IN:
         _check_account(visitor, policy, method)
-    if method not in SAFE_METHODS:
+    # What one press in a mail program may do, it may do from anywhere (RFC 8058 section 3.1).
+    if method not in SAFE_METHODS and not handler.opt.get("one_click"):
         _check_origin(connection, policy, services.settings.public_url)
         await _check_form(connection, handler, visitor)
 
@@ -108,7 +109,7 @@ def origin_of(url: str) -> str:
 
 async def _check_form(connection: Connection, handler: BaseRouteHandler, visitor: Visitor) -> None:
     """Check the form token; a handler that shows its form again is told, any other is not run."""
-    if not visitor.form_secrets or handler.opt.get("one_click"):
+    if not visitor.form_secrets:
         return
     posted = await cast("Request[Any, Any, Any]", connection).form()
     if form_tokens.is_fresh(str(posted.get("ft", "")), visitor.form_secrets, visitor.now):

@@ -22,7 +22,7 @@ _ALWAYS: tuple[Header, ...] = (
 )
 _TWO_YEARS: Header = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
 # Addresses with a secret inside: the next site must not learn them.
-_SECRET_PATHS = ("/a/", "/meine/", "/umfrage/", "/anmelden/l/", "/ics/p/", "/ics/b/")
+_SECRET_PATHS = ("/a/", "/b/", "/u/", "/meine/", "/umfrage/", "/anmelden/l/", "/ics/p/", "/ics/b/")
 _OFFICE_PATHS = ("/buero", "/anmelden", "/abmelden")
 
 

@@ -10,11 +10,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Response
 
-from service import addressing, enrolling, subscribing
+from service import addressing, enrolling, preferring, subscribing
 from service.enrolling import Member, MemberForm, Search
 from service.services import Services
 from service.subscribing import Owner
-from service.web import calendar_addresses, editing, forms, respond, stale
+from service.web import calendar_addresses, editing, forms, preferences, respond, stale
 from service.web.forms import Field, Form
 from service.web.policy import Policy
 from service.web.visitors import Visitor
@@ -218,6 +218,9 @@ async def _edit(
         context["calendar_use"] = await subscribing.find_use(
             services.database, Owner.person(member.id)
         )
+        wished = (await preferring.find_of_person(services.database, member.id)).preferences
+        context["wished"] = preferences.summary(visitor, wished)
+        context["paused_until"] = preferences.pause_of(wished, visitor.now)
     return respond.page(
         services,
         visitor,

@@ -1,0 +1,192 @@
+"""The switches behind the link in a letter's foot, one press in a mail program, and the office."""
+
+import re
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from service import preferring
+from service.database import Database
+from service.domain.preferences import Preferences, Topic
+from service.services import Services
+from tests import builders
+from tests.builders import Row
+from tests.web.conftest import SignIn
+
+ONE_CLICK = {"List-Unsubscribe": "One-Click"}
+
+
+def page_path(services: Services, person: Row) -> str:
+    return f"/b/{preferring.page_token(services.keys, person['mail_handle'], 1)}"
+
+
+def stop_path(services: Services, person: Row, topic: Topic = Topic.REMINDERS) -> str:
+    handle = person["mail_handle"]
+    return f"/u/{preferring.unsubscribe_token(services.keys, topic, handle, 1)}"
+
+
+async def wished(database: Database, person: Row) -> Preferences:
+    return (await preferring.find_of_person(database, person["id"])).preferences
+
+
+async def send(
+    client: httpx.AsyncClient, path: str, data: dict[str, str], locale: str = ""
+) -> httpx.Response:
+    page = await client.get(locale + path)
+    found = re.search(r'name="ft" value="([^"]+)"', page.text)
+    assert found is not None
+    return await client.post(locale + path, data={"ft": found[1], **data})
+
+
+@pytest.mark.parametrize(
+    ("locale", "heading"), [("", "Benachrichtigungen ändern"), ("/en", "Change notifications")]
+)
+async def test_the_page_shows_the_switches_and_says_what_always_goes(
+    services: Services, anonymous: httpx.AsyncClient, locale: str, heading: str
+) -> None:
+    person = await builders.a_person(services.database, full_name="Mira Muster")
+    page = await anonymous.get(locale + page_path(services, person))
+
+    assert 200 == page.status_code
+    assert f"<h1>{heading}</h1>" in re.sub(r"<h1[^>]*>", "<h1>", page.text)
+    assert "Mira Muster" in page.text
+    assert ("Absagen schicken wir Ihnen immer" if not locale else "always reach you") in page.text
+    assert "/meine/" not in page.text
+    assert "no-referrer" == page.headers["referrer-policy"]
+    assert "no-store" == page.headers["cache-control"]
+
+
+async def test_looking_stores_nothing(services: Services, anonymous: httpx.AsyncClient) -> None:
+    person = await builders.a_person(services.database)
+    for path in (page_path(services, person), stop_path(services, person)):
+        await anonymous.get(path)
+        await anonymous.head(path)
+
+    assert 0 == await services.database.fetchval("SELECT count(*) FROM preference")
+
+
+@pytest.mark.parametrize("locale", ["", "/en"])
+async def test_what_was_chosen_is_stored_and_shown(
+    services: Services, anonymous: httpx.AsyncClient, locale: str
+) -> None:
+    person = await builders.a_person(services.database)
+    path = page_path(services, person)
+    until = (services.clock() + timedelta(days=9)).date()
+    answer = await send(
+        *(anonymous, path),
+        {"reminders": "1", "digest": "1", "paused_until": until.isoformat()},
+        locale,
+    )
+    page = await anonymous.get(answer.headers["location"])
+
+    chosen = Preferences(nudges=False, papers=False, digest=True, paused_until=until)
+    assert (303, f"{locale}{path}?gespeichert=1") == (
+        answer.status_code,
+        answer.headers["location"],
+    )
+    assert chosen == await wished(services.database, person)
+    assert until.isoformat() in page.text
+
+
+async def test_a_pause_in_the_past_is_refused_and_what_was_ticked_stays(
+    services: Services, anonymous: httpx.AsyncClient
+) -> None:
+    person = await builders.a_person(services.database)
+    page = await send(
+        *(anonymous, page_path(services, person)), {"digest": "1", "paused_until": "2020-01-01"}
+    )
+
+    assert 422 == page.status_code
+    assert "liegt in der Vergangenheit" in page.text
+    assert ["digest"] == re.findall(r'type="checkbox" id="f-(\w+)"[^>]* checked', page.text)
+    assert Preferences() == await wished(services.database, person)
+
+
+async def test_one_click_takes_one_kind_off_without_cookie_form_token_or_origin(
+    services: Services, anonymous: httpx.AsyncClient
+) -> None:
+    person = await builders.a_person(services.database)
+    foreign = {"origin": "https://mail.example.net", "sec-fetch-site": "cross-site"}
+    path = stop_path(services, person)
+    answers = [
+        await anonymous.post(path, data=ONE_CLICK, headers=foreign),
+        await anonymous.post(path, files={"List-Unsubscribe": (None, "One-Click")}),
+        await anonymous.post(path, data={"umfang": "nie gehört", "noch": "etwas"}),
+        await anonymous.post(path),
+    ]
+
+    assert [200] * 4 == [one.status_code for one in answers]
+    assert Preferences(reminders=False) == await wished(services.database, person)
+    rows = await services.database.fetch("SELECT action FROM audit WHERE object_kind = 'person'")
+    assert ["set_preferences"] == [row["action"] for row in rows]
+
+
+async def test_the_confirmation_page_offers_this_kind_or_all(
+    services: Services, anonymous: httpx.AsyncClient
+) -> None:
+    person = await builders.a_person(services.database)
+    path = stop_path(services, person, Topic.NUDGES)
+    page = await anonymous.get(path)
+    done = await anonymous.post(path, data={"umfang": "alles"})
+
+    assert "nur Nachfragen bei fehlender Antwort" in page.text
+    assert "keine Erinnerungen, Nachfragen, Unterlagen und Sammelmails mehr" in done.text
+    assert [] == [one for one in Topic if (await wished(services.database, person)).wants(one)]
+
+
+async def test_tokens_open_one_door_each_and_strangers_none(
+    services: Services, anonymous: httpx.AsyncClient
+) -> None:
+    person = await builders.a_person(services.database)
+    switches, stop = page_path(services, person), stop_path(services, person)
+    crossed = [switches.replace("/b/", "/u/"), stop.replace("/u/", "/b/")]
+    personal = [switches.replace("/b/", place) for place in ("/a/", "/meine/", "/ics/p/")]
+    wrong = [*crossed, *personal, "/b/unbekannt", "/u/unbekannt"]
+
+    assert [404] * 7 == [(await anonymous.get(path)).status_code for path in wrong]
+    assert 404 == (await anonymous.post("/u/unbekannt", data=ONE_CLICK)).status_code
+
+
+async def test_a_renewed_link_says_where_the_new_one_is(
+    services: Services, anonymous: httpx.AsyncClient
+) -> None:
+    person = await builders.a_person(services.database)
+    await services.database.fetch("UPDATE person SET mail_epoch = 2")
+    page = await anonymous.get(page_path(services, person))
+
+    assert 410 == page.status_code
+    assert "Dieser Link gilt nicht mehr" in page.text
+
+
+async def test_the_office_sees_and_sets_on_request_what_a_person_wants(
+    sign_in: SignIn, database: Database
+) -> None:
+    person = await builders.a_person(database)
+    browser = await sign_in("coordinator")
+    path = f"/buero/mitglied/{person['id']}"
+    before = await browser.get(path)
+    answer = await browser.post(f"{path}/benachrichtigungen", {"digest_only": "1"})
+    after = await browser.get(path)
+
+    assert 303 == answer.status_code
+    assert Preferences(
+        reminders=False, nudges=False, papers=False, digest_only=True
+    ) == await wished(database, person)
+    assert "Nur Sammelmail" not in before.text
+    assert "Nur Sammelmail" in after.text
+    row = await database.fetchrow("SELECT actor_kind, actor_id FROM audit ORDER BY id DESC LIMIT 1")
+    assert row is not None
+    assert ("account", browser.account_id) == tuple(row)
+
+
+async def test_the_office_is_told_of_a_pause_that_cannot_be(
+    sign_in: SignIn, database: Database
+) -> None:
+    person = await builders.a_person(database)
+    browser = await sign_in("coordinator")
+    path = f"/buero/mitglied/{person['id']}/benachrichtigungen"
+    page = await browser.post(path, {"paused_until": "2090-01-01"})
+
+    assert 422 == page.status_code
+    assert "höchstens ein Jahr" in page.text
