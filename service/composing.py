@@ -15,12 +15,13 @@ from service import (
     judging,
     phrasing,
     plain_letters,
+    preferring,
     subscribing,
     tokens,
     wording,
 )
 from service.database import Database
-from service.domain import changes
+from service.domain import changes, preferences
 from service.domain.changes import MeetingFacts
 from service.domain.errors import NotFoundError
 from service.domain.words import State
@@ -123,6 +124,7 @@ class Clerk:
         return replace(
             self._draft(words, occasion.instance),
             calendar=calendar,
+            headers=() if occasion.is_copy else self._stop_headers(occasion.kind),
             references=f"<meeting-{occasion.meeting.uid}@{self._services.settings.mail_domain}>",
         )
 
@@ -162,6 +164,7 @@ class Clerk:
             "addressee": f"{name}, {partner}" if partner else name,
             "deputy": row["deputy_name"],
             **self._links(row["handle"], row["epoch"], row["locale"]),
+            **self._wish_links(row),
         }
         key = Key(
             kind=row["kind"],
@@ -188,6 +191,16 @@ class Clerk:
             f"link_{answer}": f"{address}?w={word}" for answer, word in phrasing.CHOICES.items()
         }
         return links | {"link_answer": address}
+
+    def _wish_links(self, row: Mapping[str, Any]) -> dict[str, str]:
+        """Return the links by which the person says which letters to get."""
+        topic = None if row["is_copy"] else preferences.TOPICS.get(row["kind"])
+        public_url, locale = self._services.settings.public_url, row["locale"]
+
+        def address(path: str) -> str:
+            return f"{public_url}{localised(path, locale)}"
+
+        return preferring.letter_links(self._services.keys, row, topic, address)
 
     def _sign_in(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
         keys, token_id = self._services.keys, row["token_id"]
@@ -217,7 +230,11 @@ class Clerk:
         lines = [self._open_link(link, locale) for link in found]
         lines = lines or [texts(locale).t("letter.lost_links.none")]
         lines += await self._own_calendars(row["recipient_id"], locale)
-        values = {"name": row["person_name"], "lines": "\n\n".join(lines)}
+        values = {
+            "name": row["person_name"],
+            "lines": "\n\n".join(lines),
+            **self._wish_links(row),
+        }
         key = Key(kind="lost_links", locale=locale, instance=instance)
         return Go(row["person_email"], row["person_name"], values, key, frozenset({"lines"}))
 
@@ -271,6 +288,17 @@ class Clerk:
         voice = describing.voice_of(settings, occasion.locale, data.office_name, data.phone)
         entry = describing.invited_entry(occasion.meeting, voice)
         return None if entry is None else invitation.render_download(entry)
+
+    def _stop_headers(self, kind: str) -> tuple[tuple[str, str], ...]:
+        """Let mail programs unsubscribe from what can be switched off (RFC 8058, RFC 2369)."""
+        if kind not in preferences.TOPICS:
+            return ()
+        domain = self._services.settings.mail_domain
+        ways = f"<⟦link_unsubscribe⟧>, <mailto:⟦link_unsubscribe_mail⟧@{domain}>"
+        return (
+            ("List-Unsubscribe", ways),
+            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        )
 
     def _draft(self, words: Words, instance: InstanceData) -> Draft:
         return Draft(

@@ -7,13 +7,17 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from service import preferring
+from service.domain import preferences
 from service.domain.words import State
 
 # A reminder that arrives while people are sitting down helps nobody.
 LATEST_REMINDER = timedelta(minutes=5)
+# Whoever is in many groups gets no more reminders and nudges a day; what comes first goes.
+REMINDERS_A_DAY = 5
 # These try an address that does not work, one letter of them.
 PROBES = frozenset({"cancellation", "change", "date_confirmed", "postponed", "uncancellation"})
-_OPTIONAL = frozenset({"reminder", "nudge"})
+_OPTIONAL = frozenset(preferences.TOPICS)
 _TO_THE_OFFICE = frozenset({"hint_received", "probe"})
 _OFF = frozenset({State.DRAFT, State.CANCELLED, State.HELD})
 
@@ -33,7 +37,7 @@ def judge(row: Row, now: datetime) -> str | None:
         return "no_address"
     if kind == "lost_links":
         return None
-    return _judge_invited(row) or _BY_KIND[kind](row, now)
+    return _judge_wishes(row, now) or _judge_invited(row) or _BY_KIND[kind](row, now)
 
 
 def held_because(row: Row) -> str | None:
@@ -57,6 +61,12 @@ def _judge_sign_in(row: Row) -> str | None:
     if row["token_id"] is None or row["used_at"] is not None or row["replaced_at"] is not None:
         return "replaced"
     return "expired" if row["token_is_old"] else None
+
+
+def _judge_wishes(row: Row, now: datetime) -> str | None:
+    """Look at what the person wants at this moment, whenever the letter was queued."""
+    refusal = preferences.refusal(preferring.read(row), row["kind"], now)
+    return None if refusal is None else refusal.value
 
 
 def _judge_invited(row: Row) -> str | None:
@@ -85,7 +95,7 @@ def _judge_reminder(row: Row, now: datetime) -> str | None:
     wanted = row["rule_audience"] or ("accepted", "undecided")
     if row["bucket"] not in wanted:
         return "answer_changed"
-    return "too_late" if row["starts_at"] - now < LATEST_REMINDER else None
+    return "too_late" if row["starts_at"] - now < LATEST_REMINDER else _too_many(row)
 
 
 def _judge_nudge(row: Row, now: datetime) -> str | None:
@@ -93,7 +103,11 @@ def _judge_nudge(row: Row, now: datetime) -> str | None:
     if standing is not None:
         return standing
     is_open = row["bucket"] == "no_answer" and row["answer"] != "declined"
-    return None if is_open else "answered"
+    return _too_many(row) if is_open else "answered"
+
+
+def _too_many(row: Row) -> str | None:
+    return "too_many" if row["reminders_before"] >= REMINDERS_A_DAY else None
 
 
 def _same_time(row: Row) -> str | None:

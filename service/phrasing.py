@@ -340,6 +340,7 @@ def _footer(occasion: Occasion) -> list[Block]:
             "pages",
             rows=[
                 *([(t("letter.page"), occasion.address(page))] if page else []),
+                (t("letter.preferences"), "⟦link_preferences⟧"),
                 (t("frame.imprint"), occasion.address("/impressum")),
                 (t("frame.privacy"), occasion.address("/datenschutz")),
             ],

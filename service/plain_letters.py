@@ -9,13 +9,17 @@ from service.pages.rendering import localised
 from service.wording import Block, Words, paragraph
 
 Text = Callable[..., str]
+# These go to people who are invited; the others to whoever works here.
+_TO_PEOPLE = frozenset({"lost_links"})
 
 
 def phrase(kind: str, locale: str, instance: InstanceData, public_url: str) -> Words:
     """Write the letter of this kind; values that differ by recipient are slots."""
     t = texts(locale).t
     title = t(f"letter.{kind}.title", instance=instance.name)
+    wishes = [(t("letter.preferences"), "⟦link_preferences⟧")] if kind in _TO_PEOPLE else []
     links = [
+        *wishes,
         (t("frame.imprint"), f"{public_url}{localised('/impressum', locale)}"),
         (t("frame.privacy"), f"{public_url}{localised('/datenschutz', locale)}"),
     ]

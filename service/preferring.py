@@ -22,6 +22,8 @@ from service.domain.preferences import Preferences, Topic
 from service.keeping_people import today
 from service.tokens import Keys, Purpose
 
+# Whoever writes to this local part with a token behind it unsubscribes (RFC 2369 section 3.2).
+MAIL_PREFIX = "unsub+"
 LONGEST_PAUSE = timedelta(days=366)
 _UNSUBSCRIBING: Mapping[Topic, Purpose] = {
     Topic.REMINDERS: Purpose.UNSUBSCRIBE_REMINDERS,
@@ -81,6 +83,22 @@ def page_token(keys: Keys, handle: UUID, epoch: int) -> str:
 def unsubscribe_token(keys: Keys, topic: Topic, handle: UUID, epoch: int) -> str:
     """Write the token that switches off one topic and opens nothing."""
     return tokens.derive(keys, _UNSUBSCRIBING[topic], handle, epoch)
+
+
+def letter_links(
+    keys: Keys, person: Mapping[str, Any], topic: Topic | None, address: Callable[[str], str]
+) -> dict[str, str]:
+    """Return the links of a letter's foot and headers; `address` makes a path a whole address.
+
+    Without a topic there is nothing to switch off by one press.
+    """
+    handle, epoch = person["mail_handle"], person["mail_epoch"]
+    links = {"link_preferences": address(f"/b/{page_token(keys, handle, epoch)}")}
+    if topic is not None:
+        token = unsubscribe_token(keys, topic, handle, epoch)
+        links["link_unsubscribe"] = address(f"/u/{token}")
+        links["link_unsubscribe_mail"] = f"{MAIL_PREFIX}{token}"
+    return links
 
 
 async def find(database: Database, keys: Keys, token: str) -> Wishes:

@@ -28,6 +28,7 @@ VALUES = {
     "name": "Mira Muster",
     "addressee": "Mira Muster, Stadtverwaltung Gotha",
     "deputy": "Jan Beispiel",
+    "link_preferences": f"https://termine.example.org/b/{'q4' * 26}",
     **{
         f"link_{answer}": f"https://termine.example.org/a/{'x7' * 26}{way}"
         for answer, way in {

@@ -3,6 +3,17 @@
 from service.tables.invitation_statements import HOLDS
 from service.tables.reminder_statements import AUDIENCE
 
+# How many reminders and nudges of the same person and day come first. Their order is fixed, so
+# that whoever asks, about whichever of them, finds the same ones to be too many.
+_REMINDERS_BEFORE = """
+CASE WHEN l.kind IN ('reminder', 'nudge') THEN (
+    SELECT count(*) FROM letter e JOIN outbox eo ON eo.id = e.id
+    WHERE e.recipient_id = l.recipient_id AND e.kind IN ('reminder', 'nudge')
+        AND eo.state IN ('queued', 'sending', 'uncertain', 'sent')
+        AND e.created_at >= date_trunc('day', l.created_at, 'Europe/Berlin')
+        AND (e.created_at, e.id) < (l.created_at, l.id)) ELSE 0 END
+"""
+
 LOOK_UP = f"""
 SELECT l.id, coalesce(l.cause ->> 'copies', l.kind) AS kind, l.kind = 'copy' AS is_copy,
     CASE WHEN original.state = 'cancelled' THEN original.reason END AS taken_back_because,
@@ -20,11 +31,14 @@ SELECT l.id, coalesce(l.cause ->> 'copies', l.kind) AS kind, l.kind = 'copy' AS 
     a.full_name AS account_name, a.email AS account_email, a.disabled_at,
     k.id AS token_id, k.used_at, k.replaced_at, k.expires_at < now() AS token_is_old,
     s.state AS address_state, s.address_normal, s.probe_letter_id,
+    p.mail_handle, p.mail_epoch, w.reminders, w.nudges, w.papers, w.digest, w.digest_only,
+    w.paused_until, {_REMINDERS_BEFORE} AS reminders_before,
     ARRAY(SELECT g.name FROM meeting_group mg JOIN working_group g ON g.id = mg.group_id
         WHERE mg.meeting_id = m.id ORDER BY mg.position, g.position) AS group_names
 FROM letter l
 LEFT JOIN meeting m ON m.id = l.subject_id
 LEFT JOIN person p ON p.id = l.recipient_id
+LEFT JOIN preference w ON w.person_id = p.id
 LEFT JOIN invitation i ON i.meeting_id = m.id AND i.person_id = p.id
 LEFT JOIN organisation o ON o.id = i.organisation_id
 LEFT JOIN reminder_rule r ON r.id = (l.cause ->> 'rule')::uuid

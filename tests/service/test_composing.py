@@ -18,11 +18,12 @@ from notifications import letters, outbox
 from notifications.clerk import Go, Stop
 from notifications.outbox import NewLetter
 from notifications.postman import Options, Postman
-from service import furnishing, relaying, tokens
+from service import furnishing, preferring, relaying, tokens
 from service.auditing import COMMAND
 from service.composing import Clerk
 from service.database import Database
 from service.domain import changes
+from service.domain.preferences import Topic
 from service.domain.words import NoticeKind
 from service.pages.assets import static_urls
 from service.pages.rendering import Instance, Pages
@@ -362,7 +363,7 @@ async def test_tokens_are_stored_nowhere(services: Services) -> None:
     secrets = {
         word
         for mail in mails
-        for word in re.findall("/(?:a|l)/([a-z0-9]{40,})", part(opened(mail), "text/plain"))
+        for word in re.findall("/(?:a|b|l)/([a-z0-9]{40,})", part(opened(mail), "text/plain"))
     }
 
     stored = await services.database.fetch(
@@ -459,3 +460,98 @@ async def test_the_preview_reads_as_the_letter_will(services: Services) -> None:
 
     assert draft.subject.startswith(f"Invitation: {meeting['title']}, ")
     letters.prototype(draft, relaying.sender(services.settings), "en")
+
+
+# What can be switched off says so.
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "topic"),
+    [("reminder", "online", Topic.REMINDERS), ("nudge", None, Topic.NUDGES)],
+)
+async def test_what_can_be_switched_off_carries_one_line_for_mail_programs(
+    services: Services, kind: str, answer: str | None, topic: Topic
+) -> None:
+    database = services.database
+    meeting, person = await a_session(database), await builders.a_person(database)
+    await builders.an_invitation(database, meeting, person, answer=answer)
+    await a_letter(database, kind, person, meeting)
+    (mail,) = await deliver(services)
+
+    token = preferring.unsubscribe_token(services.keys, topic, person["mail_handle"], 1)
+    link = f"{services.settings.public_url}/u/{token}"
+    lines = mail.raw.split(b"\r\n")
+    mailto = f"mailto:unsub+{token}@{services.settings.mail_domain}"
+    assert [f"List-Unsubscribe: <{link}>, <{mailto}>".encode()] == [
+        line for line in lines if line.startswith(b"List-Unsubscribe:")
+    ]
+    assert 1 == lines.count(b"List-Unsubscribe-Post: List-Unsubscribe=One-Click")
+
+
+@pytest.mark.parametrize("kind", ["invitation", "change", "cancellation", "receipt"])
+async def test_what_always_goes_offers_no_button_to_switch_it_off(
+    services: Services, kind: str
+) -> None:
+    meeting = {"state": _STATES.get(kind, "confirmed")}
+    message, _ = await one(services, kind, meeting=meeting, answer=_ANSWERED.get(kind))
+
+    assert None is message["List-Unsubscribe"]
+    assert None is message["List-Unsubscribe-Post"]
+
+
+@pytest.mark.parametrize(("locale", "place"), [("de", "/b/"), ("en", "/en/b/")])
+async def test_every_letter_to_people_ends_with_the_way_to_the_switches(
+    services: Services, locale: str, place: str
+) -> None:
+    message, invitation = await one(services, "invitation", person={"locale": locale})
+    person = await builders.read(services.database, "person", invitation["person_id"])
+    token = preferring.page_token(services.keys, person["mail_handle"], 1)
+
+    link = f"{services.settings.public_url}{place}{token}"
+    assert f"\n{link}\n" in part(message, "text/plain")
+    assert f'href="{link}"' in part(message, "text/html")
+
+
+async def test_what_is_switched_off_stops_letters_that_wait_but_no_cancellation(
+    services: Services,
+) -> None:
+    """One press between queueing and sending, with a reminder and a cancellation in the queue."""
+    database = services.database
+    person = await builders.a_person(database)
+    for kind in ("reminder", "reminder", "cancellation"):
+        meeting = await a_session(database, state=_STATES.get(kind, "confirmed"))
+        await builders.an_invitation(database, meeting, person, answer="online")
+        await a_letter(*(database, kind, person, meeting), dedupe_key=f"{kind}:{meeting['id']}")
+    token = preferring.unsubscribe_token(services.keys, Topic.REMINDERS, person["mail_handle"], 1)
+    await preferring.unsubscribe(database, services.keys, token, NOW)
+
+    mails = await deliver(services)
+
+    assert 1 == len(mails)
+    assert [
+        ("cancellation", "sent", None),
+        ("reminder", "cancelled", "unsubscribed"),
+        ("reminder", "cancelled", "unsubscribed"),
+    ] == sorted(
+        (row["kind"], row["state"], row["reason"]) for row in await builders.letters(database)
+    )
+
+
+async def test_nobody_gets_more_than_five_reminders_a_day(services: Services) -> None:
+    database = services.database
+    person, other = await builders.a_person(database), await builders.a_person(database)
+    for number in range(7):
+        meeting = await a_session(database)
+        await builders.an_invitation(database, meeting, person, answer="online")
+        await a_letter(*(database, "reminder", person, meeting), dedupe_key=f"rem:{number}")
+    await builders.an_invitation(database, meeting, other, answer="online")
+    await a_letter(database, "reminder", other, meeting)
+
+    await deliver(services)
+
+    rows = await builders.letters(database)
+    mine = [row for row in rows if row["recipient_id"] == person["id"]]
+    assert [f"rem:{number}" for number in (5, 6)] == [
+        row["dedupe_key"] for row in mine if row["reason"] == "too_many"
+    ]
+    assert 6 == sum(row["state"] == "sent" for row in rows)

@@ -31,6 +31,8 @@ GOOD: dict[str, Any] = {
     "replaced_at": None,
     "token_is_old": False,
     "address_state": None,
+    "reminders": None,
+    "reminders_before": 0,
 }
 # What makes a letter of this kind hold, where it differs from the above.
 KINDS: dict[str, dict[str, Any]] = {
@@ -62,6 +64,15 @@ ABOUT_MEETINGS = (
     "receipt",
 )
 TO_PERSONS = (*ABOUT_MEETINGS, "lost_links")
+MUST_KNOW = tuple(kind for kind in ABOUT_MEETINGS if kind not in {"nudge", "reminder"})
+WISHES: dict[str, Any] = {
+    "reminders": True,
+    "nudges": True,
+    "papers": True,
+    "digest": False,
+    "digest_only": False,
+    "paused_until": None,
+}
 GATHERING = ("invitation", "date_confirmed", "nudge", "reminder")
 
 Case = tuple[tuple[str, ...], dict[str, Any], str | None]
@@ -99,6 +110,14 @@ CASES: tuple[Case, ...] = (
     (("nudge",), {"bucket": "undecided", "answer": "undecided"}, "answered"),
     (("nudge",), {"bucket": "no_answer", "answer": "online"}, None),
     (("nudge",), {"bucket": "no_answer", "answer": "declined"}, "answered"),
+    (("nudge", "reminder"), {"reminders_before": 4}, None),
+    (("nudge", "reminder"), {"reminders_before": 5}, "too_many"),
+    (("invitation", "change"), {"reminders_before": 9}, None),
+    (("reminder",), {**WISHES, "reminders": False}, "unsubscribed"),
+    (("nudge",), {**WISHES, "nudges": False}, "unsubscribed"),
+    (("nudge", "reminder"), {**WISHES, "digest_only": True}, "digest_only"),
+    (("nudge", "reminder"), {**WISHES, "paused_until": NOW.date()}, "paused"),
+    (MUST_KNOW, {**WISHES, "reminders": False, "paused_until": NOW.date()}, None),
     (("receipt",), {"answer_rev": 2}, "replaced"),
     (("receipt",), {"cause": {}}, None),
     (("sign_in",), {"account_email": None}, "no_access"),

@@ -19,6 +19,7 @@ PLAIN = ("sign_in", "lost_links", "hint_received", "probe")
 PLAIN_VALUES = {
     "name": "Mira Muster",
     "code": "123456",
+    "link_preferences": "https://termine.example.org/b/" + "q4" * 26,
     "link_sign_in": "https://termine.example.org/anmelden/l/" + "k3" * 26,
     "lines": "Mira Muster: 16. Sitzung, Do 21.1.2027\nhttps://termine.example.org/a/" + "x7" * 26,
 }
