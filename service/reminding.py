@@ -152,7 +152,9 @@ async def _queue_one(database: Database, now: datetime) -> int | None:
                 reminder_statements.FINISH_SLOT, slot["id"], "missed", reason, 0
             )
             return 0
-        count = await outbox.post_selected(unit.connection, reminder_statements.EXPAND, slot["id"])
+        count = await outbox.post_selected(
+            unit.connection, reminder_statements.EXPAND, slot["id"], now
+        )
         await copying.follow(unit.connection)
         await unit.connection.execute(
             reminder_statements.FINISH_SLOT, slot["id"], "expanded", None, count

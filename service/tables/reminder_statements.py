@@ -73,6 +73,19 @@ CASE WHEN i.answer IS NULL OR NOT {HOLDS} THEN 'no_answer'
      ELSE 'declined' END
 """
 
+# After a standstill several slots of a session may be due; each person gets only the newest one
+# that is for them, whatever the older ones say ($2 is now).
+_NEWER_IS_DUE = f"""
+EXISTS (
+    SELECT FROM reminder_slot n JOIN reminder_rule nr ON nr.id = n.rule_id
+    WHERE n.meeting_id = s.meeting_id AND n.time_rev = s.time_rev AND n.state = 'planned'
+      AND n.due_at <= $2 AND n.not_after > $2 AND (n.due_at, n.id) > (s.due_at, s.id)
+      AND {AUDIENCE} = ANY(nr.audience)
+      AND (n.person_id IS NULL OR n.person_id = p.id)
+      AND i.invited_at <= n.due_at - make_interval(days => nr.min_days_invited)
+      AND (NOT nr.only_online OR m.mode = 'online' OR i.answer = 'online'))
+"""
+
 # At most one reminder or nudge a person and session in 20 hours; minute-based ones are exempt.
 # A person who said no before a move is not pressed: the change notice asked once.
 EXPAND = f"""
@@ -93,6 +106,7 @@ WHERE s.id = $1
   AND (s.person_id IS NULL OR s.person_id = p.id)
   AND i.invited_at <= s.due_at - make_interval(days => r.min_days_invited)
   AND (NOT r.only_online OR m.mode = 'online' OR i.answer = 'online')
+  AND NOT {_NEWER_IS_DUE}
   AND (r.minutes_before IS NOT NULL OR NOT EXISTS (
     SELECT FROM letter l JOIN outbox o ON o.id = l.id
     WHERE l.recipient_id = p.id AND l.subject_id = m.id AND l.kind IN ('reminder', 'nudge')

@@ -25,6 +25,7 @@ NUDGE = Rule(
     at_local_time=time(9),
 )
 AN_HOUR_BEFORE = datetime(2027, 3, 4, 8, 0, tzinfo=UTC)
+_RULES = "SELECT rule_id, due_at FROM reminder_slot"
 A_DAY_BEFORE = datetime(2027, 3, 3, 8, 0, tzinfo=UTC)
 
 
@@ -317,6 +318,25 @@ async def test_after_a_standstill_only_the_newest_reminder_leaves(database: Data
     assert [("missed", "newer_is_due"), ("missed", "newer_is_due"), ("expanded", None)] == [
         row[2:] for row in await slots(database, meeting)
     ]
+
+
+async def test_after_a_standstill_each_person_gets_the_newest_reminder_that_is_for_them(
+    database: Database,
+) -> None:
+    """The older rule is for more people, so its slot is not overtaken as a whole."""
+    afternoon = replace(DAY_BEFORE, audience=(Audience.ACCEPTED,), at_local_time=time(15))
+    meeting = await a_session(database, DAY_BEFORE, afternoon)
+    coming = await invited(database, meeting, "in_person")
+    undecided = await invited(database, meeting, "undecided")
+    due = {row["due_at"]: str(row["rule_id"]) for row in await database.fetch(_RULES)}
+
+    await reminding.queue_due(database, A_DAY_BEFORE + timedelta(hours=8))
+
+    got = {row["recipient_id"]: row["cause"]["rule"] for row in await builders.letters(database)}
+    assert {
+        coming["person_id"]: due[A_DAY_BEFORE + timedelta(hours=6)],
+        undecided["person_id"]: due[A_DAY_BEFORE],
+    } == got
 
 
 async def test_a_newer_reminder_for_fewer_people_silences_nobody_else(database: Database) -> None:
