@@ -8,6 +8,7 @@ from notifications.postman import Postman
 from service import clock, composing, embedded, jobs, publishing, relaying, reminding, ticking
 from service.clock import Clock
 from service.database import Database
+from service.hearing import Ear
 from service.pages.assets import static_urls
 from service.pages.rendering import Instance, Pages
 from service.services import Services
@@ -51,13 +52,15 @@ async def _furnish(database: Database) -> None:
 async def working(services: Services) -> AsyncIterator[jobs.Ticks]:
     """Run the ticks and, where a mail server is set, the postman; drain both at the end."""
     postman = _hire(services)
-    ticks = jobs.Ticks(services.database, ticking.ticks(services, postman), services.clock)
+    ear = Ear(services)
+    ticks = jobs.Ticks(services.database, ticking.ticks(services, postman, ear), services.clock)
     delivering = asyncio.create_task(postman.run()) if postman else None
     ticks.start()
     try:
         yield ticks
     finally:
         await ticks.stop()
+        await ear.close()
         if postman is not None and delivering is not None:
             await postman.stop()
             await delivering

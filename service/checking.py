@@ -5,8 +5,11 @@ import urllib.request
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
+import notifications.mailbox
+from notifications import listening
+from notifications.mailbox import MailboxError
 from notifications.relay import Link, SmtpError
-from service import app, furnishing
+from service import app, furnishing, hearing
 from service.database import Database
 from service.relaying import relay_settings
 from service.settings import Settings
@@ -38,6 +41,8 @@ async def _look(settings: Settings) -> AsyncIterator[Finding]:
     except (OSError, TimeoutError) as error:
         yield Finding(False, f"database: does not answer ({error})")
     yield await _look_at_relay(settings)
+    async for finding in _look_at_returns(settings):
+        yield finding
     yield await asyncio.to_thread(_look_at_address, settings.public_url)
 
 
@@ -67,6 +72,24 @@ async def _look_at_relay(settings: Settings) -> Finding:
     except (SmtpError, OSError, TimeoutError) as error:
         return Finding(False, f"mail: {relay.name} refuses us ({error})")
     return Finding(True, f"mail: {relay.name} takes our letters")
+
+
+async def _look_at_returns(settings: Settings) -> AsyncIterator[Finding]:
+    place, mailbox = hearing.place(settings), hearing.mailbox_of(settings)
+    if place is None and mailbox is None:
+        # Nothing is lost by that, but somebody has to look.
+        yield Finding(True, f"returned mail: not read; look at {settings.bounce_address} yourself")
+    if place is not None:
+        is_there = await listening.answers(place)
+        said = "a worker listens" if is_there else "no worker listens; start one"
+        yield Finding(is_there, f"returned mail: {said} at {place}")
+    if mailbox is not None:
+        try:
+            await notifications.mailbox.try_out(mailbox)
+        except MailboxError as error:
+            yield Finding(False, f"returned mail: {mailbox.name} refuses us ({error})")
+        else:
+            yield Finding(True, f"returned mail: {mailbox.name} opens")
 
 
 def _look_at_address(public_url: str) -> Finding:

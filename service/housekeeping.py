@@ -9,7 +9,8 @@ from typing import Any
 
 from asyncpg import Connection
 
-from notifications import outbox
+from notifications import intake, outbox
+from notifications.bounces import Kind
 from service import limiting
 from service.database import Database
 
@@ -39,6 +40,7 @@ async def keep_house(database: Database, now: datetime) -> None:
     await forget_codes(database, now)
     await forget_letter_words(database, now)
     await delete_letters(database, now)
+    await forget_returns(database, now)
     await forget_wordings(database, now)
 
 
@@ -86,6 +88,19 @@ async def forget_wordings(database: Database, now: datetime) -> int:
         return await outbox.forget_prototypes(connection, before)
 
     return await _in_portions(database, forget)
+
+
+async def forget_returns(database: Database, now: datetime) -> int:
+    """Delete automatic answers after 14 days and all else that came back after 90; how many."""
+
+    async def forget(connection: "Connection[Any]") -> int:
+        before = now - intake.AUTO_REPLIES_KEPT
+        return await intake.forget(connection, before, kinds=(Kind.AUTO_REPLY,))
+
+    async def forget_all(connection: "Connection[Any]") -> int:
+        return await intake.forget(connection, now - LETTERS_KEPT)
+
+    return await _in_portions(database, forget) + await _in_portions(database, forget_all)
 
 
 async def _execute(database: Database, sql: str, before: datetime) -> None:

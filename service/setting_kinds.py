@@ -10,6 +10,8 @@ from email_validator import EmailNotValidError, validate_email
 from service.tokens import Key, Keys
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+# The system takes no longer names of sockets.
+_SOCKET_PATH = 100
 
 
 class OddValueError(ValueError):
@@ -62,6 +64,17 @@ def host(value: str) -> str:
             "must be a host name or an IP address, without a port and without a path"
         )
     return value
+
+
+def lmtp_place(value: str) -> str:
+    """Accept a socket or a port of this machine, where a mail server hands letters over."""
+    kind, _, rest = value.partition(":")
+    if kind == "unix" and rest.startswith("/") and len(rest) <= _SOCKET_PATH:
+        return f"unix:{path(rest)}"
+    host_name, _, port = value.rpartition(":")
+    if host_name in LOOPBACK - {"::1"} and re.fullmatch(r"[1-9][0-9]{0,4}", port):
+        return f"{host_name}:{number(1, 65535)(port)}"
+    raise OddValueError("must be unix:/path/of/socket or a port of this machine, 127.0.0.1:2424")
 
 
 def domain(value: str) -> str:

@@ -25,6 +25,7 @@ Role = Literal["all", "web", "worker"]
 Locale = Literal["de", "en"]
 
 _STANDARD_PORT = {"tls": 465, "starttls": 587, "plain": 25}
+_MAILBOX_PORT = {"tls": 993, "starttls": 143, "plain": 143}
 # Without a mail server no letter leaves; previews still need a sender.
 _NO_SENDER = "termine@localhost"
 _DEBUG_SWITCHES = ("LITESTAR_DEBUG", "LITESTAR_PDB")
@@ -130,6 +131,32 @@ class Settings:
         "yes where a program reads the reports at that address and its mail server takes "
         "name+tag@domain: each letter then has a sender address of its own.",
     )
+    intake_lmtp: str | None = _setting(
+        kinds.lmtp_place,
+        "",
+        "Where a mail server of this machine hands reports and replies over by LMTP: "
+        "unix:/run/terminbuch/lmtp.sock or 127.0.0.1:2424.",
+        shown="nobody listens",
+    )
+    imap_host: str | None = _setting(
+        kinds.host,
+        "",
+        "Server of the mailbox that reports and replies go to, read every minute.",
+        shown="no mailbox is read",
+    )
+    imap_port: int = _setting(
+        kinds.number(1, 65535), "", "Port of that server.", shown="993, or 143 by mode"
+    )
+    imap_mode: SmtpMode = _setting(
+        kinds.choice("tls", "starttls", "plain"),
+        "tls",
+        "How that connection is protected: tls, starttls or plain (this machine only).",
+    )
+    imap_user: str | None = _setting(kinds.text, "", "User name of the mailbox.", shown="none")
+    imap_password: str | None = _setting(
+        kinds.text, "", "Password of the mailbox.", secret=True, shown="none"
+    )
+    imap_folder: str = _setting(kinds.text, "INBOX", "Folder of the mailbox.")
     default_locale: Locale = _setting(
         kinds.choice("de", "en"), "de", "Language where nothing else is known: de or en."
     )
@@ -260,6 +287,7 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"{PREFIX}SMTP_USER and {PREFIX}SMTP_PASSWORD belong together; one is missing."
     if values["smtp_host"] and not values["mail_from"]:
         yield f"{PREFIX}MAIL_FROM must be set when {PREFIX}SMTP_HOST is."
+    yield from _mailbox_contradictions(values)
     if values["database_url"] and not values["token_key"]:
         yield (
             f"{PREFIX}TOKEN_KEY must be set when {PREFIX}DATABASE_URL is, because all processes "
@@ -267,9 +295,21 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
+def _mailbox_contradictions(values: Mapping[str, Any]) -> Iterator[str]:
+    named = {name for name in ("imap_host", "imap_user", "imap_password") if values[name]}
+    if named and len(named) < len(("host", "user", "password")):
+        yield (
+            f"{PREFIX}IMAP_HOST, {PREFIX}IMAP_USER and {PREFIX}IMAP_PASSWORD belong together; "
+            "one is missing."
+        )
+    if values["imap_mode"] == "plain" and values["imap_host"] not in {None, *kinds.LOOPBACK}:
+        yield f"{PREFIX}IMAP_MODE may be plain only when {PREFIX}IMAP_HOST is this machine."
+
+
 def _completed(values: dict[str, Any]) -> dict[str, Any]:
     values["mail_from"] = values["mail_from"] or _NO_SENDER
     values["smtp_port"] = values["smtp_port"] or _STANDARD_PORT[values["smtp_mode"]]
+    values["imap_port"] = values["imap_port"] or _MAILBOX_PORT[values["imap_mode"]]
     values["mail_domain"] = values["mail_domain"] or cast("str", values["mail_from"]).split("@")[1]
     values["bounce_address"] = values["bounce_address"] or values["mail_from"]
     return values

@@ -11,7 +11,7 @@ from asyncpg import Record
 
 from notifications import log
 from notifications.outbox import State as LetterState
-from service import posting
+from service import mending, posting
 from service.database import Database
 from service.domain.accounts import Account
 from service.domain.shown import ShownMeeting
@@ -87,6 +87,7 @@ class Board:
     drafts: tuple[Task, ...]
     letters: Mapping[LetterState, int]
     unsolved: int
+    bad_addresses: int
     jobs: tuple[Job, ...]
 
 
@@ -103,6 +104,7 @@ async def survey(database: Database, account: Account, now: datetime) -> Board:
         coming=tuple(_coming(row) for row in coming),
         letters=letters,
         unsolved=await posting.count_unsolved(database, now) if account.is_office else 0,
+        bad_addresses=await mending.count_addresses(database) if account.is_office else 0,
         jobs=tuple(_job(row, now) for row in await database.fetch(statements.JOBS)),
     )
 

@@ -11,6 +11,7 @@ from functools import partial
 
 from notifications.postman import Postman
 from service import furnishing, housekeeping, noticing, reaching, relaying, reminding, scheduling
+from service.hearing import Ear
 from service.jobs import Tick
 from service.services import Services
 from service.tables import letter_statements
@@ -23,8 +24,8 @@ ON CONFLICT (id) DO UPDATE SET heartbeat_at = excluded.heartbeat_at
 """
 
 
-def ticks(services: Services, postman: Postman | None) -> list[Tick]:
-    """Return all ticks of a worker."""
+def ticks(services: Services, postman: Postman | None, ear: Ear | None = None) -> list[Tick]:
+    """Return all ticks of a worker; without an ear nothing that comes back is read."""
     database = services.database
     name = f"{socket.gethostname()}:{os.getpid()}"
 
@@ -45,6 +46,7 @@ def ticks(services: Services, postman: Postman | None) -> list[Tick]:
             await connection.execute(_BEAT, name, services.settings.role, now)
 
     return [
+        *([Tick("inbound", 60, ear.attend)] if ear is not None and ear.is_wanted else []),
         Tick("slots", 600, partial(reminding.plan_all, database)),
         Tick("notices", 5, posting(partial(noticing.queue_due, database))),
         Tick("reminders", 5, posting(partial(reminding.queue_due, database))),

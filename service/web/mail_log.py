@@ -13,7 +13,7 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from notifications.outbox import State
-from service import housekeeping, posting
+from service import housekeeping, mending, posting
 from service.pages.catalogue import texts
 from service.posting import Wanted
 from service.services import Services
@@ -34,7 +34,7 @@ FILTERS = (
     Field("n", kind="number"),
 )
 _KEPT = ("zustand", "termin", "suche")
-_DONE = frozenset({"repeated", "withdrawn", "released", "released_all", "too_late"})
+_DONE = frozenset({"repeated", "withdrawn", "released", "released_all", "settled", "too_late"})
 
 AnyRequest = Request[Any, Any, Any]
 Page = Response[bytes]
@@ -58,6 +58,7 @@ async def list_letters(
         states=[(state.value, visitor.t(f"mail.state.{state}")) for state in State],
         sessions=await posting.list_sessions(services.database, visitor.now),
         restored=await posting.count_restored(services.database),
+        unmatched=await mending.list_unmatched(services.database),
         query=_query(typed),
         done=_done(typed),
         done_n=typed["n"] or 0,
@@ -79,6 +80,7 @@ async def show_letter(
         "mail/letter.html",
         letter=await posting.find_letter(services.database, letter_id),
         attempts=await posting.list_attempts(services.database, letter_id),
+        returned=await mending.list_returned(services.database, letter_id),
         done=_done(forms.read_query(request, FILTERS)),
         **_common(visitor),
     )

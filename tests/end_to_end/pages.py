@@ -98,6 +98,7 @@ OFFICE = (
     "/buero/mitglied/{person}",
     "/buero/import",
     "/buero/versand",
+    "/buero/adressen",
     "/buero/versand/{letter}",
     "/buero/einstellungen",
     "/buero/einstellungen/geschaeftsstelle",

@@ -1,0 +1,88 @@
+"""Hear what comes back: from the settings to the listener and the mailbox that `notifications` has.
+
+What is heard but lies outside of letters (answers of calendar programs) is passed on by
+`IntakeOptions.hear`; nothing here does so yet, the office reads words itself.
+"""
+
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from notifications import mailbox as mailboxes
+from notifications.intake import IntakeOptions
+from notifications.listening import Listener, Place, PlaceTakenError
+from notifications.mailbox import Mailbox
+from service import relaying
+from service.services import Services
+from service.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+
+def intake_options(settings: Settings) -> IntakeOptions:
+    """Return which addresses are ours; people answer to the sender's address."""
+    return IntakeOptions(
+        returns=relaying.return_options(settings),
+        mail_domain=settings.mail_domain,
+        plain=frozenset({settings.mail_from}),
+    )
+
+
+def place(settings: Settings) -> Place | None:
+    """Return where a mail server hands mail over, None where nobody listens."""
+    if settings.intake_lmtp is None:
+        return None
+    kind, _, rest = settings.intake_lmtp.partition(":")
+    if kind == "unix":
+        return Place(path=Path(rest))
+    return Place(host=kind, port=int(rest))
+
+
+def mailbox_of(settings: Settings) -> Mailbox | None:
+    """Return the mailbox that is read, None where there is none."""
+    if not (settings.imap_host and settings.imap_user and settings.imap_password):
+        return None
+    return Mailbox(
+        host=settings.imap_host,
+        port=settings.imap_port,
+        mode=settings.imap_mode,
+        user=settings.imap_user,
+        password=settings.imap_password,
+        folder=settings.imap_folder,
+    )
+
+
+class Ear:
+    """The ways in of one process; of several on one machine the first one listens."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._options = intake_options(services.settings)
+        self._mailbox = mailbox_of(services.settings)
+        where = place(services.settings)
+        self._listener = where and Listener(where, services.database, self._options, services.clock)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether any way in is set."""
+        return self._listener is not None or self._mailbox is not None
+
+    async def attend(self, now: datetime) -> None:
+        """Listen if nobody does, and read the mailbox; what fails is tried again next time."""
+        if self._listener is not None:
+            try:
+                await self._listener.open()
+            except PlaceTakenError:
+                _log.debug("intake.place_taken")
+        if self._mailbox is not None:
+            count = await mailboxes.read_new(
+                self._services.database, self._mailbox, self._options, now
+            )
+            if count:
+                _log.info("intake.mailbox_read", mails=count)
+
+    async def close(self) -> None:
+        """Stop listening; what is being kept is kept."""
+        if self._listener is not None:
+            await self._listener.close()

@@ -1,0 +1,62 @@
+"""SQL text behind the office's lists of what came back."""
+
+ADDRESSES = """
+SELECT p.id AS person_id, p.full_name AS name, s.address_normal AS address,
+    s.address_normal IS DISTINCT FROM p.email_normal AS is_copy, s.state, s.last_status AS status,
+    s.last_bounce_at AS at, p.phone, o.name AS partner, o.phone AS partner_phone,
+    (SELECT count(*) FROM letter l JOIN outbox b USING (id) WHERE l.recipient_id = p.id
+        AND b.state = 'held' AND b.reason IN ('undeliverable', 'blocked')) AS waiting
+FROM address_state s
+JOIN person p ON s.address_normal IN (p.email_normal, lower(p.copy_email))
+    AND p.anonymised_at IS NULL AND p.ended_on IS NULL
+LEFT JOIN LATERAL (
+    SELECT org.name, org.phone
+    FROM affiliation a JOIN organisation org ON org.id = a.organisation_id
+    WHERE a.person_id = p.id AND a.to_on IS NULL ORDER BY a.from_on DESC, a.id LIMIT 1
+) o ON true
+WHERE s.state IN ('soft', 'undeliverable', 'blocked')
+ORDER BY s.state = 'soft', p.sort_key, p.id, s.address_normal
+LIMIT 500
+"""
+
+COUNT_ADDRESSES = """
+SELECT count(DISTINCT s.address_normal) FROM address_state s
+JOIN person p ON s.address_normal IN (p.email_normal, lower(p.copy_email))
+    AND p.anonymised_at IS NULL AND p.ended_on IS NULL
+WHERE s.state IN ('undeliverable', 'blocked')
+"""
+
+OF_PERSON = """
+SELECT s.address_normal FROM address_state s
+JOIN person p ON s.address_normal IN (p.email_normal, lower(p.copy_email))
+WHERE p.id = $1 AND s.state IN ('soft', 'undeliverable')
+"""
+
+# Whose automatic answer says that they are gone, as long as the address is still the one we use.
+MOVED = """
+SELECT DISTINCT ON (p.id) e.id, p.id AS person_id, p.full_name AS name, e.received_at
+FROM mail_event e
+JOIN letter l ON l.id = e.letter_id
+JOIN person p ON p.id = l.recipient_id AND p.anonymised_at IS NULL AND p.ended_on IS NULL
+WHERE e.kind = 'auto_reply' AND e.details ->> 'sort' = 'moved' AND e.settled_at IS NULL
+    AND lower(l.to_addr) = p.email_normal
+ORDER BY p.id, e.received_at DESC
+LIMIT 200
+"""
+
+# A sign of life that names no letter is of no use to anybody.
+UNMATCHED = """
+SELECT id, kind, details, received_at FROM mail_event
+WHERE letter_id IS NULL AND settled_at IS NULL
+    AND kind IN ('bounce', 'complaint', 'words', 'unknown')
+ORDER BY received_at DESC, id DESC LIMIT 50
+"""
+
+OF_LETTER = """
+SELECT id, kind, details, received_at FROM mail_event WHERE letter_id = $1 ORDER BY id LIMIT 50
+"""
+
+SETTLE = """
+UPDATE mail_event SET settled_at = $2, settled_by = $3
+WHERE id = $1 AND settled_at IS NULL RETURNING kind
+"""

@@ -1,0 +1,70 @@
+"""What came back: addresses that do not work, and mail that names no letter of ours."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Response
+
+from service import mending
+from service.services import Services
+from service.web import forms, respond
+from service.web.forms import Field
+from service.web.policy import Policy
+from service.web.visitors import Visitor
+
+_OPT = {"policy": Policy.COORDINATOR}
+_DONE = frozenset({"tried", "settled", "too_late"})
+# Both lists have the button; the answer leads back to the one it was pressed in.
+_PAGES = {"adressen": "/buero/adressen", "versand": "/buero/versand"}
+_FIELDS = (Field("von", kind="choice", choices=tuple(_PAGES)),)
+
+AnyRequest = Request[Any, Any, Any]
+Page = Response[bytes]
+
+
+@get("/buero/adressen", opt=_OPT)
+async def list_addresses(
+    request: AnyRequest, services: NamedDependency[Services], visitor: NamedDependency[Visitor]
+) -> Page:
+    """Show the addresses that do not work, with whom to call."""
+    done = forms.read_query(request, (Field("getan", most=20),))["getan"]
+    return respond.page(
+        services,
+        visitor,
+        "returns/addresses.html",
+        status=200,
+        addresses=await mending.list_addresses(services.database),
+        gone=await mending.list_gone(services.database),
+        done=done if done in _DONE else None,
+    )
+
+
+@post("/buero/adressen/{person_id:uuid}/erneut-versuchen", opt=_OPT)
+async def try_again(
+    person_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Believe in a person's addresses again."""
+    is_done = await mending.try_again(services.database, visitor.actor, person_id, visitor.now)
+    return respond.see_other(visitor, f"/buero/adressen?getan={'tried' if is_done else 'too_late'}")
+
+
+@post("/buero/ruecklauf/{event_id:int}/erledigt", opt=_OPT)
+async def settle(
+    request: AnyRequest,
+    event_id: FromPath[int],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Put away what somebody has looked at."""
+    form = await forms.read(request, _FIELDS)
+    page = _PAGES[form.parsed.get("von") or "versand"]
+    is_done = await mending.settle(services.database, visitor.actor, event_id, visitor.now)
+    return respond.see_other(visitor, f"{page}?getan={'settled' if is_done else 'too_late'}")
+
+
+ROUTES = [list_addresses, try_again, settle]
