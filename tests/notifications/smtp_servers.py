@@ -1,6 +1,7 @@
 """A small scripted SMTP server: it keeps what it took, and misbehaves where a test wants it to."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,12 +18,13 @@ Script = Callable[[str, "Session"], Answer]
 
 @dataclass
 class Mail:
-    """One accepted mail: envelope and bytes as they were before dot-stuffing."""
+    """One accepted mail: envelope and bytes as they were before dot-stuffing, and when."""
 
     sender: str
     recipient: str
     raw: bytes
     connection: int
+    at: float = field(default_factory=time.time)
 
 
 @dataclass

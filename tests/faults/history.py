@@ -1,0 +1,177 @@
+"""What must hold whatever failed: the outbox, the attempts and the server's own log against it.
+
+I1 every due letter reached somebody, unless it was cancelled, expired, held or refused
+I2 more than one copy only of letters whose delivery was unclear, and all copies the same bytes
+I3 nothing left before it was due
+I4 nothing is stuck
+I5 letters of one order left in that order
+I6 what the server called a letter is what stands beside this letter: replies were never mispaired
+I7 the SEQUENCE of one entry never falls for one recipient
+"""
+
+import email
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email import policy
+from typing import Any
+from uuid import UUID
+
+from service.database import Database
+
+TICKS_SECONDS = 10.0
+"""Two polls: so long a row may wait after its time before it counts as stuck."""
+
+_ROWS = """
+SELECT o.*, l.dedupe_key, l.kind, l.recipient_id, l.created_at AS posted_at,
+    now() - o.lease_until > make_interval(secs => $1) AS lease_is_old,
+    now() - o.next_attempt_at > make_interval(secs => $1) AS is_overdue,
+    (SELECT array_agg(a.outcome || ':' || coalesce(a.code, 0)) FROM mail_attempt a
+     WHERE a.letter_id = o.id) AS tries
+FROM outbox o JOIN letter l USING (id) ORDER BY o.created_at, o.id
+"""
+_QUEUE_ID = re.compile(r"queued as (\w+)")
+_SEQUENCE = re.compile(r"^SEQUENCE:(\d+)\r?$", re.MULTILINE)
+_UID = re.compile(r"^UID:(\S+)\r?$", re.MULTILINE)
+_FINAL_WITHOUT_COPY = frozenset({"cancelled", "expired", "held"})
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One mail that a server took over."""
+
+    letter_id: UUID
+    recipient: str
+    sha256: bytes
+    at: float
+    queue_id: str
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class History:
+    """Everything that is known at the end of a run; `due` is what was promised at the beginning."""
+
+    rows: Sequence[Mapping[str, Any]]
+    copies: Sequence[Copy]
+    due: Mapping[UUID, datetime]
+
+    @property
+    def lost(self) -> list[UUID]:
+        """Letters that were due and reached nobody."""
+        reached = {copy.letter_id for copy in self.copies}
+        return [row["id"] for row in self.rows if row["id"] not in reached and not _excused(row)]
+
+    @property
+    def duplicates(self) -> int:
+        """How many copies were one too many."""
+        return len(self.copies) - len({copy.letter_id for copy in self.copies})
+
+    def violations(self) -> list[str]:
+        """Return a sentence for everything that must not be."""
+        return [
+            *(f"I1 lost: {each}" for each in self.lost),
+            *_wrong_copies(self),
+            *_early(self),
+            *_stuck(self.rows),
+            *_disordered(self),
+            *_mispaired(self),
+            *_falling(self.copies),
+        ]
+
+
+async def read(
+    database: Database, copies: Iterable[Copy], due: Mapping[UUID, datetime] | None = None
+) -> History:
+    """Read what the outbox says now, beside what the servers took."""
+    rows = await database.fetch(_ROWS, TICKS_SECONDS)
+    return History([dict(row) for row in rows], sorted(copies, key=lambda c: c.at), due or {})
+
+
+def copy_of(raw: bytes, recipient: str, at: float, queue_id: str) -> Copy:
+    """Read which letter a mail is."""
+    found = re.search(rb"^Message-ID:\s*<([0-9a-f-]{32,36})@", raw, re.MULTILINE | re.IGNORECASE)
+    assert found is not None, raw[:500]
+    sha256 = hashlib.sha256(raw).digest()
+    return Copy(UUID(found[1].decode()), recipient, sha256, at, queue_id, raw)
+
+
+def _excused(row: Mapping[str, Any]) -> bool:
+    """Tell whether a letter may have reached nobody: by decision, or by a refusal on record."""
+    tries = row["tries"] or []
+    if row["state"] == "failed":
+        return any(each.startswith("failed:5") for each in tries)
+    if row["state"] == "dead":
+        return row["uncertain_count"] > 1 or row["reason"] in {"unwritable", "gave_up"}
+    return row["state"] in _FINAL_WITHOUT_COPY
+
+
+def _wrong_copies(history: History) -> Iterator[str]:
+    unclear = {row["id"]: row["uncertain_count"] for row in history.rows}
+    by_letter: dict[UUID, list[Copy]] = defaultdict(list)
+    for copy in history.copies:
+        by_letter[copy.letter_id].append(copy)
+    for letter_id, copies in by_letter.items():
+        if len(copies) > 1 + unclear.get(letter_id, 0):
+            yield f"I2 {len(copies)} copies of {letter_id}, unclear {unclear.get(letter_id)} times"
+        if len({copy.sha256 for copy in copies}) > 1:
+            yield f"I2 copies of {letter_id} differ"
+
+
+def _early(history: History) -> Iterator[str]:
+    for copy in history.copies:
+        due = history.due.get(copy.letter_id)
+        if due is not None and copy.at < due.timestamp():
+            yield f"I3 {copy.letter_id} left {due.timestamp() - copy.at:.1f} s too early"
+
+
+def _stuck(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        if row["state"] == "sending" and row["lease_is_old"]:
+            yield f"I4 {row['id']} is stuck in its lease"
+        if row["state"] in {"queued", "uncertain"} and row["is_overdue"]:
+            yield f"I4 {row['id']} is {row['state']} beyond its time"
+
+
+def _disordered(history: History) -> Iterator[str]:
+    first: dict[UUID, float] = {}
+    for copy in history.copies:
+        first.setdefault(copy.letter_id, copy.at)
+    orders: dict[str, list[UUID]] = defaultdict(list)
+    for row in history.rows:
+        if row["id"] in first:
+            orders[row["ordering_key"]].append(row["id"])
+    for key, ids in orders.items():
+        if ids != sorted(ids, key=first.__getitem__):
+            yield f"I5 letters of {key} left out of order"
+
+
+def _mispaired(history: History) -> Iterator[str]:
+    named = {copy.queue_id: copy.letter_id for copy in history.copies if copy.queue_id}
+    for row in history.rows:
+        found = _QUEUE_ID.search(row["remote_id"] or "")
+        if found and named.get(found[1], row["id"]) != row["id"]:
+            yield f"I6 {row['id']} has the reply of {named[found[1]]}"
+
+
+def _falling(copies: Sequence[Copy]) -> Iterator[str]:
+    highest: dict[tuple[str, str], int] = {}
+    for copy in copies:
+        for uid, sequence in _entries(copy.raw):
+            key = (copy.recipient, uid)
+            if sequence < highest.get(key, 0):
+                yield f"I7 SEQUENCE of {uid} fell for {copy.recipient}"
+            highest[key] = sequence
+
+
+def _entries(raw: bytes) -> Iterator[tuple[str, int]]:
+    if b"text/calendar" not in raw:
+        return
+    for part in email.message_from_bytes(raw, policy=policy.default).walk():
+        if part.get_content_type() == "text/calendar":
+            text = part.get_payload(decode=True).decode()
+            uid, sequence = _UID.search(text), _SEQUENCE.search(text)
+            yield uid[1] if uid else "", int(sequence[1]) if sequence else 0

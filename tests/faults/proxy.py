@@ -1,0 +1,98 @@
+"""A TCP proxy that cuts, resets, delays or freezes what passes, as bad networks do."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Proxy:
+    """How the way is at the moment; None means that nothing is wrong.
+
+    `cut_after` and `reset_after` count bytes from the client of each connection, `cut_reply_after`
+    those from the server. A frozen way takes everything in and passes nothing on.
+    """
+
+    target: int
+    port: int = 0
+    cut_after: int | None = None
+    cut_reply_after: int | None = None
+    reset: bool = False
+    delay: float = 0.0
+    frozen: bool = False
+    connections: int = 0
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Join one client with the server until one of them, or the fault, ends it."""
+        self.connections += 1
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            writer.transport.abort()
+            return
+        ways = {
+            asyncio.create_task(self._pump(reader, back, self.cut_after)),
+            asyncio.create_task(self._pump(there, writer, self.cut_reply_after)),
+        }
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            for end in (writer, back):
+                self._end(end)
+
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int | None
+    ) -> None:
+        passed = 0
+        while data := await reader.read(65536):
+            if limit is not None and passed + len(data) >= limit:
+                writer.write(data[: limit - passed])
+                await writer.drain()
+                return
+            passed += len(data)
+            await asyncio.sleep(self.delay)
+            while self.frozen:
+                await asyncio.sleep(0.05)
+            writer.write(data)
+            await writer.drain()
+
+    def _end(self, writer: asyncio.StreamWriter) -> None:
+        if self.reset:
+            plain = writer.get_extra_info("socket")
+            # Lingering for no time at all makes the kernel send RST instead of FIN.
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.close()
+
+
+@asynccontextmanager
+async def running(target: int) -> AsyncIterator[Proxy]:
+    """Run a proxy in front of a port of the loopback."""
+    proxy = Proxy(target)
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(_quietly(proxy.carry(reader, writer)))
+        proxy.tasks.add(task)
+        task.add_done_callback(proxy.tasks.discard)
+
+    listener = await asyncio.start_server(accept, "127.0.0.1", 0)
+    proxy.port = listener.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        listener.close()
+        for task in list(proxy.tasks):
+            task.cancel()
+        await asyncio.gather(*proxy.tasks, return_exceptions=True)
+
+
+async def _quietly(work: Coroutine[Any, Any, None]) -> None:
+    with suppress(OSError):
+        await work

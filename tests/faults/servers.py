@@ -1,0 +1,102 @@
+"""Mail servers that misbehave by script: by recipient, by phase, so many times."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from service.demo.ports import free_port
+from tests.faults import history
+from tests.faults.history import Copy
+from tests.notifications.smtp_servers import Answer, Script, Server, Session
+
+NOTHING: Script = lambda _line, _session: None  # noqa: E731
+
+
+@dataclass
+class Fault:
+    """Answer so in this phase: `times` to the recipients that `whom` fits, None for ever.
+
+    The phase is the verb, `CONNECT` for the greeting or `.` for the final dot.
+    """
+
+    phase: str
+    answer: str
+    whom: Callable[[str], bool] = lambda _: True
+    times: int | None = None
+    seen: int = 0
+
+    def fits(self, line: str, session: Session) -> bool:
+        """Tell whether it strikes here, and count that."""
+        verb = line.split(" ", maxsplit=1)[0].upper()
+        recipient = line.partition("<")[2].partition(">")[0] if verb == "RCPT" else ""
+        if verb != self.phase or not self.whom(recipient or session.recipient):
+            return False
+        self.seen += 1
+        return self.times is None or self.seen <= self.times
+
+
+@dataclass
+class Faulty:
+    """A script whose faults can be changed while the server runs."""
+
+    faults: list[Fault] = field(default_factory=list)
+
+    def __call__(self, line: str, session: Session) -> Answer:
+        """Answer as the first fault that strikes wants it."""
+        return next((each.answer for each in self.faults if each.fits(line, session)), None)
+
+
+def copies(server: Server) -> list[Copy]:
+    """Return what the server took over; it calls its letters by their place."""
+    return [
+        history.copy_of(mail.raw, mail.recipient, mail.at, str(place))
+        for place, mail in enumerate(server.mails, 1)
+    ]
+
+
+@dataclass
+class Sink:
+    """Postfix's smtp-sink: another program's idea of SMTP, with its own misbehaviours."""
+
+    port: int
+    folder: Path
+
+    def copies(self) -> list[Copy]:
+        """Return what it took over, from the files that it wrote."""
+        found = []
+        for file in sorted(self.folder.glob("mail*"), key=lambda each: each.stat().st_mtime):
+            head, _, rest = file.read_bytes().partition(b"\nReceived:")
+            recipient = head.rpartition(b"X-Rcpt-Args: <")[2].partition(b">")[0].decode()
+            raw = rest.partition(b"\nDate:")[0].join([b"", b""]) or rest
+            body = b"Date:" + rest.partition(b"\nDate:")[2]
+            at = file.stat().st_mtime
+            found.append(history.copy_of(body if body != b"Date:" else raw, recipient, at, ""))
+        return found
+
+
+@asynccontextmanager
+async def smtp_sink(*flags: str) -> AsyncIterator[Sink]:
+    """Run smtp-sink with these flags; skip where it is not installed."""
+    program = shutil.which("smtp-sink", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+    if program is None:
+        pytest.skip("smtp-sink (Debian package postfix) is not installed")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        await asyncio.to_thread(folder.chmod, 0o777)
+        port = free_port(18900)
+        process = await asyncio.create_subprocess_exec(
+            *(program, "-u", "nobody", "-d", "mail.", *flags, f"127.0.0.1:{port}", "64"),
+            cwd=folder,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            yield Sink(port, folder)
+        finally:
+            process.kill()
+            await process.wait()
