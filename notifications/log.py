@@ -39,8 +39,11 @@ SELECT now() - min(next_attempt_at) FROM outbox
 WHERE state = 'queued' AND next_attempt_at <= now() AND expires_at > now()
 """
 _RELAY = """
-SELECT reason, paused_until, consecutive_failures, last_ok_at FROM relay_state
-WHERE relay = $1
+SELECT reason, paused_until, consecutive_failures, last_ok_at, failing_since, alarmed_at, tried_at
+FROM relay_state WHERE relay = $1
+"""
+_RESTING = """
+SELECT reason FROM relay_state WHERE reason IS NOT NULL AND paused_until > now() ORDER BY reason
 """
 
 
@@ -97,12 +100,15 @@ class LoggedAttempt:
 
 @dataclass(frozen=True, slots=True)
 class RelayHealth:
-    """How the relay does; `paused_until` may lie in the past."""
+    """How the relay does; `paused_until` may lie in the past, no `tried_at`: before the trial."""
 
     reason: str | None
     paused_until: datetime | None
     consecutive_failures: int
     last_ok_at: datetime | None
+    failing_since: datetime | None = None
+    alarmed_at: datetime | None = None
+    tried_at: datetime | None = None
 
 
 async def letters_of(
@@ -150,6 +156,11 @@ async def relay_health(database: Database, relay: str) -> RelayHealth | None:
     """Return what is known of a relay (`host:port`); None before its first letter."""
     row = await database.fetchrow(_RELAY, relay)
     return None if row is None else RelayHealth(*row)
+
+
+async def resting_relays(database: Database) -> list[str]:
+    """Return why relays rest at the moment, one reason a relay."""
+    return [row["reason"] for row in await database.fetch(_RESTING)]
 
 
 def _logged(row: Any) -> LoggedLetter:

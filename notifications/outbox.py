@@ -106,14 +106,14 @@ WHERE id = ANY($1::uuid[]) AND state = 'held'
 """
 
 
+_DROP_HELD = """
+UPDATE outbox SET state = 'cancelled', reason = $2, finished_at = now()
+WHERE id = ANY($1::uuid[]) AND state = 'held'
+"""
+
 _TAKE_BACK = """
 UPDATE outbox SET state = 'cancelled', reason = $2, finished_at = now()
 WHERE id = $1 AND state = 'queued'
-"""
-
-_CLEAR_ADDRESS = """
-UPDATE address_state SET state = 'ok', score = 0, cleared_by = $2, updated_at = now()
-WHERE address_normal = lower($1) AND state NOT IN ('ok', 'blocked')
 """
 
 # What is held may still leave, and then with the bytes that were promised. The age of the letter
@@ -224,15 +224,15 @@ async def release_held(connection: Connection, letter_ids: Sequence[UUID]) -> in
     return int(status.rsplit(" ", 1)[-1])
 
 
+async def drop_held(connection: Connection, letter_ids: Sequence[UUID], reason: str) -> int:
+    """Give letters up that were held back, and return how many."""
+    status = await connection.execute(_DROP_HELD, list(letter_ids), reason)
+    return int(status.rsplit(" ", 1)[-1])
+
+
 async def take_back(connection: Connection, letter_id: UUID, reason: str) -> bool:
     """Take one queued letter back; False when it is leaving or has ended already."""
     status = await connection.execute(_TAKE_BACK, letter_id, reason)
-    return int(status.rsplit(" ", 1)[-1]) > 0
-
-
-async def clear_address(connection: Connection, address: str, who: UUID | None) -> bool:
-    """Try an address again that was refused; one that is blocked stays so. False: nothing to do."""
-    status = await connection.execute(_CLEAR_ADDRESS, address, who)
     return int(status.rsplit(" ", 1)[-1]) > 0
 
 

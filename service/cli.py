@@ -1,4 +1,4 @@
-"""The command `terminbuch`: serve, migrate, check, demo, import, account, backup, restore."""
+"""The command `terminbuch`: serve, migrate, check, demo, import, account, backup, restore, held."""
 
 import asyncio
 import os
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 import uvloop
@@ -165,3 +166,36 @@ def restore(file: Path) -> None:
 
     settings = read_settings()
     run(lambda: backing_up.restore(settings, file, click.echo))
+
+
+@main.group()
+def held() -> None:
+    """List, release or drop the letters that a restored backup holds back."""
+
+
+@held.command("list")
+def held_list() -> None:
+    """Print one line a letter that is held."""
+    from service import held_command  # noqa: PLC0415
+
+    settings = read_settings()
+    run(lambda: held_command.show(settings, click.echo))
+
+
+def _settling(name: str, what: str, *, releases: bool) -> None:
+    @held.command(name, help=what)
+    @click.argument("ids", nargs=-1, type=click.UUID)
+    @click.option("--all", "everything", is_flag=True, help="All that are held.")
+    def command(ids: tuple[UUID, ...], *, everything: bool) -> None:
+        from service import held_command  # noqa: PLC0415
+
+        settings = read_settings()
+        run(
+            lambda: held_command.settle(
+                settings, ids, everything=everything, releases=releases, say=click.echo
+            )
+        )
+
+
+_settling("release", "Let the named letters leave.", releases=True)
+_settling("drop", "Give the named letters up.", releases=False)

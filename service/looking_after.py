@@ -31,7 +31,7 @@ class Condition:
 
 
 async def examine(database: Database, now: datetime) -> list[Condition]:
-    """Look at the database, its migrations, the ticks and the oldest due letter."""
+    """Look at the database, its migrations, the ticks the oldest due letter and the relay."""
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await database.fetchval("SELECT 1")
@@ -40,6 +40,7 @@ async def examine(database: Database, now: datetime) -> list[Condition]:
                 judge_migrations(await database.pending_migrations()),
                 judge_ticks(await database.fetch(_JOBS), now),
                 judge_letters(await log.oldest_due_age(database)),
+                tell_relay(await log.resting_relays(database)),
             ]
     except (OSError, TimeoutError, DatabaseError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return [Condition("database", holds=False, detail="does not answer")]
@@ -69,6 +70,12 @@ def judge_letters(oldest: timedelta | None) -> Condition:
         return Condition("letters", holds=True, detail="none waits")
     seconds = int(oldest.total_seconds())
     return Condition("letters", oldest < LATE_LETTER, f"oldest due for {seconds} s")
+
+
+def tell_relay(reasons: Iterable[str]) -> Condition:
+    """Tell why the mail server is left alone; that turns no visitor away, so it always holds."""
+    resting = ", ".join(reasons)
+    return Condition("relay", holds=True, detail=f"rests: {resting}" if resting else "works")
 
 
 def _has_failed(row: Record) -> bool:

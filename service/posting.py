@@ -8,7 +8,7 @@ from uuid import UUID
 
 from asyncpg import Connection
 
-from notifications import log, outbox
+from notifications import addresses, log, outbox
 from notifications.log import LoggedAttempt
 from notifications.outbox import State
 from service import auditing
@@ -18,6 +18,7 @@ from service.domain.errors import NotFoundError
 from service.tables import posting_statements as statements
 
 PER_PAGE = 50
+RESTORED_AT_ONCE = 200
 
 # What was refused or came too late may go once more; what was skipped had its reason.
 _REPEATABLE = frozenset({State.FAILED, State.DEAD, State.EXPIRED})
@@ -25,7 +26,7 @@ _REPEATABLE = frozenset({State.FAILED, State.DEAD, State.EXPIRED})
 _NEVER_REPEATED = frozenset({"sign_in"})
 _RELEASABLE = frozenset({"restored", "undeliverable"})
 # Sending again means that somebody believes in the address.
-_ADDRESS_REFUSED = frozenset({"address_refused", "undeliverable"})
+_ADDRESS_REFUSED = frozenset({"address_refused", "bounced", "undeliverable"})
 _LIFE = timedelta(days=3)
 
 
@@ -165,6 +166,13 @@ async def count_restored(database: Database) -> int:
     return count
 
 
+async def list_restored(database: Database) -> list[PostedLetter]:
+    """Return up to 200 letters that a restored backup holds back, the oldest first."""
+    held = Wanted(states=(State.HELD,))
+    rows = await database.fetch(statements.RESTORED_LETTERS, *held.values, RESTORED_AT_ONCE)
+    return [_letter(row) for row in rows]
+
+
 async def repeat(database: Database, actor: Actor, letter_id: UUID, now: datetime) -> bool:
     """Post a letter once more that ended without arriving; False where there is nothing to do.
 
@@ -181,7 +189,7 @@ async def repeat(database: Database, actor: Actor, letter_id: UUID, now: datetim
         posted = await outbox.repeat(unit.connection, letter_id, expires_at)
         if posted is None:
             return False
-        await _believe_in_address(unit.connection, actor, letter)
+        await _believe_in_address(unit.connection, actor, letter, now)
         await _record(unit.connection, actor, "letter_repeated", letter_id, copy=str(posted))
         return True
 
@@ -196,7 +204,7 @@ async def withdraw(database: Database, actor: Actor, letter_id: UUID) -> bool:
         return True
 
 
-async def release(database: Database, actor: Actor, letter_id: UUID) -> bool:
+async def release(database: Database, actor: Actor, letter_id: UUID, now: datetime) -> bool:
     """Let a letter leave that is held back; False when nothing holds it.
 
     An address that was refused gets another try.
@@ -206,20 +214,39 @@ async def release(database: Database, actor: Actor, letter_id: UUID) -> bool:
         letter = await find_letter(database, letter_id)
         if not letter.can_release:
             return False
-        await _believe_in_address(unit.connection, actor, letter)
+        await _believe_in_address(unit.connection, actor, letter, now)
         await outbox.release_held(unit.connection, [letter_id])
         await _record(unit.connection, actor, "letter_released", letter_id)
         return True
 
 
-async def release_restored(database: Database, actor: Actor) -> int:
-    """Let all letters leave that a restored backup held back; return how many."""
+async def release_restored(
+    database: Database, actor: Actor, letter_ids: Sequence[UUID] | None = None
+) -> int:
+    """Let letters leave that a restored backup held back, None for all; return how many."""
     async with database.unit_of_work() as unit:
-        rows = await unit.connection.fetch(statements.RESTORED)
-        count = await outbox.release_held(unit.connection, [row["id"] for row in rows])
+        held = await _restored(unit.connection, letter_ids)
+        count = await outbox.release_held(unit.connection, held)
         if count:
             await _record(unit.connection, actor, "letters_released", None, n=count)
         return count
+
+
+async def drop_restored(
+    database: Database, actor: Actor, letter_ids: Sequence[UUID] | None = None
+) -> int:
+    """Give letters up that a restored backup held back, None for all; return how many."""
+    async with database.unit_of_work() as unit:
+        held = await _restored(unit.connection, letter_ids)
+        count = await outbox.drop_held(unit.connection, held, "dropped")
+        if count:
+            await _record(unit.connection, actor, "letters_dropped", None, n=count)
+        return count
+
+
+async def _restored(connection: "Connection[Any]", letter_ids: Sequence[UUID] | None) -> list[UUID]:
+    chosen = None if letter_ids is None else list(letter_ids)
+    return [row["id"] for row in await connection.fetch(statements.RESTORED, chosen)]
 
 
 async def _count(database: Database, wanted: Wanted) -> int:
@@ -228,10 +255,10 @@ async def _count(database: Database, wanted: Wanted) -> int:
 
 
 async def _believe_in_address(
-    connection: "Connection[Any]", actor: Actor, letter: PostedLetter
+    connection: "Connection[Any]", actor: Actor, letter: PostedLetter, now: datetime
 ) -> None:
     if letter.reason in _ADDRESS_REFUSED and letter.current_address:
-        await outbox.clear_address(connection, letter.current_address, actor.id)
+        await addresses.clear(connection, letter.current_address, by=actor.id, at=now)
 
 
 async def _record(

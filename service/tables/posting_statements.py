@@ -59,5 +59,14 @@ SELECT id, title FROM meeting WHERE published_at IS NOT NULL
     AND (starts_at IS NULL OR starts_at > $1::timestamptz - interval '120 days')
 ORDER BY abs(extract(epoch FROM starts_at - $1)) NULLS LAST, id LIMIT 200
 """
-RESTORED = "SELECT id FROM outbox WHERE state = 'held' AND reason = 'restored' FOR UPDATE"
+RESTORED = """
+SELECT id FROM outbox WHERE state = 'held' AND reason = 'restored'
+    AND ($1::uuid[] IS NULL OR id = ANY ($1)) FOR UPDATE
+"""
+# The statement of the log, with a condition more and the oldest first.
+RESTORED_LETTERS = f"""
+WITH found AS MATERIALIZED (
+    {_COLUMNS} {_WANTED} AND o.reason = 'restored' ORDER BY l.created_at, l.id LIMIT $5)
+{_SHOWN.replace("ORDER BY f.created_at DESC", "ORDER BY f.created_at")}
+"""
 RESTORED_COUNT = "SELECT count(*) FROM outbox WHERE state = 'held' AND reason = 'restored'"

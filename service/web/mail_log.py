@@ -13,7 +13,7 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from notifications.outbox import State
-from service import housekeeping, mending, posting
+from service import housekeeping, mending, pausing, posting
 from service.pages.catalogue import texts
 from service.posting import Wanted
 from service.services import Services
@@ -34,7 +34,7 @@ FILTERS = (
     Field("n", kind="number"),
 )
 _KEPT = ("zustand", "termin", "suche")
-_DONE = frozenset({"repeated", "withdrawn", "released", "released_all", "settled", "too_late"})
+_DONE = frozenset({"repeated", "withdrawn", "released", "released_all", "settled", "resumed", "too_late"})
 
 AnyRequest = Request[Any, Any, Any]
 Page = Response[bytes]
@@ -60,6 +60,7 @@ async def list_letters(
         restored=await posting.count_restored(services.database),
         unmatched=await mending.list_unmatched(services.database),
         query=_query(typed),
+        standstill=await pausing.find(services, visitor.now),
         done=_done(typed),
         done_n=typed["n"] or 0,
         **_common(visitor),
@@ -115,7 +116,7 @@ async def release_letter(
     visitor: NamedDependency[Visitor],
 ) -> Page:
     """Let a letter leave that a restored backup held back."""
-    is_done = await posting.release(services.database, visitor.actor, letter_id)
+    is_done = await posting.release(services.database, visitor.actor, letter_id, visitor.now)
     return _said(visitor, letter_id, "released" if is_done else "too_late")
 
 
@@ -126,6 +127,16 @@ async def release_restored(
     """Let all letters leave that a restored backup held back."""
     count = await posting.release_restored(services.database, visitor.actor)
     return respond.see_other(visitor, f"/buero/versand?getan=released_all&n={count}")
+
+
+@post("/buero/versand/fortsetzen", opt=_OPT)
+async def resume_sending(
+    services: NamedDependency[Services], visitor: NamedDependency[Visitor]
+) -> Page:
+    """Let letters leave again after something stopped them."""
+    is_done = await pausing.resume(services, visitor.actor)
+    done = "resumed" if is_done else "too_late"
+    return respond.see_other(visitor, f"/buero/versand?getan={done}")
 
 
 def _wanted(typed: Form, now: datetime) -> Wanted:
@@ -183,4 +194,5 @@ ROUTES = [
     withdraw_letter,
     release_letter,
     release_restored,
+    resume_sending,
 ]

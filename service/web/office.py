@@ -7,7 +7,7 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.response import Response
 
-from service import subscribing, surveying
+from service import pausing, subscribing, surveying
 from service.pages.catalogue import texts
 from service.services import Services
 from service.subscribing import Owner
@@ -36,6 +36,7 @@ async def show_board(
         "office/board.html",
         board=board,
         account=visitor.staff,
+        standstill=(await pausing.find(services, visitor.now) if visitor.staff.is_office else None),
         may_plan=visitor.staff.role != "reader",
         done=done if done in _DONE else None,
         job_name=_job_name(visitor),

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-import pytest
 import pytest_asyncio
 
+from notifications import pauses
 from notifications.postman import Options, Postman
 from service import furnishing, housekeeping, relaying, ticking
 from service.auditing import COMMAND
@@ -34,9 +34,12 @@ async def furnished(database: Database) -> AsyncIterator[None]:
     furnishing.forget(database)
 
 
-@pytest.fixture
-def services(settings: Settings, database: Database) -> Services:
+@pytest_asyncio.fixture(loop_scope="session")
+async def services(settings: Settings, database: Database) -> Services:
     furnishing.forget(database)
+    relay = relaying.relay_settings(settings)
+    assert relay is not None
+    await pauses.note_tried(database, relay.name)
     pages = Pages(settings.public_url, Instance("Bündnis", ""), static_urls())
     return Services(settings, database, pages, lambda: NOW, settings.token_keys)
 

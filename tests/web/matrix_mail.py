@@ -19,6 +19,10 @@ _L = "/buero/versand/{letter_id:uuid}"
 ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/buero/versand"): _office(200),
     ("POST", "/buero/versand/freigeben"): _office(303, posts=True),
+    ("POST", "/buero/versand/verwerfen"): _office(303, posts=True),
+    ("POST", "/buero/versand/fortsetzen"): _office(303, posts=True),
+    ("GET", "/buero/versand/zurueckgehalten"): _office(200),
+    ("POST", "/buero/versand/zurueckgehalten"): _office(422, posts=True),
     ("GET", _L): _office(200),
     ("POST", f"{_L}/erneut-senden"): _office(303, posts=True),
     ("POST", f"{_L}/zurueckziehen"): _office(303, posts=True),

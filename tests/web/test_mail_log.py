@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from notifications import backoff, outbox
+from notifications import backoff
 from notifications.backoff import Phase, Reply
 from notifications.outbox import State
 from notifications.postman import Postman
@@ -233,8 +233,7 @@ async def test_sending_again_gives_a_refused_address_another_try(
             state="undeliverable",
             score=1,
         )
-    more = [NOW] if act is posting.repeat else []
-    await act(database, Actor("account", who["id"]), sent["id"], *more)
+    await act(database, Actor("account", who["id"]), sent["id"], NOW)
 
     rows = await database.fetch("SELECT address_normal, state, cleared_by FROM address_state")
     found = {row["address_normal"]: (row["state"], row["cleared_by"]) for row in rows}
@@ -242,12 +241,6 @@ async def test_sending_again_gives_a_refused_address_another_try(
         sent["person"]["email_normal"]: ("ok", who["id"]),
         other["person"]["email_normal"]: ("undeliverable", None),
     } == found
-
-
-async def test_a_blocked_address_stays_blocked(database: Database) -> None:
-    await builders.insert(database, "address_state", address_normal="a@x.example", state="blocked")
-    async with database.unit_of_work() as unit:
-        assert not await outbox.clear_address(unit.connection, "A@x.example", None)
 
 
 async def test_an_unknown_letter_is_not_there(database: Database) -> None:

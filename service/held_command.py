@@ -1,0 +1,44 @@
+"""`terminbuch held`: what a restored backup holds back, to be released or dropped by list."""
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from service import app, posting
+from service.auditing import COMMAND
+from service.pages.catalogue import texts
+from service.posting import PostedLetter
+from service.settings import Settings
+
+Say = Callable[[str], object]
+
+
+async def show(settings: Settings, say: Say) -> int:
+    """Print one line a letter that is held, the oldest first."""
+    async with app.open_database(settings, migrate=False) as database:
+        letters = await posting.list_restored(database)
+        count = await posting.count_restored(database)
+    for letter in letters:
+        say(_line(letter))
+    say(f"{count} letters are held.")
+    return 0
+
+
+async def settle(
+    settings: Settings, ids: Sequence[UUID], *, everything: bool, releases: bool, say: Say
+) -> int:
+    """Release or drop the named letters, or all; return 1 when none was named or none was held."""
+    if bool(ids) == everything:
+        say("Name the letters, or say --all.")
+        return 1
+    chosen = None if everything else list(ids)
+    work = posting.release_restored if releases else posting.drop_restored
+    async with app.open_database(settings, migrate=False) as database:
+        count = await work(database, COMMAND, chosen)
+    say(f"{count} letters {'leave now' if releases else 'were dropped'}.")
+    return 0 if count else 1
+
+
+def _line(letter: PostedLetter) -> str:
+    kind = texts("en").t(f"kind.{letter.kind}")
+    parts = (f"{letter.created_at:%Y-%m-%d %H:%M}", kind, letter.meeting_title, letter.address)
+    return f"{letter.id}  " + ", ".join(part for part in parts if part)
