@@ -9,6 +9,7 @@ import asyncpg
 from asyncpg import Record
 
 from notifications import log
+from service import watching
 from service.database import Database, DatabaseError
 
 # Some tick wakes every few seconds; five quiet minutes mean that no worker is there.
@@ -31,12 +32,13 @@ class Condition:
 
 
 async def examine(database: Database, now: datetime) -> list[Condition]:
-    """Look at the database, its migrations, the ticks the oldest due letter and the relay."""
+    """Look at the database, this process, the ticks, the oldest due letter and the relay."""
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await database.fetchval("SELECT 1")
             return [
                 Condition("database", holds=True, detail="answers"),
+                judge_loop(stood_still=watching.stood_still()),
                 judge_migrations(await database.pending_migrations()),
                 judge_ticks(await database.fetch(_JOBS), now),
                 judge_letters(await log.oldest_due_age(database)),
@@ -44,6 +46,11 @@ async def examine(database: Database, now: datetime) -> list[Condition]:
             ]
     except (OSError, TimeoutError, DatabaseError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return [Condition("database", holds=False, detail="does not answer")]
+
+
+def judge_loop(*, stood_still: bool) -> Condition:
+    """Tell whether this process answered all the time within the last minute."""
+    return Condition("loop", not stood_still, "stood still" if stood_still else "runs")
 
 
 def judge_migrations(pending: Iterable[str]) -> Condition:

@@ -9,7 +9,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
-from service import app
+from service import app, watching
 from service.services import Services
 from service.settings import Settings
 from service.web.application import create_app
@@ -67,6 +67,7 @@ async def run(settings: Settings, role: str) -> None:
     """Run the role (`all`, `web` or `worker`) until a signal asks to stop."""
     stopping = stop_on_signals()
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(watching.watched())
         services = await stack.enter_async_context(app.open_services(settings))
         if role != "web":
             await stack.enter_async_context(app.working(services))

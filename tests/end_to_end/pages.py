@@ -100,6 +100,7 @@ OFFICE = (
     "/buero/versand",
     "/buero/adressen",
     "/buero/versand/{letter}",
+    "/buero/versand/zurueckgehalten",
     "/buero/einstellungen",
     "/buero/einstellungen/geschaeftsstelle",
     "/buero/einstellungen/rechtstexte/imprint/de",
