@@ -11,6 +11,7 @@ from notifications.clerk import Go, Stop
 from notifications.letters import Draft
 from service import (
     describing,
+    digesting,
     furnishing,
     judging,
     phrasing,
@@ -21,6 +22,7 @@ from service import (
     wording,
 )
 from service.database import Database
+from service.digesting import Shape
 from service.domain import changes, preferences
 from service.domain.changes import MeetingFacts
 from service.domain.errors import NotFoundError
@@ -70,6 +72,7 @@ class Key:
     holds: bool = False
     has_deputy: bool = False
     is_copy: bool = False
+    digest: Shape | None = None
 
 
 class Clerk:
@@ -95,6 +98,8 @@ class Clerk:
         key = prototype_key
         if key.meeting_id is None:
             public_url = self._services.settings.public_url
+            if key.digest is not None:
+                return self._digest_draft(key, key.digest)
             words = plain_letters.phrase(key.kind, key.locale, key.instance, public_url)
             return self._draft(words, key.instance)
         return self.draft_of(await self._occasion(key, key.meeting_id))
@@ -138,6 +143,8 @@ class Clerk:
             return Stop("undeliverable", "held")
         if row["kind"] == "lost_links":
             return await self._lost_links(row, instance)
+        if row["kind"] == digesting.KIND:
+            return await self._digest(row, instance)
         plain = {"sign_in": self._sign_in, "hint_received": self._hint, "probe": self._probe}
         return plain.get(row["kind"], self._about_meeting)(row, instance)
 
@@ -237,6 +244,23 @@ class Clerk:
         }
         key = Key(kind="lost_links", locale=locale, instance=instance)
         return Go(row["person_email"], row["person_name"], values, key, frozenset({"lines"}))
+
+    async def _digest(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
+        locale = row["locale"]
+        found = await digesting.read(self._database, row["cause"], locale)
+        links = {
+            f"link_{name}": self._links(asked["handle"], asked["epoch"], locale)["link_answer"]
+            for name, asked in zip(digesting.slots(found.shape.asks), found.asked, strict=True)
+        }
+        name = row["person_name"]
+        values = {"name": name, **found.values, **links, **self._wish_links(row)}
+        key = Key(kind=digesting.KIND, locale=locale, instance=instance, digest=found.shape)
+        return Go(row["person_email"], name, values, key)
+
+    def _digest_draft(self, key: Key, shape: Shape) -> Draft:
+        public_url = self._services.settings.public_url
+        words = plain_letters.phrase_digest(key.locale, key.instance, public_url, shape)
+        return replace(self._draft(words, key.instance), headers=self._stop_headers(key.kind))
 
     def _open_link(self, link: Mapping[str, Any], locale: str) -> str:
         starts = link["starts_local"]

@@ -19,6 +19,7 @@ REMINDERS_A_DAY = 5
 PROBES = frozenset({"cancellation", "change", "date_confirmed", "postponed", "uncancellation"})
 _OPTIONAL = frozenset(preferences.TOPICS)
 _TO_THE_OFFICE = frozenset({"hint_received", "probe"})
+_OF_A_PERSON = frozenset({"lost_links", "digest"})
 _OFF = frozenset({State.DRAFT, State.CANCELLED, State.HELD})
 
 Row = Mapping[str, Any]
@@ -35,9 +36,10 @@ def judge(row: Row, now: datetime) -> str | None:
         return None
     if row["person_email"] is None or row["person_is_gone"]:
         return "no_address"
-    if kind == "lost_links":
-        return None
-    return _judge_wishes(row, now) or _judge_invited(row) or _BY_KIND[kind](row, now)
+    refusal = _judge_wishes(row, now)
+    if refusal is not None or kind in _OF_A_PERSON:
+        return refusal
+    return _judge_invited(row) or _BY_KIND[kind](row, now)
 
 
 def held_because(row: Row) -> str | None:

@@ -2,21 +2,37 @@
 
 from collections.abc import Callable, Mapping
 
-from service import phrasing
+from service import digesting, phrasing
+from service.digesting import Shape
 from service.furnishing import InstanceData
+from service.pages import dates
 from service.pages.catalogue import texts
 from service.pages.rendering import localised
 from service.wording import Block, Words, paragraph
 
 Text = Callable[..., str]
 # These go to people who are invited; the others to whoever works here.
-_TO_PEOPLE = frozenset({"lost_links"})
+_TO_PEOPLE = frozenset({"lost_links", "digest"})
 
 
 def phrase(kind: str, locale: str, instance: InstanceData, public_url: str) -> Words:
     """Write the letter of this kind; values that differ by recipient are slots."""
+    return _letter((kind, locale), _BODIES[kind](texts(locale).t), instance, public_url)
+
+
+def phrase_digest(locale: str, instance: InstanceData, public_url: str, shape: Shape) -> Words:
+    """Write the weekly letter with the parts that it has."""
+    day = dates.format_short_date(shape.day, locale)
+    body = _digest(texts(locale).t, shape)
+    return _letter((digesting.KIND, locale), body, instance, public_url, day=day)
+
+
+def _letter(
+    what: tuple[str, str], body: list[Block], instance: InstanceData, public_url: str, **values: str
+) -> Words:
+    kind, locale = what
     t = texts(locale).t
-    title = t(f"letter.{kind}.title", instance=instance.name)
+    title = t(f"letter.{kind}.title", instance=instance.name, **values)
     wishes = [(t("letter.preferences"), "⟦link_preferences⟧")] if kind in _TO_PEOPLE else []
     links = [
         *wishes,
@@ -28,7 +44,7 @@ def phrase(kind: str, locale: str, instance: InstanceData, public_url: str) -> W
         *phrasing.office_blocks(instance, t),
         Block("pages", rows=links),
     ]
-    return Words(title, title, locale, _BODIES[kind](t), footer)
+    return Words(title, title, locale, body, footer)
 
 
 def hint_lines(cause: Mapping[str, object], locale: str) -> str:
@@ -57,6 +73,19 @@ def _lost_links(t: Text) -> list[Block]:
         Block("value", "⟦lines⟧"),
         paragraph(t("letter.lost_links.private")),
     ]
+
+
+def _digest(t: Text, shape: Shape) -> list[Block]:
+    blocks = [paragraph(t("letter.greeting"))]
+    if shape.asks:
+        links = [(f"⟦{name}⟧", f"⟦link_{name}⟧") for name in digesting.slots(shape.asks)]
+        blocks += [Block("heading", t("letter.digest.open")),
+            paragraph(t("letter.digest.open_lead")), Block("links", rows=links)]  # fmt: skip
+    if shape.has_changes:
+        blocks += [Block("heading", t("letter.digest.changes")), Block("value", "⟦changes⟧")]
+    if shape.has_coming:
+        blocks += [Block("heading", t("letter.digest.coming")), Block("value", "⟦coming⟧")]
+    return blocks
 
 
 def _hint(t: Text) -> list[Block]:

@@ -10,7 +10,16 @@ from datetime import datetime
 from functools import partial
 
 from notifications.postman import Postman
-from service import furnishing, housekeeping, noticing, reaching, relaying, reminding, scheduling
+from service import (
+    digesting,
+    furnishing,
+    housekeeping,
+    noticing,
+    reaching,
+    relaying,
+    reminding,
+    scheduling,
+)
 from service.hearing import Ear
 from service.jobs import Tick
 from service.services import Services
@@ -50,6 +59,7 @@ def ticks(services: Services, postman: Postman | None, ear: Ear | None = None) -
         Tick("slots", 600, partial(reminding.plan_all, database)),
         Tick("notices", 5, posting(partial(noticing.queue_due, database))),
         Tick("reminders", 5, posting(partial(reminding.queue_due, database))),
+        Tick("digests", 20, posting(partial(digesting.queue_due, database))),
         Tick("meetings_held", 60, partial(scheduling.hold_finished, database)),
         Tick("first_letters", 60, first_letters),
         Tick("trial", 15, posting(partial(relaying.post_trial, services))),

@@ -144,7 +144,11 @@ async def _plain(database: Database, locale: str) -> dict[str, UUID]:
         expires_at=NOW + timedelta(minutes=15),
     )
     person = await builders.a_person(database, full_name="Mira Muster", locale=locale)
-    await builders.an_invitation(database, await a_session(database), person)
+    invitation = await builders.an_invitation(database, await a_session(database), person)
+    await builders.insert(database, "preference", person_id=person["id"], digest=True)
+    mine = str(invitation["id"])
+    week = {"week": "2027-W01", "day": "2027-01-04", "open": [mine], "coming": [mine],
+        "changes": [[mine, "change"]]}  # fmt: skip
     hint = {"page": "https://example.org/x", "problem": "Kontrast", "email": "", "need": ""}
     return {
         "sign_in": await a_letter(
@@ -152,6 +156,7 @@ async def _plain(database: Database, locale: str) -> dict[str, UUID]:
             cause={"token_id": str(token["id"])},
             locale=locale,
         ),
+        "digest": await a_letter(*(database, "digest", person, None), cause=week, locale=locale),
         "lost_links": await a_letter(database, "lost_links", person, None, locale=locale),
         "hint_received": await a_letter(
             *(database, "hint_received", person, None),

@@ -34,6 +34,14 @@ GOOD: dict[str, Any] = {
     "reminders": None,
     "reminders_before": 0,
 }
+WISHES: dict[str, Any] = {
+    "reminders": True,
+    "nudges": True,
+    "papers": True,
+    "digest": False,
+    "digest_only": False,
+    "paused_until": None,
+}
 # What makes a letter of this kind hold, where it differs from the above.
 KINDS: dict[str, dict[str, Any]] = {
     "invitation": {},
@@ -47,6 +55,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "reminder": {"bucket": "accepted", "answer": "online"},
     "receipt": {"answer": "online", "answer_rev": 1, "cause": {"answer_rev": 1}},
     "lost_links": {},
+    "digest": {**WISHES, "digest": True},
     "hint_received": {},
     "probe": {},
     "sign_in": {},
@@ -63,16 +72,8 @@ ABOUT_MEETINGS = (
     "reminder",
     "receipt",
 )
-TO_PERSONS = (*ABOUT_MEETINGS, "lost_links")
+TO_PERSONS = (*ABOUT_MEETINGS, "lost_links", "digest")
 MUST_KNOW = tuple(kind for kind in ABOUT_MEETINGS if kind not in {"nudge", "reminder"})
-WISHES: dict[str, Any] = {
-    "reminders": True,
-    "nudges": True,
-    "papers": True,
-    "digest": False,
-    "digest_only": False,
-    "paused_until": None,
-}
 GATHERING = ("invitation", "date_confirmed", "nudge", "reminder")
 
 Case = tuple[tuple[str, ...], dict[str, Any], str | None]
@@ -116,6 +117,8 @@ CASES: tuple[Case, ...] = (
     (("reminder",), {**WISHES, "reminders": False}, "unsubscribed"),
     (("nudge",), {**WISHES, "nudges": False}, "unsubscribed"),
     (("nudge", "reminder"), {**WISHES, "digest_only": True}, "digest_only"),
+    (("digest",), {**WISHES, "digest_only": True}, None),
+    (("digest",), {**WISHES, "digest": False}, "unsubscribed"),
     (("nudge", "reminder"), {**WISHES, "paused_until": NOW.date()}, "paused"),
     (MUST_KNOW, {**WISHES, "reminders": False, "paused_until": NOW.date()}, None),
     (("receipt",), {"answer_rev": 2}, "replaced"),

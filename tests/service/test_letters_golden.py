@@ -2,6 +2,7 @@
 
 import os
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from notifications import letters
 from notifications.letters import Draft, Sender
 from service import phrasing, plain_letters, wording
+from service.digesting import Shape
 from service.occasions import Occasion
 from service.wording import Words
 from tests.occasions import OCCASIONS, OFFICE, VALUES, an_occasion
@@ -23,6 +25,18 @@ PLAIN_VALUES = {
     "link_sign_in": "https://termine.example.org/anmelden/l/" + "k3" * 26,
     "lines": "Mira Muster: 16. Sitzung, Do 21.1.2027\nhttps://termine.example.org/a/" + "x7" * 26,
 }
+WEEK = Shape(date(2027, 1, 4), asks=2, has_coming=True, has_changes=True)
+DIGEST_VALUES = {
+    "name": "Mira Muster",
+    "link_preferences": PLAIN_VALUES["link_preferences"],
+    "open_a": "16. Arbeitsgruppensitzung Klima\nDo 21.1.2027, 10:00 Uhr (bis Do 14.1.2027)",
+    "open_b": "6. Bündnistreffen\nDi 16.3.2027, 13:00 Uhr",
+    "link_open_a": "https://termine.example.org/a/" + "x7" * 26,
+    "link_open_b": "https://termine.example.org/a/" + "y7" * 26,
+    "changes": "Abgesagt: 4. Arbeitsgruppensitzung Leerstand, Mi 20.1.2027, 9:00 Uhr",
+    "coming": "16. Arbeitsgruppensitzung Klima\n"
+    "Do 21.1.2027, 10:00 Uhr, Rathaus, Erfurt (Ihre Antwort: vor Ort)",
+}
 LOCALES = ("de", "en")
 
 
@@ -32,8 +46,10 @@ def _occasion(name: str, locale: str) -> Occasion:
 
 
 def _words(name: str, locale: str) -> tuple[Words, dict[str, str]]:
+    address = "https://termine.example.org"
+    if name == "digest":
+        return plain_letters.phrase_digest(locale, OFFICE, address, WEEK), DIGEST_VALUES
     if name in PLAIN:
-        address = "https://termine.example.org"
         return plain_letters.phrase(name, locale, OFFICE, address), PLAIN_VALUES
     return phrasing.phrase(_occasion(name, locale)), VALUES
 
@@ -43,7 +59,7 @@ def _filled(text: str, values: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("name", [*OCCASIONS, *PLAIN])
+@pytest.mark.parametrize("name", [*OCCASIONS, *PLAIN, "digest"])
 def test_a_letter_reads_as_its_sample(name: str, locale: str) -> None:
     words, values = _words(name, locale)
     sample = SAMPLES / f"{name}.{locale}.txt"
@@ -56,7 +72,7 @@ def test_a_letter_reads_as_its_sample(name: str, locale: str) -> None:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("name", [*OCCASIONS, *PLAIN])
+@pytest.mark.parametrize("name", [*OCCASIONS, *PLAIN, "digest"])
 def test_a_letter_passes_the_gate_and_reads_well_in_plain_text(name: str, locale: str) -> None:
     words, values = _words(name, locale)
     text = wording.write_text(words)
@@ -73,7 +89,7 @@ def test_a_letter_passes_the_gate_and_reads_well_in_plain_text(name: str, locale
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("name", [*OCCASIONS, *PLAIN])
+@pytest.mark.parametrize("name", [*OCCASIONS, *PLAIN, "digest"])
 def test_both_parts_hold_the_same_slots_and_nothing_is_fetched_from_elsewhere(
     name: str, locale: str
 ) -> None:
