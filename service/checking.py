@@ -41,7 +41,7 @@ async def _look(settings: Settings) -> AsyncIterator[Finding]:
     except (OSError, TimeoutError) as error:
         yield Finding(False, f"database: does not answer ({error})")
     yield await _look_at_relay(settings)
-    async for finding in _look_at_returns(settings):
+    async for finding in look_at_returns(settings):
         yield finding
     yield await asyncio.to_thread(_look_at_address, settings.public_url)
 
@@ -74,7 +74,8 @@ async def _look_at_relay(settings: Settings) -> Finding:
     return Finding(True, f"mail: {relay.name} takes our letters")
 
 
-async def _look_at_returns(settings: Settings) -> AsyncIterator[Finding]:
+async def look_at_returns(settings: Settings) -> AsyncIterator[Finding]:
+    """Yield whether what comes back is heard: by the listener, from the mailbox, or by nobody."""
     place, mailbox = hearing.place(settings), hearing.mailbox_of(settings)
     if place is None and mailbox is None:
         # Nothing is lost by that, but somebody has to look.

@@ -53,6 +53,11 @@ def mailbox_of(settings: Settings) -> Mailbox | None:
     )
 
 
+def is_set_up(settings: Settings) -> bool:
+    """Tell whether anything that comes back is read."""
+    return place(settings) is not None or mailbox_of(settings) is not None
+
+
 class Ear:
     """The ways in of one process; of several on one machine the first one listens."""
 
@@ -66,7 +71,7 @@ class Ear:
     @property
     def is_wanted(self) -> bool:
         """Whether any way in is set."""
-        return self._listener is not None or self._mailbox is not None
+        return is_set_up(self._services.settings)
 
     async def attend(self, now: datetime) -> None:
         """Listen if nobody does, and read the mailbox; what fails is tried again next time."""

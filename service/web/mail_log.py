@@ -13,7 +13,7 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from notifications.outbox import State
-from service import housekeeping, mending, pausing, posting
+from service import hearing, housekeeping, mending, pausing, posting
 from service.pages.catalogue import texts
 from service.posting import Wanted
 from service.services import Services
@@ -34,7 +34,9 @@ FILTERS = (
     Field("n", kind="number"),
 )
 _KEPT = ("zustand", "termin", "suche")
-_DONE = frozenset({"repeated", "withdrawn", "released", "released_all", "settled", "resumed", "too_late"})
+_DONE = frozenset(
+    {"repeated", "withdrawn", "released", "released_all", "settled", "resumed", "too_late"}
+)
 
 AnyRequest = Request[Any, Any, Any]
 Page = Response[bytes]
@@ -82,6 +84,7 @@ async def show_letter(
         letter=await posting.find_letter(services.database, letter_id),
         attempts=await posting.list_attempts(services.database, letter_id),
         returned=await mending.list_returned(services.database, letter_id),
+        hears=hearing.is_set_up(services.settings),
         done=_done(forms.read_query(request, FILTERS)),
         **_common(visitor),
     )
