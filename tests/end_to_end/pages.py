@@ -7,17 +7,28 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from service import asking, authenticating, keeping_sessions, planning, ruling, scheduling, tokens
+from service import (
+    asking,
+    authenticating,
+    keeping_sessions,
+    planning,
+    preferring,
+    ruling,
+    scheduling,
+    tokens,
+)
 from service.auditing import Actor
 from service.database import Database
 from service.demo import staging
 from service.domain.meeting_forms import MeetingForm
+from service.domain.preferences import Topic
 from service.domain.reminders import DEFAULT_RULES
 from service.domain.words import Audience, State
 from service.embedded import Server
 from service.ruling import Scope
 from service.scheduling import Options
 from service.tokens import Purpose
+from tests.end_to_end import returned_mail
 from tests.end_to_end.stage import Demo
 
 # Routes that answer with something else than a page, or that lead away.
@@ -56,6 +67,9 @@ PUBLIC = (
     "/a/{answered_token}",
     "/a/{answered_token}/danke",
     "/a/{token}/nicht-ich",
+    "/b/{switches}",
+    "/b/{switches}?gespeichert=1",
+    "/u/{stop}",
     "/demo/post",
     "/demo/post?suche=klima",
 )
@@ -96,6 +110,7 @@ OFFICE = (
     "/buero/mitglieder",
     "/buero/mitglied/neu",
     "/buero/mitglied/{person}",
+    "/buero/mitglied/{person}/benachrichtigungen",
     "/buero/import",
     "/buero/versand",
     "/buero/adressen",
@@ -120,6 +135,8 @@ OFFICE = (
 ABSENT = {
     "/gibt-es-nicht": 404,
     "/a/unbekannt": 404,
+    "/b/unbekannt": 404,
+    "/u/unbekannt": 404,
     "/termin/gibt-es-nicht": 404,
     "/demo/post/999999": 404,
 }
@@ -130,6 +147,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     "/barriere-melden": {},
     "/anmelden": {"email": "@"},
     "/a/{token}": {},
+    "/b/{switches}": {"paused_until": "2020-01-01"},
     "/buero/termin/neu?gruppe={group}": {"start_date": "", "start_time": ""},
     "/buero/termin/{confirmed}/antwort/{silent}": {},
     "/buero/mitglied/neu": {"full_name": ""},
@@ -145,11 +163,21 @@ _ONE = {
     "partner": "SELECT id, '' AS slug FROM organisation ORDER BY sort_key LIMIT 1",
     "person": "SELECT id, '' AS slug FROM person ORDER BY sort_key LIMIT 1",
     "rule": "SELECT id, '' AS slug FROM reminder_rule WHERE kind = 'nudge' LIMIT 1",
-    "letter": "SELECT id, '' AS slug FROM letter LIMIT 1",
+    "letter": "SELECT id, '' AS slug FROM letter WHERE to_addr IS NOT NULL LIMIT 1",
 }
 _INVITATIONS = """
 SELECT i.id, i.handle, i.epoch, i.answer FROM invitation i JOIN person p ON p.id = i.person_id
 WHERE i.meeting_id = $1 AND i.state = 'invited' ORDER BY p.external_ref
+"""
+# Two letters as a restored backup would hold them back.
+_HOLD = """
+WITH held AS (
+    INSERT INTO letter (dedupe_key, kind, recipient_id, subject_id, ordering_key, locale)
+    SELECT 'held:' || id, 'invitation', id, $1, 'held:' || id, 'de'
+    FROM person ORDER BY sort_key LIMIT 2
+    RETURNING id, ordering_key)
+INSERT INTO outbox (id, state, reason, ordering_key, expires_at)
+SELECT id, 'held', 'restored', ordering_key, now() + interval '1 day' FROM held
 """
 
 
@@ -189,6 +217,8 @@ async def seed(demo: Demo) -> Seeded:
         scope = Scope(group_id=UUID(found["group"]))
         await ruling.save_rule(database, actor, scope, DEFAULT_RULES[-1], now)
         found |= await _tokens(demo, database, UUID(found["confirmed"]))
+        await database.fetch(_HOLD, UUID(found["confirmed"]))
+        await returned_mail.seed(database, UUID(found["letter"]))
         keys = staging.demo_settings(demo.data_dir, 1, 1).token_keys
         path = await authenticating.print_link(database, keys, account_id, now)
         found["sign_in"] = path.rsplit("/", 1)[-1]
@@ -256,7 +286,10 @@ async def _tokens(demo: Demo, database: Database, meeting_id: UUID) -> dict[str,
     found = await database.fetch(_INVITATIONS, meeting_id)
     silent = next(row for row in found if row["answer"] is None)
     answered = next(row for row in found if row["answer"] == "online")
+    handle = await database.fetchval("SELECT mail_handle FROM person ORDER BY sort_key LIMIT 1")
     return {
+        "switches": preferring.page_token(keys, handle, 1),
+        "stop": preferring.unsubscribe_token(keys, Topic.REMINDERS, handle, 1),
         "invitation": str(answered["id"]),
         "silent": str(silent["id"]),
         "token": tokens.derive(keys, Purpose.ANSWER, silent["handle"], silent["epoch"]),
