@@ -3,10 +3,12 @@
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
+
+Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
 
 
 @dataclass
@@ -25,7 +27,28 @@ class Proxy:
     delay: float = 0.0
     frozen: bool = False
     connections: int = 0
+    cuts: int = 0
+    listener: asyncio.Server | None = None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    accept: Accept = lambda _reader, _writer: None
+
+    async def open(self) -> None:
+        """Listen, at the same port as before."""
+        self.listener = await asyncio.start_server(self.accept, "127.0.0.1", self.port)
+        self.port = self.listener.sockets[0].getsockname()[1]
+
+    def close(self) -> None:
+        """Refuse connections from now on, and end those that stand."""
+        if self.listener is not None:
+            self.listener.close()
+        for task in list(self.tasks):
+            task.cancel()
+
+    def heal(self) -> None:
+        """Let everything pass again."""
+        self.cut_after = self.cut_reply_after = None
+        self.reset = self.frozen = False
+        self.delay, self.cuts = 0.0, 0
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Join one client with the server until one of them, or the fault, ends it."""
@@ -54,6 +77,7 @@ class Proxy:
         passed = 0
         while data := await reader.read(65536):
             if limit is not None and passed + len(data) >= limit:
+                self.cuts += 1
                 writer.write(data[: limit - passed])
                 await writer.drain()
                 return
@@ -82,14 +106,12 @@ async def running(target: int) -> AsyncIterator[Proxy]:
         proxy.tasks.add(task)
         task.add_done_callback(proxy.tasks.discard)
 
-    listener = await asyncio.start_server(accept, "127.0.0.1", 0)
-    proxy.port = listener.sockets[0].getsockname()[1]
+    proxy.accept = accept
+    await proxy.open()
     try:
         yield proxy
     finally:
-        listener.close()
-        for task in list(proxy.tasks):
-            task.cancel()
+        proxy.close()
         await asyncio.gather(*proxy.tasks, return_exceptions=True)
 
 

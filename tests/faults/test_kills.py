@@ -247,3 +247,25 @@ async def test_12_several_workers_send_each_letter_once_and_in_order(
 
     assert {"sent": 2 * people} == await stage.states()
     assert (2 * people, 0) == (len(found.copies), found.duplicates)
+
+
+async def test_13_with_smtp_sink_that_hangs_up_after_the_dot(stage: Stage) -> None:
+    await stage.post(2)
+    async with servers.smtp_sink("-q", ".") as port:
+        await stage.rescue(port)
+        found = await stage.history([])
+
+    assert {("dead", 2)} == {(row["state"], row["uncertain_count"]) for row in found.rows}
+
+
+async def test_26_a_slow_server_and_a_stop_never_mispair_replies(stage: Stage) -> None:
+    await stage.post(40)
+    async with smtp_servers.running() as server:
+        server.delays["."] = 0.05
+        async with stage.worker(server.port) as program:
+            await stage.in_state("sent", 5)
+            await program.stop()
+        await stage.rescue(server.port)
+        found = await stage.check(server)
+
+    assert (40, 0) == (len(found.copies), found.duplicates)
