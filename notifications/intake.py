@@ -68,6 +68,7 @@ class Heard:
 
 
 Hear = Callable[[Connection, Heard], Awaitable[None]]
+Stop = Callable[[str], Awaitable[None]]
 
 
 async def _hear_nothing(_: Connection, __: Heard) -> None:
@@ -79,13 +80,16 @@ class IntakeOptions:
     """What is ours: the return addresses, the domain of message ids, and plain addresses.
 
     `hear` is told of words of people inside the transaction that keeps them; what it raises lets
-    the mail come again.
+    the mail come again. `stop` gets what stands behind the plus sign of `stop_address`: whoever
+    writes there unsubscribes, and nothing of the mail is kept (RFC 2369 section 3.2).
     """
 
     returns: ReturnOptions
     mail_domain: str
     plain: frozenset[str] = field(default_factory=frozenset)
     hear: Hear = _hear_nothing
+    stop_address: str = ""
+    stop: Stop | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +107,20 @@ class Taken:
 
 
 def is_ours(options: IntakeOptions, recipient: str) -> bool:
-    """Tell whether mail to this address is for us: a return address of a letter, or a plain one."""
+    """Tell whether mail to this address is for us: one of a letter, of a person, or a plain one."""
+    if _stop_token(options, recipient):
+        return True
     plain = {one.lower() for one in (options.returns.address, *options.plain)}
     return recipient.lower() in plain or returning.letter_of(options.returns, recipient) is not None
+
+
+def _stop_token(options: IntakeOptions, recipient: str) -> str:
+    """Return what stands behind the plus sign of the address for unsubscribing, else nothing."""
+    own, _, own_domain = options.stop_address.lower().rpartition("@")
+    local, _, domain = recipient.lower().rpartition("@")
+    if options.stop is None or domain != own_domain or not local.startswith(f"{own}+"):
+        return ""
+    return local.removeprefix(f"{own}+")
 
 
 async def take(
@@ -116,6 +131,10 @@ async def take(
     `recipient` is the envelope's address, None where a mailbox does not tell it. What the database
     raises lets whoever brought the mail bring it again.
     """
+    token = _stop_token(options, recipient or "")
+    if token and options.stop is not None:
+        await options.stop(token)
+        return Taken(Kind.WORDS, None, None)
     report = _read(options, raw, at)
     async with database.unit_of_work() as unit:
         letter = await _find_letter(unit.connection, options, report, recipient, at)

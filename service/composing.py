@@ -13,6 +13,7 @@ from service import (
     describing,
     digesting,
     furnishing,
+    hearing,
     judging,
     phrasing,
     plain_letters,
@@ -317,8 +318,11 @@ class Clerk:
         """Let mail programs unsubscribe from what can be switched off (RFC 8058, RFC 2369)."""
         if kind not in preferences.TOPICS:
             return ()
-        domain = self._services.settings.mail_domain
-        ways = f"<⟦link_unsubscribe⟧>, <mailto:⟦link_unsubscribe_mail⟧@{domain}>"
+        ways = "<⟦link_unsubscribe⟧>"
+        # No button without an ear: a program that only knows mail would write to nobody.
+        if hearing.stop_address(self._services.settings):
+            domain = hearing.stop_address(self._services.settings).rpartition("@")[2]
+            ways += f", <mailto:⟦link_unsubscribe_mail⟧@{domain}>"
         return (
             ("List-Unsubscribe", ways),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),

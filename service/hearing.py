@@ -4,6 +4,7 @@ What is heard but lies outside of letters (answers of calendar programs) is pass
 `IntakeOptions.hear`; nothing here does so yet, the office reads words itself.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from notifications import mailbox as mailboxes
 from notifications.intake import IntakeOptions
 from notifications.listening import Listener, Place, PlaceTakenError
 from notifications.mailbox import Mailbox
-from service import relaying
+from service import preferring, relaying
+from service.domain.errors import LinkReplacedError, LinkUnknownError
 from service.services import Services
 from service.settings import Settings
 
@@ -27,6 +29,15 @@ def intake_options(settings: Settings) -> IntakeOptions:
         mail_domain=settings.mail_domain,
         plain=frozenset({settings.mail_from}),
     )
+
+
+def stop_address(settings: Settings) -> str:
+    """Return where people unsubscribe by mail; empty where no server hands such mail over.
+
+    A mailbox is no such place: it gets what is sent to its own name only.
+    """
+    domain = settings.bounce_address.rpartition("@")[2]
+    return "" if settings.intake_lmtp is None else f"{preferring.MAIL_LOCAL}@{domain}"
 
 
 def place(settings: Settings) -> Place | None:
@@ -63,7 +74,11 @@ class Ear:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._options = intake_options(services.settings)
+        self._options = replace(
+            intake_options(services.settings),
+            stop_address=stop_address(services.settings),
+            stop=self._stop,
+        )
         self._mailbox = mailbox_of(services.settings)
         where = place(services.settings)
         self._listener = where and Listener(where, services.database, self._options, services.clock)
@@ -86,6 +101,13 @@ class Ear:
             )
             if count:
                 _log.info("intake.mailbox_read", mails=count)
+
+    async def _stop(self, token: str) -> None:
+        services = self._services
+        try:
+            await preferring.unsubscribe(services.database, services.keys, token, services.clock())
+        except (LinkUnknownError, LinkReplacedError):
+            _log.info("intake.unknown_token")
 
     async def close(self) -> None:
         """Stop listening; what is being kept is kept."""

@@ -23,7 +23,7 @@ from service.keeping_people import today
 from service.tokens import Keys, Purpose
 
 # Whoever writes to this local part with a token behind it unsubscribes (RFC 2369 section 3.2).
-MAIL_PREFIX = "unsub+"
+MAIL_LOCAL = "unsub"
 LONGEST_PAUSE = timedelta(days=366)
 _UNSUBSCRIBING: Mapping[Topic, Purpose] = {
     Topic.REMINDERS: Purpose.UNSUBSCRIBE_REMINDERS,
@@ -97,7 +97,7 @@ def letter_links(
     if topic is not None:
         token = unsubscribe_token(keys, topic, handle, epoch)
         links["link_unsubscribe"] = address(f"/u/{token}")
-        links["link_unsubscribe_mail"] = f"{MAIL_PREFIX}{token}"
+        links["link_unsubscribe_mail"] = f"{MAIL_LOCAL}+{token}"
     return links
 
 

@@ -211,3 +211,24 @@ async def test_events_are_forgotten_by_kind_and_age(database: Database) -> None:
 )
 def test_only_our_own_addresses_are_ours(recipient: str, *, is_ours: bool) -> None:
     assert is_ours is intake.is_ours(OPTIONS, recipient)
+
+
+async def test_who_writes_to_the_address_for_unsubscribing_is_heard_and_nothing_is_kept(
+    database: Database,
+) -> None:
+    stopped = []
+
+    async def stop(token: str) -> None:
+        stopped.append(token)
+
+    options = replace(OPTIONS, stop_address="unsub@alliance.example.org", stop=stop)
+    to = "Unsub+abc234@Alliance.example.org"
+    raw = b"From: Mira <mira@example.org>\r\nSubject: unsubscribe\r\n\r\n\r\n"
+    taken = [await intake.take(database, options, raw, to, NOW) for _ in range(2)]
+
+    assert ["abc234"] * 2 == stopped
+    assert [False] * 2 == [one.is_new for one in taken]
+    assert [] == await events(database)
+    asked = (to, "unsub@alliance.example.org", "unsub+abc@elsewhere.example", "uns+ub@x.example")
+    assert [True, False, False, False] == [intake.is_ours(options, one) for one in asked]
+    assert not intake.is_ours(OPTIONS, to)

@@ -470,24 +470,28 @@ async def test_the_preview_reads_as_the_letter_will(services: Services) -> None:
 # What can be switched off says so.
 
 
+@pytest.mark.parametrize("hears", [True, False])
 @pytest.mark.parametrize(
     ("kind", "answer", "topic"),
     [("reminder", "online", Topic.REMINDERS), ("nudge", None, Topic.NUDGES)],
 )
 async def test_what_can_be_switched_off_carries_one_line_for_mail_programs(
-    services: Services, kind: str, answer: str | None, topic: Topic
+    services: Services, kind: str, answer: str | None, topic: Topic, *, hears: bool
 ) -> None:
+    """The way by mail stands there only where somebody reads such mail."""
     database = services.database
+    lmtp = "127.0.0.1:2424" if hears else None
+    services = replace(services, settings=replace(services.settings, intake_lmtp=lmtp))
     meeting, person = await a_session(database), await builders.a_person(database)
     await builders.an_invitation(database, meeting, person, answer=answer)
     await a_letter(database, kind, person, meeting)
     (mail,) = await deliver(services)
 
     token = preferring.unsubscribe_token(services.keys, topic, person["mail_handle"], 1)
-    link = f"{services.settings.public_url}/u/{token}"
     lines = mail.raw.split(b"\r\n")
-    mailto = f"mailto:unsub+{token}@{services.settings.mail_domain}"
-    assert [f"List-Unsubscribe: <{link}>, <{mailto}>".encode()] == [
+    link = f"<{services.settings.public_url}/u/{token}>"
+    mailto = f", <mailto:unsub+{token}@alliance.example.org>" if hears else ""
+    assert [f"List-Unsubscribe: {link}{mailto}".encode()] == [
         line for line in lines if line.startswith(b"List-Unsubscribe:")
     ]
     assert 1 == lines.count(b"List-Unsubscribe-Post: List-Unsubscribe=One-Click")

@@ -8,12 +8,14 @@ import pytest
 
 from notifications import listening, returning
 from notifications.listening import Place
-from service import checking, hearing, relaying, ticking
+from service import checking, hearing, preferring, relaying, ticking
 from service.database import Database
+from service.domain.preferences import Preferences, Topic
 from service.hearing import Ear
 from service.pages.rendering import Instance, Pages
 from service.services import Services
 from service.settings import Settings, SettingsError
+from tests import builders as service_builders
 from tests.notifications import builders, dovecot
 from tests.notifications.returned import a_sent_letter, events, sample
 
@@ -183,3 +185,23 @@ def test_the_port_of_the_mailbox_follows_its_mode(tmp_path: Path) -> None:
 
     assert [993, 143] == [settings.imap_port for settings in ways]
     assert "INBOX" == ways[0].imap_folder
+
+
+async def test_a_mail_from_a_program_that_knows_only_mail_unsubscribes(
+    database: Database, tmp_path: Path
+) -> None:
+    where = tmp_path / "lmtp.sock"
+    services = services_with(database, settings_with(tmp_path, INTAKE_LMTP=f"unix:{where}"))
+    person = await service_builders.a_person(database)
+    token = preferring.unsubscribe_token(
+        services.keys, Topic.NUDGES, person["mail_handle"], person["mail_epoch"]
+    )
+    local, _, domain = hearing.stop_address(services.settings).partition("@")
+    ear = Ear(services)
+    await ear.attend(datetime.now(UTC))
+    for tag in (token, "unbekannt"):
+        await hand_over(where, f"{local}+{tag}@{domain}", b"Subject: unsubscribe\r\n\r\n")
+    await ear.close()
+
+    found = await preferring.find_of_person(database, person["id"])
+    assert Preferences(nudges=False) == found.preferences
