@@ -18,6 +18,9 @@ from notifications.letters import Envelope, Sender
 from notifications.prototypes import Shelf
 from notifications.storage import Database
 
+SIZE_LIMIT = 5_000_000
+"""Bytes of a letter; most servers take twice as much, and papers go as links."""
+
 RETRY_SECONDS = hurried(5.0)
 # A database that is away or slow says nothing about the letter.
 PASSING = (
@@ -74,6 +77,9 @@ class Desk:
             return False
         except Exception as error:  # noqa: BLE001  # one unwritable letter stops no other
             self._endings.poisoned(job.letter, error)
+            return False
+        if len(job.raw) > SIZE_LIMIT:
+            self._endings.stopped(job.letter, "failed", "too_large")
             return False
         if job.frozen and job.sha256 != job.letter.letter_sha256:
             self._endings.stopped(job.letter, "dead", "bytes_differ")

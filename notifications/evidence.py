@@ -2,8 +2,9 @@
 
 Only what belongs to one letter counts: a delivery report, an automatic answer to its envelope
 sender, a reply to it, or a link that no other letter holds. The links by which people answer are
-the same in all letters about one invitation, so a press on one proves nothing about this letter;
-of our links only those for unsubscribing qualify.
+the same in all letters about one invitation, and those for unsubscribing in all letters of a kind,
+so a press on one proves nothing about this letter. A click is for links that only one letter has,
+such as the one of sign-in.
 """
 
 from datetime import datetime

@@ -24,6 +24,10 @@ MARKED_SECONDS = hurried(900.0)
 HOLD_SECONDS = hurried(900.0)
 """How long a letter whose delivery is unclear waits for proof before its one copy."""
 
+GIVE_UP_AFTER = "interval '5 days'"
+MANY_ATTEMPTS = 80
+"""So many are at least three days of hourly tries: only then the first one is looked up."""
+
 MAX_WAIT = "interval '2 hours'"
 
 URGENT, ELDER_WAIT = 2, "interval '20 minutes'"
@@ -182,6 +186,11 @@ UPDATE outbox SET finished_at = now(),
     reason = CASE WHEN uncertain_count > 0 THEN 'delivery_unclear'
         WHEN attempts > 0 THEN 'gave_up' ELSE 'expired' END
 WHERE state = 'queued' AND expires_at <= now()
+""",
+    f"""
+UPDATE outbox o SET finished_at = now(), state = 'dead', reason = 'gave_up'
+WHERE o.state = 'queued' AND o.attempts >= {MANY_ATTEMPTS} AND o.uncertain_count = 0
+  AND (SELECT min(started_at) FROM mail_attempt WHERE letter_id = o.id) < now() - {GIVE_UP_AFTER}
 """,
     # The clock went back, or was wrong when the wait was computed.
     f"""

@@ -25,6 +25,8 @@ Role = Literal["all", "web", "worker"]
 Locale = Literal["de", "en"]
 
 _STANDARD_PORT = {"tls": 465, "starttls": 587, "plain": 25}
+# Of 64 characters of a local part the tag of a letter takes 43.
+_TAGGED_LOCAL = 21
 _MAILBOX_PORT = {"tls": 993, "starttls": 143, "plain": 143}
 # Without a mail server no letter leaves; previews still need a sender.
 _NO_SENDER = "termine@localhost"
@@ -288,6 +290,7 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
     if values["smtp_host"] and not values["mail_from"]:
         yield f"{PREFIX}MAIL_FROM must be set when {PREFIX}SMTP_HOST is."
     yield from _mailbox_contradictions(values)
+    yield from _bounce_contradictions(values)
     if values["database_url"] and not values["token_key"]:
         yield (
             f"{PREFIX}TOKEN_KEY must be set when {PREFIX}DATABASE_URL is, because all processes "
@@ -304,6 +307,15 @@ def _mailbox_contradictions(values: Mapping[str, Any]) -> Iterator[str]:
         )
     if values["imap_mode"] == "plain" and values["imap_host"] not in {None, *kinds.LOOPBACK}:
         yield f"{PREFIX}IMAP_MODE may be plain only when {PREFIX}IMAP_HOST is this machine."
+
+
+def _bounce_contradictions(values: Mapping[str, Any]) -> Iterator[str]:
+    local = (values["bounce_address"] or values["mail_from"] or "").partition("@")[0]
+    if values["bounce_per_letter"] and not 0 < len(local) <= _TAGGED_LOCAL:
+        yield (
+            f"{PREFIX}BOUNCE_ADDRESS must have {_TAGGED_LOCAL} characters at most before the @ "
+            f"when {PREFIX}BOUNCE_PER_LETTER is yes, because the letter's tag needs the rest."
+        )
 
 
 def _completed(values: dict[str, Any]) -> dict[str, Any]:

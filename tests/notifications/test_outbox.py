@@ -80,6 +80,25 @@ async def test_a_letter_of_sign_in_passes_a_waiting_crowd(database: Database) ->
     assert [sign_in] == [letter.id for letter in await claim(database, 1)]
 
 
+@pytest.mark.parametrize(
+    ("attempts", "days", "state"), [(100, 6, "dead"), (100, 4, "queued"), (50, 6, "queued")]
+)
+async def test_after_five_days_of_tries_a_letter_is_given_up(
+    database: Database, attempts: int, days: int, state: str
+) -> None:
+    [one] = await builders.post(database, a_letter())
+    await database.fetch("UPDATE outbox SET attempts = $1", attempts)
+    await database.fetch(
+        "INSERT INTO mail_attempt (letter_id, lease_token, worker, started_at, outcome)"
+        " VALUES ($1, 1, 'w', now() - make_interval(days => $2), 'queued')",
+        *(one, days),
+    )
+    await leases.reap(database)
+
+    row = await builders.state_of(database, one)
+    assert (state, "gave_up" if state == "dead" else None) == (row["state"], row["reason"])
+
+
 async def test_not_yet_due_expired_and_paused_letters_are_not_claimed(database: Database) -> None:
     now = datetime.now(UTC)
     await builders.post(

@@ -376,6 +376,16 @@ async def test_an_odd_address_never_reaches_the_server(database: Database, addre
     assert [line for line in server.lines if line.startswith("RCPT")] == []
 
 
+async def test_a_letter_that_no_server_would_take_is_not_offered(database: Database) -> None:
+    [one] = await builders.post(database, a_letter())
+    huge = "Zeile mit Worten\n" * 300_000
+    async with smtp_servers.running() as server:
+        await deliver(a_postman(database, server, AClerk(draft=builders.a_draft(text=huge))))
+
+    row = await builders.state_of(database, one)
+    assert ("failed", "too_large", []) == (row["state"], row["reason"], server.mails)
+
+
 async def test_the_guard_stops_what_no_longer_holds(database: Database) -> None:
     gone, held, fine = await builders.post(database, *(a_letter(number) for number in range(3)))
     clerk = AClerk()

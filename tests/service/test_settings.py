@@ -123,6 +123,15 @@ def test_a_user_name_without_a_password_is_refused() -> None:
     assert "belong together" in problem
 
 
+def test_an_address_for_each_letter_needs_room_for_its_tag() -> None:
+    fitting = _read(BOUNCE_PER_LETTER="yes", BOUNCE_ADDRESS="b" * 21 + "@example.org")
+
+    [problem] = _problems(BOUNCE_PER_LETTER="yes", BOUNCE_ADDRESS="b" * 22 + "@example.org")
+
+    assert fitting.bounce_per_letter
+    assert "TERMINBUCH_BOUNCE_ADDRESS must have 21 characters at most" in problem
+
+
 def test_domain_and_bounce_address_follow_the_sender() -> None:
     settings = _read(**MAIL)
 
