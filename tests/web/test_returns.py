@@ -133,6 +133,7 @@ async def test_what_names_no_letter_is_listed_until_somebody_looked(
     after = plain(await browser.get("/buero/versand"))
 
     assert "Nicht zugeordnete Rückläufer" in before
+    assert "erika@town.example: Frage" in before
     assert "wenn ich Herrn Beispiel schreibe" in before
     assert ["/buero/versand?getan=settled", "/buero/adressen?getan=too_late"] == answers
     assert "Nicht zugeordnete Rückläufer" not in after
