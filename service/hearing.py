@@ -81,7 +81,11 @@ class Ear:
         )
         self._mailbox = mailbox_of(services.settings)
         where = place(services.settings)
-        self._listener = where and Listener(where, services.database, self._options, services.clock)
+        self._listener = (
+            None
+            if where is None
+            else Listener(where, services.database, self._options, services.clock)
+        )
 
     @property
     def is_wanted(self) -> bool:
