@@ -30,6 +30,13 @@ _FORGET_WORKERS = "DELETE FROM worker WHERE heartbeat_at < $1"
 _FORGET_SESSIONS = "DELETE FROM staff_session WHERE ends_at < $1"
 _FORGET_TOKENS = "DELETE FROM one_time_token WHERE expires_at < $1"
 _FORGET_CODES = "DELETE FROM phone_code WHERE expires_at < $1"
+_FORGET_EVENTS = "DELETE FROM address_event WHERE happened_at < $1"
+_FORGET_ADDRESSES = """
+DELETE FROM address_state s WHERE s.updated_at < $1
+    AND NOT EXISTS (SELECT FROM account a WHERE a.email_normal = s.address_normal)
+    AND NOT EXISTS (SELECT FROM person p
+        WHERE p.email_normal = s.address_normal OR lower(p.copy_email) = s.address_normal)
+"""
 
 
 async def keep_house(database: Database, now: datetime) -> None:
@@ -38,6 +45,7 @@ async def keep_house(database: Database, now: datetime) -> None:
     await forget_workers(database, now)
     await forget_sign_ins(database, now)
     await forget_codes(database, now)
+    await forget_addresses(database, now)
     await forget_letter_words(database, now)
     await delete_letters(database, now)
     await forget_returns(database, now)
@@ -58,6 +66,12 @@ async def forget_sign_ins(database: Database, now: datetime) -> None:
 async def forget_codes(database: Database, now: datetime) -> None:
     """Remove codes that were read out on the telephone a week after their end."""
     await _execute(database, _FORGET_CODES, now - CODES_KEPT)
+
+
+async def forget_addresses(database: Database, now: datetime) -> None:
+    """Remove what was learnt about an address 90 days later, and whole addresses of nobody."""
+    await _execute(database, _FORGET_EVENTS, now - LETTERS_KEPT)
+    await _execute(database, _FORGET_ADDRESSES, now - LETTERS_KEPT)
 
 
 async def forget_letter_words(database: Database, now: datetime) -> int:

@@ -1,5 +1,6 @@
 """What comes back decides about letters whose delivery is unclear."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -9,8 +10,9 @@ import pytest
 from notifications import evidence
 from notifications.evidence import How
 from service.database import Database
-from tests.notifications import builders
+from tests.notifications import builders, smtp_servers
 from tests.notifications.builders import a_letter
+from tests.notifications.test_postman import a_postman, deliver, make_due
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 _SET = """
@@ -140,3 +142,41 @@ async def test_a_letter_that_never_left_cannot_bounce(database: Database) -> Non
     one = await a_letter_that_is(database, "queued")
 
     assert not await failed(database, one)
+
+
+async def test_with_proof_no_second_copy_leaves(database: Database) -> None:
+    [one] = await builders.post(database, a_letter())
+    async with smtp_servers.running(
+        lambda line, _: smtp_servers.CLOSE if line == "." else None
+    ) as server:
+        await deliver(a_postman(database, server))
+        proved = await delivered(database, one)
+        await make_due(database)
+        await deliver(a_postman(database, server))
+
+    assert (True, 1) == (proved, len(server.mails))
+    assert facts(await builders.state_of(database, one)) == ("sent", "proved", "delivered")
+
+
+async def test_proof_for_a_copy_about_to_leave_stops_it_before_the_mark(
+    database: Database,
+) -> None:
+    [one] = await builders.post(database, a_letter())
+    answers = iter([smtp_servers.CLOSE])
+    reached = asyncio.Event()
+
+    def script(line: str, _: smtp_servers.Session) -> str | None:
+        return next(answers, None) if line == "." else None
+
+    async with smtp_servers.running(script) as server:
+        await deliver(a_postman(database, server))
+        await make_due(database)
+        server.delays["CONNECT"] = 0.5
+        server.reached["CONNECT"] = reached
+        copying = asyncio.create_task(deliver(a_postman(database, server)))
+        await reached.wait()
+        await delivered(database, one)
+        await copying
+
+    assert len(server.mails) == 1
+    assert (await builders.state_of(database, one))["state"] == "sent"

@@ -125,3 +125,30 @@ async def test_the_clean_up_finds_old_letters_by_an_index(database: Database) ->
     )
 
     assert any("letter_created" in row[0] for row in plan)
+
+
+async def test_what_was_learnt_about_addresses_of_nobody_is_forgotten(database: Database) -> None:
+    long_ago = NOW - timedelta(days=91)
+    person = await builders.a_person(database, email="mira@example.org")
+    for address in ("mira@example.org", "gone@example.org"):
+        await builders.insert(
+            database, "address_state", address_normal=address, state="soft", updated_at=long_ago
+        )
+    await builders.insert(
+        database, "address_state", address_normal="new@example.org", state="soft", updated_at=NOW
+    )
+    for at in (long_ago, NOW):
+        await builders.insert(
+            database,
+            "address_event",
+            address_normal="mira@example.org",
+            verdict="hard",
+            happened_at=at,
+        )
+    await housekeeping.forget_addresses(database, NOW)
+
+    kept = await database.fetch("SELECT address_normal FROM address_state ORDER BY 1")
+    assert [person["email"], "new@example.org"] == [row["address_normal"] for row in kept]
+    assert [NOW] == [
+        row["happened_at"] for row in await database.fetch("SELECT happened_at FROM address_event")
+    ]
