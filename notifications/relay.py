@@ -3,8 +3,9 @@
 import asyncio
 import ssl
 import time
-from dataclasses import dataclass
-from typing import Literal, cast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
 from uuid import UUID
 
 import aiosmtplib
@@ -72,9 +73,21 @@ class RelaySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Welcome:
+    """What a server says of itself: its extensions with their values, and its certificate.
+
+    The names are in small letters (RFC 5321 section 4.1.1.1). The certificate is None without TLS.
+    """
+
+    extensions: Mapping[str, str] = field(default_factory=dict)
+    certificate: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Offer:
     """What the server said it can do."""
 
+    welcome: Welcome = Welcome()
     pipelines: bool = False
     reports: bool = False
     knows_size: bool = False
@@ -184,6 +197,11 @@ class Link:
             self._envelope_open = False
         except SmtpError:
             self.close()
+
+    async def look(self) -> Welcome:
+        """Open as for a letter and return what the server says of itself; raise `SmtpError`."""
+        await self._ensure_open()
+        return self._offer.welcome
 
     async def try_out(self) -> None:
         """Connect, protect and log in as for a letter, then leave; raise `SmtpError` if refused."""
@@ -313,9 +331,10 @@ async def _open(settings: RelaySettings) -> tuple[asyncio.Transport, _Offer]:
         if settings.user:
             phase = Phase.AUTH
             await _log_in(client, settings)
-        offer = _Offer(*(client.supports_extension(name) for name in _EXTENSIONS))
         # Raises when the connection is gone already.
-        client.get_transport_info("socket")
+        certificate = client.get_transport_info("peercert")
+        welcome = Welcome(dict(client.esmtp_extensions), certificate)
+        offer = _Offer(welcome, *map(client.supports_extension, _EXTENSIONS))
     except BaseException as error:
         client.close()
         if isinstance(error, (SMTPException, OSError, ValueError)):

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from uuid import UUID
 import click
 import uvloop
 
+from service.domain.spf import Address
 from service.logs import configure_logs
 from service.settings import Settings, SettingsError
 
@@ -74,13 +76,43 @@ def migrate() -> None:
     run(work)
 
 
-@main.command()
-def check() -> None:
+@main.group(invoke_without_command=True)
+@click.pass_context
+def check(context: click.Context) -> None:
     """Look at settings, database, mail server and public address, and say what is wrong."""
+    if context.invoked_subcommand is not None:
+        return
     from service import checking  # noqa: PLC0415
 
     settings = read_settings()
     run(lambda: checking.run(settings, click.echo))
+
+
+@check.command("mail")
+@click.option("--selector", "selectors", multiple=True, help="Name of the mail server's DKIM key.")
+@click.option("--address", "addresses", multiple=True, type=ip_address, help="Its outward address.")
+@click.option("--to", metavar="ADDRESS", help="Send a trial letter there.")
+@click.option("--locale", type=click.Choice(["de", "en"]), help="Default: the setting.")
+@click.option("--nameserver", type=ip_address, metavar="IP", help="Ask this one only.")
+@click.option("--nameserver-port", default=53, show_default=True)
+def check_mail(
+    *,
+    selectors: tuple[str, ...],
+    addresses: tuple[Address, ...],
+    to: str | None,
+    locale: str | None,
+    nameserver: Address | None,
+    nameserver_port: int,
+) -> None:
+    """Look at MX, SPF, DKIM, DMARC, PTR and the mail server; leave with 2 without any DNS."""
+    from service import checking_mail, clock, resolver  # noqa: PLC0415
+
+    settings = read_settings()
+    inquiry = checking_mail.Inquiry(
+        locale=locale or settings.default_locale, selectors=selectors, addresses=addresses, to=to
+    )
+    asked = resolver.Resolver(str(nameserver) if nameserver else None, port=nameserver_port)
+    run(lambda: checking_mail.run(settings, inquiry, asked, clock.now(), click.echo))
 
 
 @main.command()
