@@ -7,6 +7,7 @@
 #   make test-all   both
 #   make lint       style, types, direction of imports
 #   make bench      the figures of the README
+#   make soak       everything fails at once for SECONDS (1800); SEED repeats a run
 #   make dev        pages and worker on your own data under ./var, with logs to read
 #
 # PYTHON=... chooses another Python, VENV=... another folder for it.
@@ -19,7 +20,7 @@ JOBS ?= 2
 # Tests and demo start many programs: without kept bytecode each compiles everything anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: setup demo test test-long test-all lint bench dev vendor clean
+.PHONY: setup demo test test-long test-all lint bench soak dev vendor clean
 
 setup: $(STAMP)
 
@@ -79,6 +80,10 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks
+
+SECONDS ?= 1800
+soak: setup
+	$(BIN)/python -m tests.faults.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 dev: setup
 	TERMINBUCH_LOG_FORMAT=text TERMINBUCH_LOG_LEVEL=debug $(BIN)/terminbuch serve

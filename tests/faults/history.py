@@ -29,6 +29,7 @@ _ROWS = """
 SELECT o.*, l.dedupe_key, l.kind, l.recipient_id, l.created_at AS posted_at,
     now() - o.lease_until > make_interval(secs => $1) AS lease_is_old,
     now() - o.next_attempt_at > make_interval(secs => $1) AS is_overdue,
+    o.state = 'queued' AND o.next_attempt_at > now() AS is_waiting,
     (SELECT array_agg(a.outcome || ':' || coalesce(a.code, 0)) FROM mail_attempt a
      WHERE a.letter_id = o.id) AS tries
 FROM outbox o JOIN letter l USING (id) ORDER BY o.created_at, o.id
@@ -106,7 +107,7 @@ def _excused(row: Mapping[str, Any]) -> bool:
         return any(each.startswith("failed:5") for each in tries)
     if row["state"] == "dead":
         return row["uncertain_count"] > 1 or row["reason"] in {"unwritable", "gave_up"}
-    return row["state"] in _FINAL_WITHOUT_COPY
+    return row["state"] in _FINAL_WITHOUT_COPY or row["is_waiting"]
 
 
 def _wrong_copies(history: History) -> Iterator[str]:

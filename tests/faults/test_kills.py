@@ -232,7 +232,8 @@ async def _reap(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("workers", "people"), [(2, 100), pytest.param(4, 2000, marks=pytest.mark.long)]
+    ("workers", "people"),
+    [(2, 100), pytest.param(4, 1000, marks=[pytest.mark.long, pytest.mark.timeout(300)])],
 )
 async def test_12_several_workers_send_each_letter_once_and_in_order(
     stage: Stage, workers: int, people: int
@@ -242,7 +243,7 @@ async def test_12_several_workers_send_each_letter_once_and_in_order(
     async with smtp_servers.running() as server, AsyncExitStack() as stack:
         for _ in range(workers):
             await stack.enter_async_context(stage.worker(server.port))
-        await stage.settled(hurry=False)
+        await stage.settled(240, hurry=False)
         found = await stage.check(server)
 
     assert {"sent": 2 * people} == await stage.states()

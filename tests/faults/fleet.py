@@ -1,0 +1,78 @@
+"""Several real workers, some of which are killed, stopped or frozen while the others go on."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from tests.end_to_end.programs import Program
+from tests.faults import harness
+from tests.faults.harness import Stage
+
+READY_SECONDS = 60.0
+FROZEN_SECONDS = (0.5, 6.0)
+
+
+@dataclass
+class Fleet:
+    """Workers by their place; whoever ends is replaced."""
+
+    stage: Stage
+    port: int
+    dice: random.Random
+    stacks: list[AsyncExitStack] = field(default_factory=list)
+    programs: list[Program] = field(default_factory=list)
+    deaths: int = 0
+
+    async def start(self, count: int) -> None:
+        """Start so many workers."""
+        for _ in range(count):
+            stack = AsyncExitStack()
+            self.stacks.append(stack)
+            self.programs.append(await stack.enter_async_context(self.stage.worker(self.port)))
+
+    async def replace(self, place: int) -> None:
+        """Start a worker where one has ended."""
+        await self.stacks[place].aclose()
+        self.stacks[place] = AsyncExitStack()
+        worker = self.stage.worker(self.port)
+        self.programs[place] = await self.stacks[place].enter_async_context(worker)
+
+    async def kill_one(self) -> None:
+        """End any of them as a power cut would, and start another one."""
+        place = self.dice.randrange(len(self.programs))
+        await self.programs[place].kill()
+        self.deaths += 1
+        await self.replace(place)
+
+    async def stop_one(self) -> None:
+        """Ask any of them to stop, and start another one."""
+        place = self.dice.randrange(len(self.programs))
+        await self.programs[place].stop()
+        await self.replace(place)
+
+    async def freeze_one(self) -> None:
+        """Freeze any of them for a while, longer than a lease perhaps."""
+        program = self.dice.choice(self.programs)
+        harness.freeze(program)
+        await asyncio.sleep(self.dice.uniform(*FROZEN_SECONDS))
+        harness.thaw(program)
+
+    async def end(self) -> None:
+        """Kill all that are left."""
+        for program, stack in zip(self.programs, self.stacks, strict=True):
+            if program.process.returncode is None:
+                await program.kill()
+            await stack.aclose()
+
+
+@asynccontextmanager
+async def sailing(stage: Stage, port: int, count: int, dice: random.Random) -> AsyncIterator[Fleet]:
+    """Run a fleet, and leave no worker behind."""
+    fleet = Fleet(stage, port, dice)
+    try:
+        await fleet.start(count)
+        yield fleet
+    finally:
+        await fleet.end()

@@ -1,0 +1,156 @@
+"""Everything at once for a long time: `python -m tests.faults.soak --seconds 1800 --seed 7`.
+
+Four workers, letters all the time, and every few seconds a fault that the seed draws: refusals,
+lost replies, cuts, resets, frozen networks, killed, stopped and frozen workers, and a database that
+dies. At the end everything is healed, and the whole history has to be true.
+"""
+
+import argparse
+import asyncio
+import random
+import secrets
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from tests import database as test_database
+from tests.faults import fleet, harness, proxy, servers
+from tests.faults.fleet import Fleet
+from tests.faults.harness import Stage
+from tests.faults.proxy import Proxy
+from tests.faults.servers import Fault, Faulty
+from tests.notifications import smtp_servers
+
+WORKERS = 4
+AT_ONCE = 40
+HEAL_SECONDS = (0.3, 3.0)
+PAUSE_SECONDS = (0.2, 3.0)
+REFUSALS = (
+    ("RCPT", "451 4.3.0 later"),
+    ("RCPT", "550 5.1.1 no such user"),
+    ("MAIL", "421 4.3.2 going down"),
+    ("DATA", "451 4.3.0 later"),
+    (".", "451 4.3.0 later"),
+    (".", "554 5.7.1 looks like spam"),
+    (".", smtp_servers.CLOSE),
+    ("CONNECT", "421 4.3.2 too many connections"),
+    ("RCPT", "hello"),
+)
+
+
+@dataclass
+class Storm:
+    """The faults, and how often each struck."""
+
+    stage: Stage
+    script: Faulty
+    network: Proxy
+    workers: Fleet
+    dice: random.Random
+    struck: Counter[str] = field(default_factory=Counter)
+
+    async def strike(self) -> None:
+        """Let one fault happen, and heal it."""
+        faults: list[Callable[[], Awaitable[None]]] = [
+            self.refuse,
+            self.refuse,
+            self.cut,
+            self.freeze_network,
+            self.workers.kill_one,
+            self.workers.stop_one,
+            self.workers.freeze_one,
+            self.stage.restart_at_once,
+        ]
+        fault = self.dice.choice(faults)
+        self.struck[fault.__name__] += 1
+        await fault()
+        await asyncio.sleep(self.dice.uniform(*PAUSE_SECONDS))
+
+    async def refuse(self) -> None:
+        """Let the mail server refuse, or lose, one to three letters."""
+        phase, answer = self.dice.choice(REFUSALS)
+        self.script.faults = [Fault(phase, answer, times=self.dice.randint(1, 3))]
+        await asyncio.sleep(self.dice.uniform(*HEAL_SECONDS))
+        self.script.faults = []
+
+    async def cut(self) -> None:
+        """Cut connections after some bytes, by FIN or RST."""
+        self.network.reset = self.dice.random() < 0.5
+        limit = self.dice.randint(1, 30000)
+        if self.dice.random() < 0.3:
+            self.network.cut_reply_after = limit % 600
+        else:
+            self.network.cut_after = limit
+        await asyncio.sleep(self.dice.uniform(*HEAL_SECONDS))
+        self.network.heal()
+
+    async def freeze_network(self) -> None:
+        """Let nothing pass for a while."""
+        self.network.frozen = True
+        await asyncio.sleep(self.dice.uniform(*HEAL_SECONDS))
+        self.network.heal()
+
+
+async def post_always(stage: Stage, dice: random.Random) -> None:
+    """Post letters again and again; a database that is away gets them next time."""
+    while True:
+        try:
+            await stage.post(dice.randint(1, AT_ONCE))
+            await stage.end_holds()
+        except Exception as error:  # noqa: BLE001 - the database is shot down on purpose
+            print(f"not posted: {type(error).__name__}", flush=True)
+        await asyncio.sleep(dice.uniform(0.5, 3.0))
+
+
+async def storm(stage: Stage, seconds: float, seed: int) -> int:
+    """Let it rage, heal, and return how many violations there are."""
+    dice = random.Random(seed)  # noqa: S311 - a run is to be repeatable
+    script, end, told = Faulty(), time.monotonic() + seconds, time.monotonic()
+    async with smtp_servers.running(script) as server:
+        async with (
+            proxy.running(server.port) as network,
+            fleet.sailing(stage, network.port, WORKERS, dice) as workers,
+        ):
+            posting = asyncio.create_task(post_always(stage, random.Random(seed)))  # noqa: S311
+            raging = Storm(stage, script, network, workers, dice)
+            while time.monotonic() < end:
+                await raging.strike()
+                if time.monotonic() - told > 30:
+                    told = time.monotonic()
+                    print(f"{end - told:.0f} s left, {len(server.mails)} mails", flush=True)
+            posting.cancel()
+        await stage.rescue(server.port)
+        await stage.rescue(server.port)
+        found = await stage.history(servers.copies(server))
+    print(f"faults: {dict(raging.struck)}")
+    print(f"states: {dict(Counter(row['state'] for row in found.rows))}")
+    print(harness.describe(found), flush=True)
+    for each in found.violations()[:20]:
+        print(f"    {each}")
+    return len(found.violations())
+
+
+async def run(seconds: float, seed: int) -> int:
+    """Build the stage, and take it down again."""
+    print(f"seed {seed}, {seconds:.0f} s", flush=True)
+    folder = test_database.make_folder()
+    try:
+        async with harness.open_stage(folder, people=AT_ONCE) as stage:
+            return await storm(stage, seconds, seed)
+    finally:
+        test_database.remove_folder(folder)
+
+
+def main() -> int:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=1800)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
+    given = parser.parse_args()
+    return 1 if asyncio.run(run(given.seconds, given.seed)) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""PostgreSQL dies under the worker, and comes back."""
+
+import asyncio
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests.end_to_end.programs import running, worker_port
+from tests.faults.harness import Stage
+from tests.faults.test_kills import a_notice
+from tests.notifications import smtp_servers
+from tests.notifications.smtp_servers import Server
+
+pytestmark = pytest.mark.xdist_group("faults")
+
+COUNT = 20
+RECOVERY_SECONDS = 15.0
+# Where the mail server makes the worker wait, so that its next statement meets the dead server.
+WAITS = {"claim": "CONNECT", "mark": "DATA", "end": "."}
+
+
+async def restart_during(stage: Stage, server: Server, line: str) -> None:
+    """Let PostgreSQL die while the worker waits for the reply to this line."""
+    server.reached[line] = asyncio.Event()
+    server.delays[line] = 1.0
+    await stage.post(COUNT)
+    await asyncio.wait_for(server.reached[line].wait(), 20)
+    await stage.restart_at_once()
+    server.delays.clear()
+
+
+@pytest.mark.parametrize(
+    "moment", ["end", *(pytest.param(each, marks=pytest.mark.long) for each in ("claim", "mark"))]
+)
+async def test_27_a_database_that_restarts_costs_no_letter_and_no_worker(
+    stage: Stage, moment: str
+) -> None:
+    async with smtp_servers.running(extensions=()) as server, stage.worker(server.port) as program:
+        await restart_during(stage, server, WAITS[moment])
+        started = time.monotonic()
+        await stage.in_state("sent", 1, RECOVERY_SECONDS)
+        recovered = time.monotonic() - started
+        await stage.settled()
+        found = await stage.check(server)
+        still_runs = program.process.returncode is None
+
+    assert still_runs
+    assert {"sent": COUNT} == await stage.states()
+    assert recovered < RECOVERY_SECONDS
+    assert found.duplicates <= sum(row["uncertain_count"] for row in found.rows)
+
+
+@pytest.mark.long
+async def test_27_a_database_that_restarts_while_idle_or_expanding_costs_no_letter(
+    stage: Stage,
+) -> None:
+    async with smtp_servers.running() as server, stage.worker(server.port):
+        await asyncio.sleep(2)
+        await stage.restart_at_once()
+        await stage.until(lambda: _answers(stage), "the database answers")
+        await a_notice(stage, 200)
+        await asyncio.sleep(0.3)
+        await stage.restart_at_once()
+        await stage.in_state("sent", 200)
+        found = await stage.check(server)
+
+    assert 200 == len(found.rows)
+
+
+async def _answers(stage: Stage) -> bool:
+    return bool(await stage.database.fetchval("SELECT 1"))
+
+
+@pytest.mark.long
+async def test_28_while_the_database_is_away_readiness_says_so_and_nothing_is_lost(
+    stage: Stage,
+) -> None:
+    port = worker_port()
+    async with smtp_servers.running() as server:
+        await stage.trust(server.port)
+        settings = stage.environment(server.port) | {"TERMINBUCH_PORT": str(port)}
+        async with running(settings, "serve", "--role", "all"):
+            await stage.until(lambda: _ready(port, 200), "it is ready")
+            await stage.post(COUNT)
+            await asyncio.to_thread(stage.postgres, "stop", "-m", "immediate")
+            mails = len(server.mails)
+            await asyncio.sleep(3)
+            away = await _status(port, "ready"), await _status(port, "live")
+            late = len(server.mails) - mails
+            await asyncio.to_thread(stage.server.start, fsync=True)
+            await stage.until(lambda: _ready(port, 200), "it is ready again")
+            await stage.settled()
+            found = await stage.check(server)
+
+    assert (503, 200) == away
+    assert late <= COUNT
+    assert {"sent": COUNT} == await stage.states()
+    assert found.duplicates <= sum(row["uncertain_count"] for row in found.rows)
+
+
+async def _ready(port: int, wanted: int) -> bool:
+    return await _status(port, "ready") == wanted
+
+
+async def _status(port: int, what: str) -> int:
+    def ask() -> int:
+        try:
+            address = f"http://localhost:{port}/health/{what}"
+            with urllib.request.urlopen(address, timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    return await asyncio.to_thread(ask)
