@@ -21,6 +21,11 @@ SIGN_INS_KEPT = timedelta(days=7)
 CODES_KEPT = timedelta(days=7)
 LETTER_WORDS_KEPT = timedelta(days=30)
 LETTERS_KEPT = timedelta(days=90)
+_RETURNS_KEPT: tuple[tuple[timedelta, tuple[Kind, ...] | None], ...] = (
+    (intake.AUTO_REPLIES_KEPT, (Kind.AUTO_REPLY,)),
+    (LETTER_WORDS_KEPT, (Kind.WORDS,)),
+    (LETTERS_KEPT, None),
+)
 # These letters carry what somebody wrote in their cause.
 WORDY_KINDS = ("hint_received",)
 # A run gives up after so many portions; the next hour goes on.
@@ -105,16 +110,20 @@ async def forget_wordings(database: Database, now: datetime) -> int:
 
 
 async def forget_returns(database: Database, now: datetime) -> int:
-    """Delete automatic answers after 14 days and all else that came back after 90; how many."""
+    """Delete automatic answers after 14 days, words after 30, all that came back after 90.
 
+    Return how many.
+    """
+    return sum([await _forget_returns(database, now - age, kinds) for age, kinds in _RETURNS_KEPT])
+
+
+async def _forget_returns(
+    database: Database, before: datetime, kinds: tuple[Kind, ...] | None
+) -> int:
     async def forget(connection: "Connection[Any]") -> int:
-        before = now - intake.AUTO_REPLIES_KEPT
-        return await intake.forget(connection, before, kinds=(Kind.AUTO_REPLY,))
+        return await intake.forget(connection, before, kinds=kinds)
 
-    async def forget_all(connection: "Connection[Any]") -> int:
-        return await intake.forget(connection, now - LETTERS_KEPT)
-
-    return await _in_portions(database, forget) + await _in_portions(database, forget_all)
+    return await _in_portions(database, forget)
 
 
 async def _execute(database: Database, sql: str, before: datetime) -> None:

@@ -155,15 +155,15 @@ async def test_people_who_are_gone_are_listed_until_somebody_looked(
     assert "Nicht mehr da" not in after
 
 
-async def test_automatic_answers_go_after_14_days_and_the_rest_after_90(
+async def test_automatic_answers_go_after_14_days_words_after_30_and_the_rest_after_90(
     database: Database,
 ) -> None:
     letter = await a_letter_to(database, await a_member(database))
-    for name in ("out_of_office_german", "words_outlook"):
+    for name in ("out_of_office_german", "words_outlook", "postfix_unknown_user"):
         await intake.take(database, OPTIONS, sample(name, letter), None, NOW)
     gone = [
         await housekeeping.forget_returns(database, NOW + timedelta(days=days))
-        for days in (13, 15, 89, 91)
+        for days in (13, 15, 29, 31, 89, 91)
     ]
 
-    assert [0, 1, 0, 1] == gone
+    assert [0, 1, 0, 1, 0, 1] == gone
