@@ -13,7 +13,7 @@ from tests import database as test_database
 from tests import older_server
 from tests.end_to_end.programs import command, running, until_ready, worker_port
 
-SECONDS = 420
+SECONDS = 600
 # What speaks to the database: rules, tables, use cases and the letters' queue.
 CORE = ("tests/tables", "tests/notifications", "tests/service", "tests/web")
 PROGRAMS = older_server.programs()
