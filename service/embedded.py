@@ -187,8 +187,8 @@ class Server:
         if self._postmaster() is None:
             return
         for mode in ("fast", "immediate"):
-            done = self._run("pg_ctl", "stop", "-D", self.cluster, "-m", mode, "-w", "-t", "30")
-            if done.returncode == 0 or self._postmaster() is None:
+            self._run("pg_ctl", "stop", "-D", self.cluster, "-m", mode, "-w", "-t", "30")
+            if self._postmaster() is None:
                 return
 
     def dsn(self, *, role: str = ROLE, database: str = ROLE) -> str:
