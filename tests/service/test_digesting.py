@@ -190,11 +190,10 @@ async def test_a_new_or_sliding_provisional_date_is_told_here(database: Database
     person = await subscriber(database)
     new = {"published_at": DUE - timedelta(days=1)}
     slid = {"time_rev": 1, "stamped_at": DUE - timedelta(days=1)}
-    for title, of in (("Neu", new), ("Gerutscht", slid)):
-        await asked(
-            *(database, person),
-            **{"title": title, "state": "tentative", "invitation": "planned", **of},
-        )
+    changes: dict[str, dict[str, Any]] = {"Neu": new, "Gerutscht": slid}
+    for title, of in changes.items():
+        given = {"title": title, "state": "tentative", "invitation": "planned", **of}
+        await asked(database, person, **given)
     await digesting.queue_due(database, DUE)
 
     assert [
