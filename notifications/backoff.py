@@ -70,7 +70,7 @@ class Outcome:
 
     `state` is queued, sent, failed, dead or uncertain; `delay` is in seconds; `counted` burns an
     attempt; `pause` seconds, if any, is for the whole relay; `certain` means that the refusal
-    leaves no doubt about the address.
+    leaves no doubt about the address, `doubts_address` that it may mend itself.
     """
 
     state: str
@@ -80,6 +80,7 @@ class Outcome:
     pause: float = 0.0
     blames_address: bool = False
     certain: bool = False
+    doubts_address: bool = False
     alarm: bool = False
 
 
@@ -101,6 +102,10 @@ def _hard(*, certain: bool) -> Callable[[float], Outcome]:
 
 def _final(reason: str) -> Callable[[float], Outcome]:
     return lambda _: Outcome("failed", reason, alarm=True)
+
+
+def _unreachable(wait: float) -> Outcome:
+    return Outcome("queued", "unreachable", delay=max(wait, LATER), doubts_address=True)
 
 
 def _retry(reason: str, at_least: float = 0.0) -> Callable[[float], Outcome]:
@@ -147,8 +152,8 @@ RULES: tuple[Rule, ...] = (
     Rule(_MAIL, None, r"5\.3\.4", _final("too_large")),
     Rule(_MAIL, "5..", None, _relay_config),
     # A full mailbox and a broken route mend themselves, but not within minutes.
-    Rule(_RCPT, "552", None, _retry("unreachable", LATER)),
-    Rule(_RCPT, None, _ROUTING, _retry("unreachable", LATER)),
+    Rule(_RCPT, "552", None, _unreachable),
+    Rule(_RCPT, None, _ROUTING, _unreachable),
     Rule(_RCPT, "4..", None, _retry("temporary", GREYLIST)),
     Rule(_RCPT, None, r"5\.1\.1|5\.1\.10", _hard(certain=True)),
     Rule(_RCPT, "5..", _NO_SUCH_ADDRESS, _hard(certain=False)),

@@ -153,8 +153,8 @@ class Endings:
         )
         if outcome.alarm and not outcome.pause:
             self._raise_alarm(letter, outcome.reason or outcome.state)
-        if outcome.blames_address and reply is not None:
-            verdict = Verdict.HARD_CONFIRMED if outcome.certain else Verdict.HARD
+        verdict = _verdict(outcome)
+        if verdict is not None and reply is not None:
             status = reply.enhanced or str(reply.code)
             self._blamed.append((letter.id, job.to_addr, status, verdict))
         return outcome
@@ -188,3 +188,10 @@ class Endings:
         done = await leases.finish(self._database, endings, self._worker)
         crashing.pass_point("after_end")
         return done
+
+
+def _verdict(outcome: Outcome) -> Verdict | None:
+    """Return what a refusal says about the address; None when it says nothing."""
+    if outcome.blames_address:
+        return Verdict.HARD_CONFIRMED if outcome.certain else Verdict.HARD
+    return Verdict.SOFT if outcome.doubts_address else None

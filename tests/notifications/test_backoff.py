@@ -81,6 +81,16 @@ def test_only_a_hard_refusal_blames_the_address() -> None:
     assert {(Phase.RCPT, "5.1.1 x"), (Phase.RCPT, "x")} == blamed
 
 
+def test_a_full_mailbox_or_a_broken_route_is_a_doubt_and_no_more() -> None:
+    doubted = {
+        text
+        for text in ("5.1.1 x", "5.7.1 x", "5.2.2 x", "5.4.4 x", "4.7.1 x", "x")
+        if backoff.decide(Phase.RCPT, Reply(550, text), 0).doubts_address
+    }
+
+    assert {"5.2.2 x", "5.4.4 x"} == doubted
+
+
 def test_waits_grow_to_an_hour_and_spread_there() -> None:
     waits = [backoff.wait(attempts) for attempts in range(7)]
 

@@ -376,6 +376,22 @@ async def test_an_odd_address_never_reaches_the_server(database: Database, addre
     assert [line for line in server.lines if line.startswith("RCPT")] == []
 
 
+async def test_a_full_mailbox_raises_a_doubt_once_however_often_it_is_tried(
+    database: Database,
+) -> None:
+    await builders.post(database, a_letter())
+    async with smtp_servers.running(
+        lambda line, _: "552 5.2.2 full" if line.startswith("RCPT") else None
+    ) as server:
+        for _ in range(2):
+            await deliver(a_postman(database, server))
+            await make_due(database)
+
+    found = await database.fetchrow("SELECT state, score, last_status FROM address_state")
+    assert ("soft", 1.0, "5.2.2") == tuple(found)
+    assert await states(database) == {"queued": 1}
+
+
 async def test_a_letter_that_no_server_would_take_is_not_offered(database: Database) -> None:
     [one] = await builders.post(database, a_letter())
     huge = "Zeile mit Worten\n" * 300_000
