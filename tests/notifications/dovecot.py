@@ -23,7 +23,7 @@ state_dir = {folder}/run
 log_path = {folder}/log
 protocols = imap
 listen = 127.0.0.1
-ssl = no
+{tls}
 disable_plaintext_auth = no
 default_internal_user = {internal}
 default_internal_group = {internal_group}
@@ -44,7 +44,7 @@ service imap-login {{
     port = {port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {tls_port}
   }}
 }}
 service anvil {{
@@ -62,6 +62,7 @@ class Dovecot:
 
     folder: Path
     port: int
+    tls_port: int
     uid: int
     gid: int
 
@@ -93,16 +94,18 @@ class Dovecot:
 
 
 @contextmanager
-def running() -> Iterator[Dovecot]:
-    """Run Dovecot with one empty mailbox."""
+def running(certificate: Path | None = None) -> Iterator[Dovecot]:
+    """Run Dovecot with one empty mailbox; with a certificate (and its key) it speaks TLS, too."""
     # Folders of pytest are closed to the users that Dovecot becomes.
     folder = Path(tempfile.mkdtemp(prefix="tb-dovecot-"))
     folder.chmod(0o755)
     mail = folder / "mail"
     mail.mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = _free_port()
+    tls_port, tls = 0, "ssl = no"
+    if certificate is not None:
+        tls_port = _free_port()
+        tls = f"ssl = yes\nssl_cert = <{certificate}\nssl_key = <{certificate}"
     is_root = os.geteuid() == 0
     me = pwd.getpwuid(os.geteuid()).pw_name
     owner = pwd.getpwnam("nobody") if is_root else pwd.getpwuid(os.geteuid())
@@ -113,6 +116,8 @@ def running() -> Iterator[Dovecot]:
         _CONFIG.format(
             folder=folder,
             port=port,
+            tls=tls,
+            tls_port=tls_port,
             uid=owner.pw_uid,
             gid=owner.pw_gid,
             internal="dovecot" if is_root else me,
@@ -123,11 +128,17 @@ def running() -> Iterator[Dovecot]:
     process = subprocess.Popen([PROGRAM or "", "-F", "-c", str(config)])
     try:
         _wait_for(port, process)
-        yield Dovecot(folder, port, owner.pw_uid, owner.pw_gid)
+        yield Dovecot(folder, port, tls_port, owner.pw_uid, owner.pw_gid)
     finally:
         process.terminate()
         process.wait(10)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:

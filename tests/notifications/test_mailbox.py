@@ -1,8 +1,11 @@
 """Returned mail is read out of a mailbox of a real Dovecot."""
 
+import ssl
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +26,20 @@ NOW = datetime.now(UTC)
 def server() -> Iterator[Dovecot]:
     with dovecot.running() as running:
         yield running
+
+
+def make_certificate(folder: Path) -> Path:
+    """Make a certificate for this machine, with its key in the same file and once without."""
+    path = folder / "server.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    name = ("-addext", "subjectAltName=DNS:localhost")
+    subprocess.run(
+        [*command.split(), *name, "-keyout", path, "-out", path.with_suffix(".crt")],
+        check=True,
+        capture_output=True,
+    )
+    path.write_bytes(path.read_bytes() + path.with_suffix(".crt").read_bytes())
+    return path
 
 
 async def test_reports_are_taken_once_and_marked_and_words_of_people_stay_unread(
@@ -108,3 +125,20 @@ async def test_a_mailbox_that_is_closed_to_us_says_why_without_the_password(
     assert "AUTHENTICATIONFAILED" in said[0]
     assert "refused" in said[1]
     assert [] == [words for words in said if "wrong words" in words or not words]
+
+
+async def test_a_mailbox_is_opened_over_tls_only_where_the_certificate_is_trusted(
+    tmp_path: Path,
+) -> None:
+    certificate = make_certificate(tmp_path)
+    trusting = ssl.create_default_context(cafile=certificate.with_suffix(".crt"))
+    with dovecot.running(certificate) as server:
+        tls = replace(server.mailbox, host="localhost", port=server.tls_port, mode="tls")
+        starttls = replace(server.mailbox, host="localhost", mode="starttls")
+        for one in (tls, starttls):
+            await mailbox.try_out(replace(one, tls_context=trusting))
+            with pytest.raises(MailboxError, match="certificate"):
+                await mailbox.try_out(one)
+        umlauts = replace(tls, tls_context=trusting, password="Schlüssel")
+        with pytest.raises(MailboxError, match="AUTHENTICATIONFAILED"):
+            await mailbox.try_out(umlauts)
