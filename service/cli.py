@@ -1,9 +1,10 @@
-"""The command `terminbuch`: serve, migrate, check, demo, import, account, backup, restore, held."""
+"""The command `terminbuch`: serve, migrate, check, demo, import, rehearse, account and more."""
 
 import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,24 @@ def account_add(email: str, name: str, role: str, groups: tuple[str, ...]) -> No
 
     settings = read_settings()
     run(lambda: accounts_command.add(settings, email, name, role, groups, click.echo))
+
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@main.command()
+@click.option("--from", "first", type=_DAY, help="First day, such as 2027-01-31; default: today.")
+@click.option("--to", "last", type=_DAY, help="Last day; default: seven days later.")
+@click.option(
+    "--letters", type=click.Path(file_okay=False, path_type=Path), help="Write .eml files."
+)
+def rehearse(first: datetime | None, last: datetime | None, letters: Path | None) -> None:
+    """Tell which letters would leave in the next days; sends nothing, keeps nothing."""
+    from service import foretelling_command  # noqa: PLC0415
+
+    settings = read_settings()
+    days = first.date() if first else None, last.date() if last else None
+    run(lambda: foretelling_command.run(settings, *days, letters, click.echo))
 
 
 @main.command()

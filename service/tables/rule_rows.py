@@ -94,7 +94,7 @@ async def load(
     return [
         KnownRule(
             id=row["id"],
-            rule=_read(row),
+            rule=read(row),
             is_enabled=row["is_enabled"],
             is_own=(row["group_id"], row["meeting_id"]) == (scope.group_id, scope.meeting_id),
             origin=_ORIGINS[row["nearness"]],
@@ -121,7 +121,8 @@ def _values(rule: Rule) -> tuple[Any, ...]:
     )
 
 
-def _read(row: Mapping[str, Any]) -> Rule:
+def read(row: Mapping[str, Any]) -> Rule:
+    """Return the rule of a row."""
     return Rule(
         kind=Kind(row["kind"]),
         audience=tuple(Audience(word) for word in row["audience"]),

@@ -1,0 +1,57 @@
+"""SQL text of looking ahead: what falls due next, and what would leave then."""
+
+# The next instant after $1 at which anything happens.
+NEXT = """
+SELECT min(due_at) FROM (
+    SELECT min(due_at) AS due_at FROM reminder_slot WHERE state = 'planned' AND due_at > $1
+    UNION ALL SELECT min(due_at) FROM notice WHERE state = 'pending' AND due_at > $1
+    UNION ALL SELECT min(next_attempt_at) FROM outbox
+        WHERE state = 'queued' AND next_attempt_at > $1) due
+"""
+
+STANDING = "SELECT id FROM outbox WHERE state IN ('queued', 'sending', 'uncertain')"
+
+# $1 is the instant, $2 the kinds that nobody plans, $3 what was looked at before, $4 how many.
+DUE = """
+SELECT l.id, l.dedupe_key, l.kind, l.locale, l.recipient_id AS person_id, l.cause,
+    coalesce(p.full_name, '') AS name, coalesce(org.name, '') AS partner,
+    m.id AS meeting_id, coalesce(m.title, '') AS meeting_title,
+    (l.cause ->> 'rule')::uuid AS rule_id, n.kind AS notice_kind, n.is_timed,
+    n.person_ids IS NULL AND n.due_at > n.created_at + interval '1 day' AS is_by_group_rule
+FROM outbox o
+JOIN letter l USING (id)
+LEFT JOIN person p ON p.id = l.recipient_id
+LEFT JOIN meeting m ON m.id = l.subject_id
+LEFT JOIN invitation i ON i.meeting_id = m.id AND i.person_id = p.id
+LEFT JOIN organisation org ON org.id = i.organisation_id
+LEFT JOIN notice n ON n.id = (l.cause ->> 'notice')::uuid
+WHERE o.state = 'queued' AND o.next_attempt_at <= $1 AND o.expires_at > $1
+    AND l.kind <> ALL ($2::text[]) AND l.id <> ALL ($3::uuid[])
+ORDER BY o.priority, l.kind, m.starts_at, m.id, p.sort_key, l.id
+LIMIT $4
+"""
+
+# As the postman would leave them; only ever inside a rehearsal.
+LEFT = """
+UPDATE outbox SET state = 'sent', accepted_at = now(), finished_at = now()
+WHERE id = ANY ($1::uuid[])
+"""
+STOPPED = """
+UPDATE outbox SET finished_at = now(),
+    state = CASE WHEN id = ANY ($2::uuid[]) THEN 'held' ELSE 'cancelled' END
+WHERE id = ANY ($1::uuid[])
+"""
+FIRST_LETTERS = """
+UPDATE person SET first_letter_on = now()::date
+WHERE id = ANY ($1::uuid[]) AND first_letter_on IS NULL
+"""
+
+RULES = "SELECT * FROM reminder_rule WHERE id = ANY ($1::uuid[])"
+
+# Rules that can be switched to see what it would change: everybody's, then those of the groups.
+SWITCHABLE = """
+SELECT r.*, coalesce(g.name, '') AS group_name
+FROM reminder_rule r LEFT JOIN working_group g ON g.id = r.group_id
+WHERE r.meeting_id IS NULL AND g.ended_on IS NULL
+ORDER BY g.position NULLS FIRST, g.name, r.kind, r.days_before DESC NULLS LAST, r.id
+"""
