@@ -83,7 +83,8 @@ async def _page(
         form=form,
         session=session,
         notice=notice,
-        local=local,
+        day=local.date(),
+        clock=f"{local:%H:%M}",
     )
 
 
