@@ -197,7 +197,12 @@ class Stage:
         """Run one real worker that hands letters over at this port."""
         await self.trust(port)
         async with running(self.environment(port, crash) | more, "serve", "--role", "worker") as it:
-            yield it
+            try:
+                yield it
+            except BaseException:
+                # What the worker had to say is half of the explanation.
+                print("\n".join(it.lines[-50:]))
+                raise
 
     def environment(self, port: int, crash: str = "") -> dict[str, str]:
         """Return the settings of a worker."""

@@ -71,6 +71,7 @@ async def test_4_a_kill_after_the_claim_sends_once_after_the_lease(stage: Stage)
     assert 8 == sum(row["lease_token"] == 2 for row in found.rows)
 
 
+@pytest.mark.long
 async def test_5_a_kill_after_rcpt_before_the_mark_sends_once(stage: Stage) -> None:
     found = await kill_and_recover(stage, "after_rcpt")
 
@@ -95,6 +96,7 @@ async def test_7_a_kill_after_the_dot_gives_one_copy_at_most_and_the_same_bytes(
     assert found.duplicates <= unclear(found)
 
 
+@pytest.mark.long
 async def test_8_a_kill_between_the_reply_and_the_commit_gives_one_copy_at_most(
     stage: Stage,
 ) -> None:
@@ -143,7 +145,7 @@ async def a_notice(stage: Stage, people: int) -> None:
     ("point", "letters"),
     [
         pytest.param("in_posting", 0, id="1_before_the_commit_no_row"),
-        pytest.param("before_wake", 200, id="2_after_the_commit_all_rows"),
+        pytest.param("before_wake", 200, id="2_after_the_commit_all_rows", marks=pytest.mark.long),
     ],
 )
 async def test_3_a_kill_while_a_notice_becomes_200_letters_leaves_all_or_none(
@@ -259,6 +261,7 @@ async def test_13_with_smtp_sink_that_hangs_up_after_the_dot(stage: Stage) -> No
     assert {("dead", 2)} == {(row["state"], row["uncertain_count"]) for row in found.rows}
 
 
+@pytest.mark.long
 async def test_26_a_slow_server_and_a_stop_never_mispair_replies(stage: Stage) -> None:
     await stage.post(40)
     async with smtp_servers.running() as server:

@@ -153,6 +153,7 @@ async def test_20_a_server_that_closes_in_the_middle_gets_the_rest_over_a_fresh_
     assert 0 == found.duplicates
 
 
+@pytest.mark.long
 async def test_21_slow_greetings_and_replies_are_waited_for_as_long_as_each_deserves(
     way: Way,
 ) -> None:
