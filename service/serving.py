@@ -54,13 +54,16 @@ async def serve_until(stopping: asyncio.Event, application: Bridge, host: str, p
     server = http_server(application, host, port)
     serving = asyncio.create_task(server.serve())
     waiting = asyncio.create_task(stopping.wait())
-    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        waiting.cancel()
-        serving.result()
-        return
-    server.stop()  # type: ignore[no-untyped-call]
-    await asyncio.wait({serving}, timeout=DRAIN_SECONDS)
+    try:
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            waiting.cancel()
+            serving.result()
+            return
+        server.stop()  # type: ignore[no-untyped-call]
+        await asyncio.wait({serving}, timeout=DRAIN_SECONDS)
+    finally:
+        await application.close()
 
 
 async def run(settings: Settings, role: str) -> None:

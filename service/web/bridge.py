@@ -29,6 +29,10 @@ class Bridge:
         exchange = _Exchange(proto)
         await self._app(asgi_scope(scope, path), exchange.receive, exchange.send)
 
+    async def close(self) -> None:
+        """Let go of what was kept, before the database is closed."""
+        await self._feeds.cache.close()
+
     def _answer_kept(self, scope: Any, proto: Any, path: str) -> bool:
         method = scope.method
         entry = self._feeds.at_hand(path) if method in READING else None

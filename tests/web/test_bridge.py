@@ -66,7 +66,7 @@ async def site(services: Services, ready: None) -> AsyncIterator[Site]:
     yield Site(port)
     stopping.set()
     await serving_it
-    await app.feeds.cache.close()
+    assert not app.feeds.cache.is_watching
 
 
 async def _wait_for(port: int) -> None:
