@@ -16,8 +16,10 @@ from asyncpg import Record
 
 from notifications.clerk import Go, Stop
 from notifications.letters import Draft
-from service import blackening, digesting, noticing, obstacles, pretending, reminding
+from service import blackening, digesting, noticing, obstacles, pretending, reminding, ruling
+from service.auditing import Actor
 from service.composing import Clerk
+from service.database import Database
 from service.domain import digests
 from service.domain.reminders import Rule
 from service.obstacles import Region
@@ -25,6 +27,7 @@ from service.pretending import Stage
 from service.services import Services
 from service.tables import digest_statements, rule_rows
 from service.tables import foretelling_statements as statements
+from service.tables.rule_rows import Scope
 
 MOST = 2000
 """Letters that are told at most; beyond, the time has to be shorter."""
@@ -109,6 +112,27 @@ class Foretelling:
     is_cut: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchableRule:
+    """A rule of everybody's or of a group, to see what switching it would change."""
+
+    id: UUID
+    scope: Scope
+    rule: Rule
+    is_enabled: bool
+    group_name: str
+
+    def switched(self, actor: Actor) -> Change:
+        """Return the change that switches it for once."""
+
+        async def switch(stage: Stage) -> UUID:
+            return await ruling.switch_rule(
+                *(stage, actor, self.scope, self.id, stage.now()), is_enabled=not self.is_enabled
+            )
+
+        return switch
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """Which letters a change adds and which it takes away, both in order of time."""
@@ -134,6 +158,20 @@ async def foretell(
             await walk.play(at, is_told=at >= window.from_at)
             at = await walk.next_after(at)
         return await walk.tell()
+
+
+async def list_switchable(database: Database) -> list[SwitchableRule]:
+    """Return the rules of everybody, then those of the groups."""
+    return [
+        SwitchableRule(
+            id=row["id"],
+            scope=Scope(group_id=row["group_id"]),
+            rule=rule_rows.read(row),
+            is_enabled=row["is_enabled"],
+            group_name=row["group_name"],
+        )
+        for row in await database.fetch(statements.SWITCHABLE)
+    ]
 
 
 def compare(before: Foretelling, after: Foretelling) -> Difference:

@@ -174,13 +174,13 @@ def _said(visitor: Visitor, letter_id: UUID, done: str) -> Page:
 
 def _common(visitor: Visitor) -> dict[str, Any]:
     return {
-        "reason_text": _reason_text(visitor),
+        "reason_text": say_reason(visitor),
         "words_days": housekeeping.LETTER_WORDS_KEPT.days,
         "proof_days": housekeeping.LETTERS_KEPT.days,
     }
 
 
-def _reason_text(visitor: Visitor) -> Callable[[str], str]:
+def say_reason(visitor: Visitor) -> Callable[[str], str]:
     """Return what says why a letter is where it is; a code without words shows itself."""
     known = texts(visitor.locale)
 

@@ -113,6 +113,8 @@ OFFICE = (
     "/buero/mitglied/{person}/benachrichtigungen",
     "/buero/import",
     "/buero/versand",
+    "/buero/vorschau",
+    "/buero/vorschau?regel={rule}",
     "/buero/adressen",
     "/buero/versand/{letter}",
     "/buero/versand/zurueckgehalten",
