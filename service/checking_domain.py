@@ -65,7 +65,7 @@ async def look(resolver: Resolver, domains: Domains) -> AsyncIterator[Finding]:
             async for finding in part:
                 yield finding
         except DnsSilentError as error:
-            if not resolver.was_answered:
+            if not await resolver.is_reachable():
                 yield Finding(Level.WRONG, "no_dns")
                 return
             yield Finding(Level.WRONG, "dns_silent", {"name": error.name})

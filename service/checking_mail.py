@@ -16,6 +16,7 @@ from notifications.relay import LOOPBACK, Link, RelaySettings, SmtpError, Welcom
 from service import checking_domain, relaying
 from service.checking_domain import Domains, Finding, Level
 from service.domain.spf import Address
+from service.domain.texts import clean_line
 from service.pages import dates
 from service.pages.catalogue import Texts, texts
 from service.resolver import DnsSilentError, Resolver
@@ -65,11 +66,14 @@ def lines(finding: Finding, t: Texts) -> list[str]:
     label = t.t(f"check_mail.level.{finding.level}")
     values = {name: _shown(value, t.locale) for name, value in finding.values.items()}
     said = [f"{label:<9}{t.t(f'check_mail.{finding.key}', **values)}"]
-    return [*said, f"{'':<9}DNS: {finding.line}"] if finding.line else said
+    return [*said, f"{'':<9}DNS: {clean_line(finding.line)}"] if finding.line else said
 
 
 def _shown(value: object, locale: str) -> object:
-    return dates.format_short_date(value, locale) if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return dates.format_short_date(value, locale)
+    # Records and replies come from strangers, and a terminal obeys what is in them.
+    return clean_line(value) if isinstance(value, str) else value
 
 
 async def _look(

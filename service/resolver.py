@@ -43,10 +43,18 @@ class Resolver:
         self._resolver: dns.asyncresolver.Resolver | None = None
         self._kept: dict[tuple[str, str], list[str]] = {}
 
-    @property
-    def was_answered(self) -> bool:
-        """Whether any name server has answered at all."""
-        return bool(self._kept)
+    async def is_reachable(self) -> bool:
+        """Tell whether any name server answers at all; where one has, the root is not asked."""
+        if self._kept:
+            return True
+        try:
+            await self._opened().resolve(dns.name.root, "NS", raise_on_no_answer=False)
+        except _SILENT:
+            return False
+        except dns.resolver.NXDOMAIN:
+            # An odd answer, but one.
+            pass
+        return True
 
     async def ask(self, kind: str, name: str) -> list[str]:
         """Return the records of a name as texts, empty where there are none.
@@ -96,7 +104,7 @@ def reverse_name(address: Address) -> str:
 def _texts(kind: str, records: Any) -> Iterator[str]:
     if kind == "MX":
         for record in sorted(records, key=lambda each: each.preference):
-            yield record.exchange.to_text(omit_final_dot=True) or NO_MAIL
+            yield record.exchange.to_text(omit_final_dot=True)
     for record in records if kind != "MX" else ():
         if kind == "TXT":
             yield b"".join(record.strings).decode("utf-8", "replace")

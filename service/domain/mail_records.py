@@ -1,7 +1,6 @@
 """What a domain's TXT records say of its letters: keys (RFC 6376) and policy (RFC 7489); pure."""
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,7 +58,7 @@ def read_key(text: str) -> Key:
         return Key(kind, 0, is_testing)
     try:
         raw = base64.b64decode(content, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise UnreadableError("no base64") from None
     return Key(kind, _bits(kind, raw), is_testing)
 
