@@ -82,7 +82,7 @@ async def test_our_own_migrations_are_complete_in_the_template(database: Databas
 
 
 async def test_an_empty_database_names_what_it_lacks(empty: Database) -> None:
-    assert "service.service_0001_first_tables" in await empty.pending_migrations()
+    assert "service.service_0001_people" in await empty.pending_migrations()
 
 
 def test_no_migration_has_the_name_of_another_or_of_a_module() -> None:
