@@ -231,11 +231,15 @@ def _read_policy(domains: Domains, holder: str, text: str) -> list[Finding]:
     except UnreadableError:
         line = _policy_line(domains, holder, "none")
         return [Finding(Level.WRONG, "dmarc_unreadable", values, line)]
-    if policy.policy == "none" or policy.percent < 100:  # noqa: PLR2004 - percent
-        line = _policy_line(domains, holder, "quarantine")
+    is_own = holder == domains.sender
+    counts = policy.policy if is_own else policy.below
+    if counts == "none" or policy.percent < 100:  # noqa: PLR2004 - percent
+        # What the organisation says for all its domains is not ours to change.
+        own = txt_line(f"_dmarc.{holder}", mail_records.stricter(text))
+        line = own if is_own else _policy_line(domains, domains.sender, "quarantine")
         first = Finding(Level.WARN, "dmarc_weak", values, line)
     else:
-        first = Finding(Level.OK, "dmarc", values | {"policy": policy.policy})
+        first = Finding(Level.OK, "dmarc", values | {"policy": counts})
     envelope, strict = domains.envelope, policy.strict_envelope
     fits = mail_records.is_aligned(domains.sender, envelope, holder, strict=strict)
     pair = {"sender": domains.sender, "envelope": envelope}

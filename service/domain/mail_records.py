@@ -32,9 +32,13 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What receivers are to do with letters that fail, and how strictly they compare domains."""
+    """What receivers are to do with letters that fail, and how strictly they compare domains.
+
+    `below` holds for the domains below the one with the record (the tag sp).
+    """
 
     policy: str
+    below: str
     strict_envelope: bool = False
     strict_signature: bool = False
     reports_to: str = ""
@@ -67,15 +71,25 @@ def read_policy(text: str) -> Policy:
     """Read a DMARC record, or raise `UnreadableError`."""
     tags = _tags(text)
     policy, percent = tags.get("p", "").lower(), tags.get("pct", "100")
-    if policy not in _POLICIES or not percent.isdecimal():
+    below = tags.get("sp", policy).lower()
+    if not {policy, below} <= _POLICIES or not percent.isdecimal():
         raise UnreadableError("no policy")
     return Policy(
         policy=policy,
+        below=below,
         strict_envelope=tags.get("aspf", "r").lower() == "s",
         strict_signature=tags.get("adkim", "r").lower() == "s",
         reports_to=tags.get("rua", ""),
         percent=int(percent),
     )
+
+
+def stricter(text: str) -> str:
+    """Return a DMARC record that turns forged letters away; all else in it stays."""
+    tags = _tags(text)
+    policy = "quarantine" if tags["p"].lower() == "none" else tags["p"]
+    kept = {name: value for name, value in tags.items() if name != "pct"}
+    return "; ".join(f"{name}={value}" for name, value in (kept | {"p": policy}).items())
 
 
 def is_aligned(sender: str, envelope: str, organisation: str, *, strict: bool) -> bool:

@@ -66,10 +66,26 @@ def test_a_broken_key_is_named_as_such(text: str) -> None:
 
 
 def test_a_policy_is_read_with_its_usual_values() -> None:
-    assert Policy("none") == mail_records.read_policy("v=DMARC1; p=none")
-    assert Policy("reject", True, True, "mailto:a@example.org", 50) == mail_records.read_policy(
-        "v=DMARC1;p=Reject; adkim=s; aspf=s; rua=mailto:a@example.org; pct=50;"
-    )
+    full = "v=DMARC1;p=Reject; sp=none; adkim=s; aspf=s; rua=mailto:a@example.org; pct=50;"
+
+    assert Policy("none", "none") == mail_records.read_policy("v=DMARC1; p=none")
+    assert Policy(
+        "reject", "none", True, True, "mailto:a@example.org", 50
+    ) == mail_records.read_policy(full)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("v=DMARC1; p=none; aspf=s", "v=DMARC1; p=quarantine; aspf=s"),
+        (
+            "v=DMARC1;p=reject;pct=20;rua=mailto:a@b.test;",
+            "v=DMARC1; p=reject; rua=mailto:a@b.test",
+        ),
+    ],
+)
+def test_a_stricter_policy_keeps_all_else(text: str, expected: str) -> None:
+    assert expected == mail_records.stricter(text)
 
 
 @pytest.mark.parametrize("text", ["v=DMARC1", "v=DMARC1; p=maybe", "v=DMARC1; p=none; pct=all"])

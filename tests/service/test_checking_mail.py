@@ -192,6 +192,23 @@ async def test_the_policy_of_the_organisation_counts_for_its_parts(good_zone: Zo
     assert Level.OK == found["alignment"].level
 
 
+async def test_a_weak_policy_is_told_in_its_next_form(good_zone: Zone) -> None:
+    weak = [txt("v=DMARC1; p=none; rua=mailto:elsewhere@example.org")]
+    below = [txt("v=DMARC1; p=reject; sp=none")]
+    own = await look({**good_zone, ("_dmarc.example.org", "TXT"): weak})
+    inherited = await look(
+        {**good_zone, ("_dmarc.example.org", "TXT"): below},
+        replace(DOMAINS, sender="termine.example.org"),
+    )
+
+    start = 'IN TXT "v=DMARC1; p=quarantine; rua=mailto:'
+
+    assert f'_dmarc.example.org. {start}elsewhere@example.org"' == own["dmarc_weak"].line
+    assert (
+        f'_dmarc.termine.example.org. {start}termine@example.org"' == inherited["dmarc_weak"].line
+    )
+
+
 async def test_an_address_of_the_newer_kind_has_a_name_too(good_zone: Zone) -> None:
     address = ip_address("2001:db8::2")
     found = await look(good_zone, replace(DOMAINS, addresses=[address]))
