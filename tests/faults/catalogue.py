@@ -187,12 +187,18 @@ WHERE: dict[int, tuple[str, ...]] = {
         "tests/service/test_jobs.py::test_a_tick_inherits_no_transaction",
         "tests/service/test_database.py::test_a_fresh_context_inherits_no_unit",
     ),
+    48: (
+        (
+            "tests/service/test_digesting.py::"
+            "test_who_asked_for_it_gets_one_letter_a_week_whoever_asks_how_often"
+        ),
+        "tests/service/test_digesting.py::test_a_restart_after_the_hour_misses_nobody",
+    ),
     50: ("tests/faults/test_soak.py::test_50_a_short_storm_of_everything_leaves_a_true_history",),
 }
 
 MISSING: dict[int, str] = {
     29: "about SQLite, which is not used",
     40: "we sign nothing ourselves yet",
-    48: "two replicas at one moment are played for notices and reminders, not for digests",
     49: "the sweep plans what is missing; a zone whose offset changes is not played",
 }

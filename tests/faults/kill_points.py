@@ -79,7 +79,10 @@ async def _die(stage: Stage, server: Server, point: str, passes: int) -> None:
             program.process.terminate()
         code = await asyncio.wait_for(program.process.wait(), 60)
     if code != crashing.EXIT_CODE:
-        raise RuntimeError(f"the worker never passed {point}:{passes}, it ended with {code}")
+        said = "\n".join(program.lines[-20:])
+        raise RuntimeError(
+            f"the worker never passed {point}:{passes}, it ended with {code}\n{said}"
+        )
 
 
 async def kill_at_random(stage: Stage, letters: int, kills: int, seed: int) -> History:
@@ -103,7 +106,7 @@ async def run(given: argparse.Namespace) -> int:
     print(f"seed {given.seed}", flush=True)
     try:
         async with harness.open_stage(folder) as stage:
-            for point in crashing.POINTS if given.runs else ():
+            for point in given.points:
                 for turn in range(given.runs):
                     dice = random.Random(f"{given.seed}:{point}:{turn}")  # noqa: S311 - as above
                     started = time.monotonic()
@@ -131,6 +134,7 @@ def main() -> int:
         ("seed", 1),
     ):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--points", nargs="*", default=list(crashing.POINTS))
     return asyncio.run(run(parser.parse_args()))
 
 
