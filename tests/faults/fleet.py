@@ -74,5 +74,9 @@ async def sailing(stage: Stage, port: int, count: int, dice: random.Random) -> A
     try:
         await fleet.start(count)
         yield fleet
+    except BaseException:
+        for program in fleet.programs:
+            print("\n".join(program.lines[-20:]))
+        raise
     finally:
         await fleet.end()
