@@ -405,3 +405,20 @@ async def test_the_command_refuses_a_time_that_is_over(
     )
 
     assert (2, 1) == (code, len(said))
+
+
+async def test_a_rule_that_is_saved_for_once_adds_its_letters(services: Services) -> None:
+    database = services.database
+    await rules(database, HOUR_BEFORE)
+    meeting = await a_session(database, THURSDAY)
+    await a_guest(database, meeting, "in_person")
+    before = await foretelling.foretell(services, WEEK)
+
+    async def save(stage: Stage) -> None:
+        await ruling.save_rule(stage, COMMAND, ruling.EVERYBODY, DAY_BEFORE, stage.now())
+
+    after = await foretelling.foretell(services, WEEK, change=save)
+
+    (more,) = foretelling.compare(before, after).more
+    assert DAY_BEFORE == more.reason.rule
+    assert (1, 2) == (len(before.letters), len(after.letters))

@@ -40,7 +40,7 @@ async def test_the_preview_names_session_people_reason_and_text(
     assert 200 == page.status_code
     for words in (
         *("2 E-Mails gehen hinaus", "Klimasitzung", "Ada Beispiel", "Ben Beispiel"),
-        *("60 Minuten", "Text: ", "/a/xxxxxxxx"),
+        *("60 Minuten", "Text an Ada Beispiel", "/a/xxxxxxxx"),
     ):
         assert words in page.text
 
