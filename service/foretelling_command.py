@@ -62,7 +62,7 @@ def _table(found: Foretelling, zone: ZoneInfo) -> list[str]:
     lines.append(f"{len(found.letters)} letters would leave.{more}")
     if found.stopped:
         lines.append(f"{len(found.stopped)} would be kept back.")
-    return [*lines, "Nobody answers in a rehearsal: later reminders to answer may be fewer."]
+    return [*lines, "Nobody answers in a rehearsal; whoever does gets other reminders than these."]
 
 
 def _row(batch: Batch, zone: ZoneInfo) -> tuple[str, ...]:
