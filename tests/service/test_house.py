@@ -230,7 +230,7 @@ def test_the_wheel_holds_every_template_text_migration_and_static_file(
     there = {name for name in wheel.namelist() if name.startswith(PACKAGES)}
 
     assert here == there
-    for ending in (".html", ".toml", ".css", ".js", ".woff2", ".csv", "_tables.py"):
+    for ending in (".html", ".toml", ".css", ".js", ".woff2", ".csv", "_sessions.py"):
         assert any(name.endswith(ending) for name in there), ending
 
 
