@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,18 +76,17 @@ async def test_the_installed_command_migrates_and_serves_an_external_postgresql_
     assert version.startswith(str(older_server.VERSION))
 
 
-async def test_tables_use_cases_letters_and_pages_hold_on_postgresql_15(
-    older_url: str, tmp_path: Path
-) -> None:
+async def test_tables_use_cases_letters_and_pages_hold_on_postgresql_15(older_url: str) -> None:
     # What the outer run tells its workers is not meant for this one.
     outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment = outer | {test_database.SERVER: older_url}
     wanted = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not long and not browser")
-    # Without a folder of its own it would close the one of all runs to the servers of the others,
-    # which are another system user's.
-    folder = f"--basetemp={tmp_path / 'inner'}"
     deselected = ("--ignore=tests/service/test_embedded.py", "--ignore=tests/service/test_house.py")
 
-    code, said = await _run(environment, sys.executable, *wanted, folder, *deselected, *CORE)
+    # Without a folder of its own it would close the one of all runs to the servers of the others,
+    # which are another system user's. A short one: the paths of sockets are limited.
+    with tempfile.TemporaryDirectory(prefix="tb-") as folder:
+        place = f"--basetemp={folder}/t"
+        code, said = await _run(environment, sys.executable, *wanted, place, *deselected, *CORE)
 
     assert 0 == code, said[-6000:]
