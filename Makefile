@@ -16,7 +16,8 @@ PYTHON ?=
 VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.synced
-JOBS ?= 2
+# Tests wait for mail, browsers and databases more than they compute.
+JOBS ?= 3
 # Tests and demo start many programs: without kept bytecode each compiles everything anew.
 export PYTHONDONTWRITEBYTECODE =
 
