@@ -68,7 +68,7 @@ test: setup
 	$(BIN)/pytest -q -n $(JOBS) --dist loadgroup
 
 test-long: setup
-	$(BIN)/pytest -q -n $(JOBS) --dist loadgroup -m long
+	$(BIN)/pytest -q -n 2 --dist loadgroup -m long
 
 test-all: test
 	@$(MAKE) --no-print-directory test-long
