@@ -1,5 +1,6 @@
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
-from piccolo.engine import engine_finder
+
+from notifications import scripts
 
 ID = "2026-11-22T00:00:01:000000"
 VERSION = "1.38.0"
@@ -171,11 +172,4 @@ CREATE TABLE mailbox_cursor (
 
 async def forwards() -> MigrationManager:
     """Create the tables of the outbox."""
-    manager = MigrationManager(migration_id=ID, app_name="notifications", description=DESCRIPTION)
-
-    async def create_tables() -> None:
-        # Table.raw reads braces as placeholders, so the script goes to the connection itself.
-        await engine_finder().current_transaction.get().connection.execute(SQL)  # type: ignore[union-attr]
-
-    manager.add_raw(create_tables)
-    return manager
+    return scripts.migration(ID, "notifications", DESCRIPTION, SQL)

@@ -1,5 +1,6 @@
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
-from piccolo.engine import engine_finder
+
+from notifications import scripts
 
 ID = "2026-11-22T00:00:03:000000"
 VERSION = "1.38.0"
@@ -297,11 +298,4 @@ CREATE TABLE worker (
 
 async def forwards() -> MigrationManager:
     """Create the tables of sessions and what hangs on them."""
-    manager = MigrationManager(migration_id=ID, app_name="service", description=DESCRIPTION)
-
-    async def create_tables() -> None:
-        # Table.raw reads braces as placeholders, so the script goes to the connection itself.
-        await engine_finder().current_transaction.get().connection.execute(SQL)  # type: ignore[union-attr]
-
-    manager.add_raw(create_tables)
-    return manager
+    return scripts.migration(ID, "service", DESCRIPTION, SQL)

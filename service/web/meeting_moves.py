@@ -21,7 +21,7 @@ from service.services import Services
 from service.web import forms, meeting_previews, respond
 from service.web.forms import Field, Form
 from service.web.meeting_entries import INVITE_FIELDS, read_invite_time, refuses_invite_time
-from service.web.meeting_page import require_change
+from service.web.meeting_page import ask_about, require_change
 from service.web.policy import Policy
 from service.web.visitors import Visitor
 
@@ -214,10 +214,7 @@ async def ask_repeat(
     visitor: NamedDependency[Visitor],
 ) -> Page:
     """Ask before one person gets the invitation once more."""
-    session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
-    require_change(session)
-    person = await overseeing.find_person(services.database, session, invitation_id)
-    return respond.page(services, visitor, "office/repeat.html", session=session, person=person)
+    return await ask_about(services, visitor, "office/repeat.html", meeting_id, invitation_id)
 
 
 @post("/buero/termin/{meeting_id:uuid}/erneut-senden/{invitation_id:uuid}", opt=_OPT)

@@ -6,10 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest_asyncio
 
 from notifications import pauses
-from notifications.postman import Options, Postman
 from service import furnishing, housekeeping, relaying, ticking
 from service.auditing import COMMAND
-from service.composing import Clerk
 from service.database import Database
 from service.jobs import Ticks
 from service.pages.assets import static_urls
@@ -18,7 +16,7 @@ from service.services import Services
 from service.settings import Settings
 from tests import builders
 from tests.builders import insert, letters, read
-from tests.notifications import smtp_servers
+from tests.web.mailbox import deliver
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 STARTS = (NOW + timedelta(days=30)).replace(hour=9, minute=0, second=0, tzinfo=None)
@@ -48,20 +46,6 @@ async def run_once(services: Services) -> None:
     await Ticks(services.database, ticking.ticks(services, None), lambda: NOW).run_all_once()
 
 
-async def deliver(services: Services) -> int:
-    async with smtp_servers.running() as server:
-        postman = Postman(
-            services.database,
-            server.relay(),
-            Clerk(services),
-            relaying.sender(services.settings),
-            Options(clock=services.clock),
-        )
-        await postman.deliver()
-        await postman.stop()
-        return len(server.mails)
-
-
 async def test_an_invitation_that_is_due_arrives_and_its_person_has_had_a_first_letter(
     services: Services, furnished: None
 ) -> None:
@@ -70,7 +54,7 @@ async def test_an_invitation_that_is_due_arrives_and_its_person_has_had_a_first_
     invitation = await builders.an_invitation(database, meeting, state="planned")
     await builders.a_notice(database, meeting, kind="invitation", due_at=NOW)
     await run_once(services)
-    arrived = await deliver(services)
+    arrived = len(await deliver(services))
     await run_once(services)
 
     person = await read(database, "person", invitation["person_id"])
@@ -92,13 +76,13 @@ async def test_letters_wait_for_the_legal_texts_and_leave_with_them(services: Se
     await builders.an_invitation(database, meeting, state="planned")
     await builders.a_notice(database, meeting, kind="invitation", due_at=NOW)
     await run_once(services)
-    before = await deliver(services)
+    before = len(await deliver(services))
     (held,) = await letters(database)
     for kind in furnishing.LEGAL_KINDS:
         await furnishing.save_text(database, COMMAND, (kind, "de"), "Ein Text.", NOW)
     furnishing.forget(database)
     await run_once(services)
-    after = await deliver(services)
+    after = len(await deliver(services))
     furnishing.forget(database)
 
     assert (0, ("held", "not_ready"), 1) == (before, (held["state"], held["reason"]), after)
