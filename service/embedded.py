@@ -68,8 +68,7 @@ async def running(data_dir: Path, *, fsync: bool = True) -> AsyncIterator[str]:
         async with _exclusive(gate):
             fcntl.flock(users, fcntl.LOCK_SH)
             try:
-                await _finish(asyncio.to_thread(server.start, fsync=fsync))
-                await server.wait_until_ready()
+                await server.run_until_ready(fsync=fsync)
                 await server.ensure_database()
             except BaseException:
                 await _finish(asyncio.to_thread(server.stop_if_last, users))
@@ -196,10 +195,15 @@ class Server:
         host = quote(str(self._socket_folder()), safe="")
         return f"postgresql://{role}@/{database}?host={host}&port=5432"
 
-    async def wait_until_ready(self) -> None:
-        """Return once the server answers a query; it may still be recovering from a crash."""
+    async def run_until_ready(self, *, fsync: bool) -> None:
+        """Start the server, and return once it answers: it may be recovering from a crash.
+
+        A server that was there at the first look can be in the middle of dying, so it is looked
+        for, and started, before each question.
+        """
         deadline = time.monotonic() + READY_SECONDS
         while True:
+            await _finish(asyncio.to_thread(self.start, fsync=fsync))
             try:
                 await self._ask("SELECT 1")
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

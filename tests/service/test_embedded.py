@@ -191,6 +191,19 @@ async def test_a_killed_client_and_a_killed_server_lose_nothing_that_was_committ
         assert await _ask(dsn, "SELECT count(*) FROM kept") == 2
 
 
+async def test_a_server_that_dies_while_it_is_asked_is_started_again(used_folder: Path) -> None:
+    client = await asyncio.to_thread(_start_client, used_folder)
+    pid = _postmaster(used_folder)
+    assert pid is not None
+    # Halted it is there at the first look, and takes a connection that nobody will serve.
+    os.kill(pid, signal.SIGSTOP)
+    await asyncio.to_thread(_kill, client)
+    asyncio.get_running_loop().call_later(0.5, os.kill, pid, signal.SIGKILL)
+
+    async with embedded.running(used_folder) as dsn:
+        assert await _ask(dsn, "SELECT count(*) FROM kept") == 2
+
+
 async def test_a_left_over_pid_file_with_a_number_of_somebody_else_is_ignored(
     used_folder: Path,
 ) -> None:
