@@ -12,6 +12,8 @@ _ONCE = ("UID", "DTSTAMP", "DTSTART", "DTEND", "SUMMARY", "SEQUENCE", "CREATED",
 _AT_MOST_ONCE = ("STATUS", "LOCATION", "DESCRIPTION", "URL", "ORGANIZER", "TRANSP", "DURATION")
 _STATUSES = {"TENTATIVE", "CONFIRMED", "CANCELLED"}
 _UTC_ONLY = ("DTSTAMP", "CREATED", "LAST-MODIFIED")
+# What comes after our mailbox's plus sign, and the paths of ours that end in a secret.
+_TOKEN = re.compile(r"\+r[a-z2-7]{16,}@|/(?:a|b|u|meine|umfrage)/[A-Za-z0-9_-]{16,}|/ics/[pb]/")
 _LISTS = {"MEMBER", "DELEGATED-TO", "DELEGATED-FROM", "FEATURE"}
 
 Moment = tuple[str, datetime]
@@ -198,4 +200,6 @@ def _public_defects(calendar: Component) -> list[str]:
         defects += [
             f"{name} in a public feed" for name in ("ATTENDEE", "CONFERENCE") if event.all(name)
         ]
+        if any(_TOKEN.search(found.value) for found in event.properties):
+            defects.append("token in a public feed")
     return defects

@@ -1,7 +1,8 @@
-"""Four calendar readers behind one face: bytes in, what they understood out."""
+"""Six calendar readers behind one face: bytes in, what they understood out."""
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import vobject
 from ical.calendar_stream import IcsCalendarStream
 
 _LIBICAL = Path(__file__).with_name("libical_reader.py")
+_JAVASCRIPT = Path(__file__).parent / "javascript"
 _SYSTEM_PYTHON = "/usr/bin/python3"
 
 
@@ -84,6 +86,11 @@ def read_with_libical(body: bytes) -> dict[str, Seen]:
     """Read with libical, the engine of Evolution and KOrganizer."""
     report = ask_libical(body)
     assert report["errors"] == 0
+    return _seen_outside(report)
+
+
+def _seen_outside(report: dict[str, Any]) -> dict[str, Seen]:
+    """Take what a program of another language printed; times are seconds since 1970."""
     return {
         event["uid"]: Seen(
             datetime.fromtimestamp(event["starts"], UTC),
@@ -108,6 +115,30 @@ def ask_libical(body: bytes) -> dict[str, Any]:
     return report
 
 
+def read_with_ical_js(body: bytes) -> dict[str, Seen]:
+    """Read with ical.js, the engine of Thunderbird and of Nextcloud's calendar."""
+    return _seen_outside(_ask_node("ical.js", body))
+
+
+def read_with_node_ical(body: bytes) -> dict[str, Seen]:
+    """Read with node-ical, which forgives nearly everything."""
+    return _seen_outside(_ask_node("node-ical", body))
+
+
+def _ask_node(engine: str, body: bytes) -> dict[str, Any]:
+    if shutil.which("node") is None or not (_JAVASCRIPT / "node_modules" / engine).is_dir():
+        _miss(f"{engine} is not here: npm ci --ignore-scripts --prefix tests/calendars/javascript")
+    done = subprocess.run(
+        ["node", str(_JAVASCRIPT / "reader.mjs"), engine],
+        input=body,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
 def _miss(reason: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
@@ -120,4 +151,6 @@ READERS: dict[str, Reader] = {
     "ical": read_with_ical,
     "vobject": read_with_vobject,
     "libical": read_with_libical,
+    "ical.js": read_with_ical_js,
+    "node-ical": read_with_node_ical,
 }
