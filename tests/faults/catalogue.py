@@ -125,6 +125,10 @@ WHERE: dict[int, tuple[str, ...]] = {
     ),
     34: (
         (
+            "tests/faults/test_cancelling.py::"
+            "test_34_cancelled_while_a_reminder_waits_leaves_or_is_unclear"
+        ),
+        (
             "tests/service/test_noticing.py::"
             "test_a_letter_of_a_cancelled_session_that_has_not_left_is_taken_back"
         ),
