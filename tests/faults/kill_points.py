@@ -23,6 +23,8 @@ from tests.notifications import smtp_servers
 from tests.notifications.smtp_servers import Server
 
 REPLICAS = 3
+# So long each final reply takes, or all letters would have left before the second kill.
+REPLY_SECONDS = 0.04
 # These are passed once a round or once a process, all others once a letter.
 RARE = {"in_posting", "before_wake", "before_claim", "after_claim", "after_connect", "in_reap",
     "in_drain", "after_end"}  # fmt: skip
@@ -91,11 +93,13 @@ async def kill_at_random(stage: Stage, letters: int, kills: int, seed: int) -> H
     dice = random.Random(seed)  # noqa: S311 - a run is to be repeatable
     await stage.post(letters)
     async with smtp_servers.running() as server:
+        server.delays["."] = REPLY_SECONDS
         async with fleet.sailing(stage, server.port, REPLICAS, dice) as workers:
             await stage.in_state("sent")
             for _ in range(kills):
                 await asyncio.sleep(dice.uniform(0.1, 1.2))
                 await workers.kill_one()
+        server.delays.clear()
         await stage.rescue(server.port)
         return await stage.history(servers.copies(server))
 
