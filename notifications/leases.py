@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from notifications import crashing
+from notifications.combining import ORDER_PREFIX
 from notifications.hurrying import hurried
 from notifications.storage import Database
 
@@ -34,6 +35,12 @@ URGENT, ELDER_WAIT = 2, "interval '20 minutes'"
 """Letters of this priority or above (a move, a cancellation) wait no longer for an elder of theirs
 whose delivery takes its time."""
 
+# What lies before a letter of its order.
+_GOES_FIRST = f"""elder.state IN ('queued', 'sending', 'uncertain')
+                AND (elder.created_at, elder.id) < (o.created_at, o.id)
+                AND (elder.state = 'queued' OR o.priority > {URGENT}
+                    OR o.next_attempt_at > now() - {ELDER_WAIT})"""
+
 # One scan a priority keeps letters of sign-in from waiting behind 5,000 invitations. The inner
 # limit stops each scan early; rows of the same ordering key leave one after the other.
 _CLAIM = """
@@ -45,10 +52,17 @@ WITH due AS MATERIALIZED (
           AND o.expires_at > now()
           AND NOT EXISTS (SELECT FROM outbox elder
               WHERE elder.ordering_key = o.ordering_key
-                AND elder.state IN ('queued', 'sending', 'uncertain')
-                AND (elder.created_at, elder.id) < (o.created_at, o.id)
-                AND (elder.state = 'queued' OR o.priority > {urgent}
-                    OR o.next_attempt_at > now() - {wait}))
+                AND {goes_first})
+          -- A letter about several subjects keeps the order of each of them.
+          AND NOT EXISTS (SELECT FROM letter_subject part JOIN outbox elder
+              ON elder.id = part.letter_id
+              WHERE part.ordering_key = o.ordering_key
+                AND {goes_first})
+          AND NOT (strpos(o.ordering_key, '{several}') > 0 AND EXISTS (
+              SELECT FROM letter_subject part JOIN outbox elder
+              ON elder.ordering_key = part.ordering_key
+              WHERE part.letter_id = o.id
+                AND {goes_first}))
           {kinds}
           AND (NOT $4 OR NOT EXISTS (SELECT FROM outbox busy
               WHERE busy.state IN ('sending', 'uncertain')
@@ -74,7 +88,7 @@ ORDER BY claimed.priority, claimed.next_attempt_at
 
 # Before the trial of an installation only a few kinds leave; a statement of its own for that time
 # keeps the other one's plan as it is.
-_CLAIM = _CLAIM.replace("{urgent}", str(URGENT)).replace("{wait}", ELDER_WAIT)
+_CLAIM = _CLAIM.replace("{goes_first}", _GOES_FIRST).replace("{several}", ORDER_PREFIX)
 _CLAIM_ALL = _CLAIM.replace("{kinds}", "")
 _CLAIM_SOME = _CLAIM.replace(
     "{kinds}",

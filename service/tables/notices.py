@@ -27,3 +27,5 @@ class Notice(Table, tablename="notice"):
     created_by = UUID(default=None, null=True)
     created_at = Timestamptz()
     finished_at = Timestamptz(default=None, null=True)
+    batch_id = UUID(default=None, null=True)
+    batch_kind = Text(default=None, null=True)
