@@ -69,10 +69,16 @@ class Heard:
 
 Hear = Callable[[Connection, Heard], Awaitable[None]]
 Stop = Callable[[str], Awaitable[None]]
+Strike = Callable[[str], str]
 
 
 async def _hear_nothing(_: Connection, __: Heard) -> None:
     """Leave words where they are: the office reads them."""
+
+
+def _strike_nothing(words: str) -> str:
+    """Return the words as they are, where nothing in them opens anything."""
+    return words
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,8 @@ class IntakeOptions:
 
     `hear` is told of words of people inside the transaction that keeps them; what it raises lets
     the mail come again. `stop` gets what stands behind the plus sign of `stop_address`: whoever
-    writes there unsubscribes, and nothing of the mail is kept (RFC 2369 section 3.2).
+    writes there unsubscribes, and nothing of the mail is kept (RFC 2369 section 3.2). `strike`
+    takes out of words what opens something: people quote the letters they answer to.
     """
 
     returns: ReturnOptions
@@ -90,6 +97,7 @@ class IntakeOptions:
     hear: Hear = _hear_nothing
     stop_address: str = ""
     stop: Stop | None = None
+    strike: Strike = _strike_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +152,7 @@ async def take(
             return Taken(report.kind, letter_id, None)
         digest = hashlib.sha256(raw + b"\x00" + (recipient or "").lower().encode()).digest()
         event_id = await unit.connection.fetchval(
-            _KEEP, digest, report.kind.value, letter_id, _details(report), at
+            _KEEP, digest, report.kind.value, letter_id, _details(report, options.strike), at
         )
         if event_id is not None:
             if letter:
@@ -230,16 +238,16 @@ async def _learn(connection: Connection, letter: Any, report: Report, at: dateti
         )
 
 
-def _details(report: Report) -> dict[str, Any]:
+def _details(report: Report, strike: Strike) -> dict[str, Any]:
     """Return what is kept beside the kind: nothing empty, and of automatic answers no words."""
     notice = report.notice
     found = {
         "status": report.status,
-        "diagnostic": report.diagnostic,
+        "diagnostic": strike(report.diagnostic),
         "recipient": report.recipient,
-        "subject": report.subject,
+        "subject": strike(report.subject),
         "sender": report.sender,
-        "words": report.words,
+        "words": strike(report.words),
         "calendar": report.has_calendar,
         "sort": notice.sort.value if notice else "",
         "back_on": notice.back_on.isoformat() if notice and notice.back_on else "",

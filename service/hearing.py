@@ -14,7 +14,7 @@ from notifications import mailbox as mailboxes
 from notifications.intake import IntakeOptions
 from notifications.listening import Listener, Place, PlaceTakenError
 from notifications.mailbox import Mailbox
-from service import preferring, relaying
+from service import blackening, preferring, relaying
 from service.domain.errors import LinkReplacedError, LinkUnknownError
 from service.services import Services
 from service.settings import Settings
@@ -28,6 +28,7 @@ def intake_options(settings: Settings) -> IntakeOptions:
         returns=relaying.return_options(settings),
         mail_domain=settings.mail_domain,
         plain=frozenset({settings.mail_from}),
+        strike=blackening.strike,
     )
 
 

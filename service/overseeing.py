@@ -1,7 +1,7 @@
 """Look at sessions as the office does: the session page, its people, its history. Reads only."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -24,6 +24,9 @@ from service.tables import shown_meetings
 NONE = "none"
 PLANNED = "planned"
 UNINVITED = "uninvited"
+WROTE = "wrote"
+"""Not an answer: whoever wrote words that wait for somebody."""
+
 BUCKETS = (*(answer.value for answer in Answer), NONE)
 # Later than this nobody reads mail in time: somebody has to call.
 CALL_BEFORE_START = timedelta(hours=24)
@@ -224,12 +227,19 @@ _COPIED = (
 
 
 async def list_guests(
-    database: Database, session: Session, chosen: str = "", search: str = ""
+    database: Database,
+    session: Session,
+    chosen: str = "",
+    search: str = "",
+    wrote: Collection[UUID | None] = (),
 ) -> Guests:
-    """Return the session's people; who is not of the office sees no addresses, notes or needs."""
+    """Return the session's people; who is not of the office sees no addresses, notes or needs.
+
+    `wrote` are the invitations whose people wrote words that wait.
+    """
     rows = await database.fetch(statements.PEOPLE, session.meeting.id)
     people = tuple(_person(row, session) for row in rows)
-    shown = [each for each in people if _matches(each, chosen, search)]
+    shown = [each for each in people if _matches(each, chosen, search, wrote)]
     return Guests(
         people=people,
         counts=_count(people),
@@ -309,8 +319,13 @@ def _person(row: Record, session: Session) -> InvitedPerson:
     return replace(person, note="", access_needs="", meal="", email="", phone="")
 
 
-def _matches(person: InvitedPerson, chosen: str, search: str) -> bool:
-    is_shown = person.bucket == chosen if chosen else person.bucket != UNINVITED
+def _matches(
+    person: InvitedPerson, chosen: str, search: str, wrote: Collection[UUID | None]
+) -> bool:
+    if chosen == WROTE:
+        is_shown = person.id in wrote
+    else:
+        is_shown = person.bucket == chosen if chosen else person.bucket != UNINVITED
     words = f"{person.full_name} {person.partner} {person.deputy_name}".casefold()
     return is_shown and search.casefold() in words
 

@@ -11,7 +11,7 @@ from asyncpg import Record
 
 from notifications import log
 from notifications.outbox import State as LetterState
-from service import mending, posting
+from service import mending, posting, transcribing
 from service.database import Database
 from service.domain.accounts import Account
 from service.domain.shown import ShownMeeting
@@ -88,6 +88,7 @@ class Board:
     letters: Mapping[LetterState, int]
     unsolved: int
     bad_addresses: int
+    words: int
     jobs: tuple[Job, ...]
 
 
@@ -105,6 +106,7 @@ async def survey(database: Database, account: Account, now: datetime) -> Board:
         letters=letters,
         unsolved=await posting.count_unsolved(database, now) if account.is_office else 0,
         bad_addresses=await mending.count_addresses(database) if account.is_office else 0,
+        words=await transcribing.count(database) if account.is_office else 0,
         jobs=tuple(_job(row, now) for row in await database.fetch(statements.JOBS)),
     )
 

@@ -48,7 +48,7 @@ LIMIT 200
 UNMATCHED = """
 SELECT id, kind, details, received_at FROM mail_event
 WHERE letter_id IS NULL AND settled_at IS NULL
-    AND kind IN ('bounce', 'complaint', 'words', 'unknown')
+    AND kind IN ('bounce', 'complaint', 'unknown')
 ORDER BY received_at DESC, id DESC LIMIT 50
 """
 
@@ -59,4 +59,28 @@ SELECT id, kind, details, received_at FROM mail_event WHERE letter_id = $1 ORDER
 SETTLE = """
 UPDATE mail_event SET settled_at = $2, settled_by = $3
 WHERE id = $1 AND settled_at IS NULL RETURNING kind
+"""
+
+_OPEN_WORDS = "kind = 'words' AND settled_at IS NULL"
+COUNT_WORDS = f"SELECT count(*) FROM mail_event WHERE {_OPEN_WORDS}"
+# Words with whom and what they are about, as far as their mail named a letter of ours. Whose
+# address the others came from is said beside them, and decides nothing.
+WORDS = f"""
+SELECT e.id, e.received_at, coalesce(e.details ->> 'sender', '') AS sender,
+    coalesce(e.details ->> 'subject', '') AS subject, coalesce(e.details ->> 'words', '') AS text,
+    e.details ? 'calendar' AS has_calendar,
+    p.id AS person_id, coalesce(p.full_name, '') AS person_name,
+    known.id AS known_id, coalesce(known.full_name, '') AS known_as,
+    m.id AS meeting_id, coalesce(m.title, '') AS meeting_title, i.id AS invitation_id
+FROM (SELECT * FROM mail_event WHERE {_OPEN_WORDS}) e
+LEFT JOIN letter l ON l.id = e.letter_id
+LEFT JOIN meeting m ON m.id = l.subject_id
+LEFT JOIN person p ON p.id = l.recipient_id
+LEFT JOIN invitation i ON i.meeting_id = m.id AND i.person_id = p.id
+LEFT JOIN LATERAL (
+    SELECT k.id, k.full_name FROM person k
+    WHERE k.email_normal = lower(e.details ->> 'sender') AND k.anonymised_at IS NULL
+    ORDER BY k.ended_on NULLS FIRST, k.id LIMIT 1) known ON true
+WHERE ($1::uuid IS NULL OR m.id = $1) AND ($2::bigint IS NULL OR e.id = $2)
+ORDER BY e.received_at DESC, e.id DESC LIMIT 200
 """

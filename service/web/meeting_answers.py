@@ -1,5 +1,6 @@
 """Answers that came by telephone, post or mail, codes to read out, and the table for elsewhere."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Response
 
-from service import inviting, overseeing, replying, tabulating
+from service import inviting, overseeing, replying, tabulating, transcribing
 from service.domain.errors import (
     AnsweringClosedError,
     FieldsError,
@@ -20,6 +21,7 @@ from service.overseeing import InvitedPerson, Session
 from service.pages.rendering import localised
 from service.replying import InvitationView, Reply
 from service.services import Services
+from service.transcribing import Words
 from service.web import errors, forms, respond
 from service.web.forms import Field, Form
 from service.web.meeting_page import ask_about, find_guest
@@ -36,7 +38,10 @@ FIELDS = (
     Field("note", "text", "entry.note", most=20_000),
     Field("access_needs", "text", "entry.needs", most=20_000),
     Field("action"),
+    Field("nachricht", "number"),
 )
+# What the presses beside somebody's words fill in.
+_WRITTEN = (Field("nachricht", "number"), Field("antwort", choices=tuple(Answer)))
 
 AnyRequest = Request[Any, Any, Any]
 Page = Response[bytes]
@@ -44,6 +49,7 @@ Page = Response[bytes]
 
 @get("/buero/termin/{meeting_id:uuid}/antwort/{invitation_id:uuid}", opt=_OPT)
 async def show_entry(
+    request: AnyRequest,
     meeting_id: FromPath[UUID],
     invitation_id: FromPath[UUID],
     services: NamedDependency[Services],
@@ -59,7 +65,12 @@ async def show_entry(
         "note": person.note,
         "access_needs": person.access_needs,
     }
-    return await _show(services, visitor, session, person, form)
+    query = forms.read_query(request, _WRITTEN)
+    words = await _find_words(services, session, person, query["nachricht"])
+    if words is not None:
+        form.values |= {"way": Way.MAIL.value, "note": words.note}
+        form.values |= {"answer": query["antwort"]} if query["antwort"] in tuple(Answer) else {}
+    return await _show(services, visitor, session, person, form, words=words)
 
 
 @post("/buero/termin/{meeting_id:uuid}/antwort/{invitation_id:uuid}", opt=_FORM)
@@ -73,25 +84,26 @@ async def enter(
     """Store what somebody told the office; the same rules hold as on the answer page."""
     form = await forms.read(request, FIELDS)
     session, person = await find_guest(services, visitor, meeting_id, invitation_id)
+    words = await _find_words(services, session, person, form["nachricht"])
+    show = partial(_show, services, visitor, session, person, form, words=words)
     if not form.is_valid:
-        return await _show(services, visitor, session, person, form)
+        return await show()
     kept = await replying.load_invitation(services.database, invitation_id, visitor.now)
+    reply, way = _reply(form, session, kept), Way(form["way"])
+    database, actor, now = services.database, visitor.actor, visitor.now
     try:
-        await replying.enter_reply(
-            services.database,
-            visitor.actor,
-            invitation_id,
-            _reply(form, session, kept),
-            Way(form["way"]),
-            visitor.now,
-            meeting_id=meeting_id,
-        )
+        if words is not None:
+            await transcribing.enter(database, actor, words, reply, way, now)
+        else:
+            await replying.enter_reply(
+                database, actor, invitation_id, reply, way, now, meeting_id=meeting_id
+            )
     except FieldsError as error:
         form.refuse_fields(error)
-        return await _show(services, visitor, session, person, form)
+        return await show()
     except (AnsweringClosedError, SeatsTakenError, MeetingChangedError) as error:
         form.refuse("", f"entry.err_{error.code}")
-        return await _show(services, visitor, session, person, form, status=errors.status_of(error))
+        return await show(status=errors.status_of(error))
     return respond.see_other(visitor, f"/buero/termin/{meeting_id}?getan=entered")
 
 
@@ -169,6 +181,15 @@ def _reply(form: Form, session: Session, kept: InvitationView) -> Reply:
     )
 
 
+async def _find_words(
+    services: Services, session: Session, person: InvitedPerson, event_id: int | None
+) -> Words | None:
+    """Return the words that are being entered; a lead sees nobody's."""
+    if not session.sees_private:
+        return None
+    return await transcribing.find(services.database, event_id, person.id)
+
+
 async def _show(
     services: Services,
     visitor: Visitor,
@@ -176,6 +197,7 @@ async def _show(
     person: InvitedPerson,
     form: Form,
     *,
+    words: Words | None = None,
     status: int = 200,
 ) -> Page:
     return respond.page(
@@ -186,6 +208,7 @@ async def _show(
         form=form,
         session=session,
         person=person,
+        words=words,
         offered_options=[
             (answer.value, visitor.t(f"answer.{answer}"))
             for answer in overseeing.offered_answers(session)

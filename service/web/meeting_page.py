@@ -1,5 +1,6 @@
 """The session page, where the coordinator lives: who comes, what waits, what was done."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,11 +9,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Response
 
-from service import noticing, overseeing, reminding
+from service import noticing, overseeing, reminding, transcribing
 from service.domain.errors import NotFoundError
+from service.domain.words import Mode
 from service.overseeing import InvitedPerson, Session
 from service.pages.catalogue import texts
 from service.services import Services
+from service.transcribing import Words
 from service.web import forms, respond
 from service.web.forms import Field
 from service.web.policy import Policy
@@ -35,6 +38,8 @@ _DONE = frozenset(
             "timed",
             "renewed",
             "renewed_alone",
+            "settled",
+            "too_late",
         ),
     }
 )
@@ -54,11 +59,16 @@ async def show_session(
     query = forms.read_query(request, _FILTER)
     session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
     chosen = query["antwort"] or ""
-    guests = await overseeing.list_guests(services.database, session, chosen, query["suche"] or "")
+    words = await _words(services, session)
+    guests = await overseeing.list_guests(
+        services.database, session, chosen, query["suche"] or "", wrote=words
+    )
     return respond.page(
         services,
         visitor,
         "office/session.html",
+        words=words,
+        presses=transcribing.offered(Mode(session.meeting.mode)),
         session=session,
         guests=guests,
         chosen=chosen,
@@ -129,6 +139,14 @@ async def show_calls(
     return respond.page(
         services, visitor, "office/calls.html", session=session, called=called, wide=True
     )
+
+
+async def _words(services: Services, session: Session) -> Mapping[UUID | None, Sequence[Words]]:
+    """Return what people wrote in answer to this session's letters: for the office alone."""
+    if not session.sees_private:
+        return {}
+    found = await transcribing.list_of_session(services.database, session.meeting.id)
+    return transcribing.by_invitation(found)
 
 
 def _reason_text(visitor: Visitor) -> Any:

@@ -8,18 +8,26 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Response
 
-from service import mending
+from service import mending, transcribing
 from service.services import Services
 from service.web import forms, respond
-from service.web.forms import Field
+from service.web.forms import Field, Form
 from service.web.policy import Policy
 from service.web.visitors import Visitor
 
 _OPT = {"policy": Policy.COORDINATOR}
 _DONE = frozenset({"tried", "settled", "too_late"})
 # Both lists have the button; the answer leads back to the one it was pressed in.
-_PAGES = {"adressen": "/buero/adressen", "versand": "/buero/versand"}
-_FIELDS = (Field("von", kind="choice", choices=tuple(_PAGES)),)
+_PAGES = {
+    "adressen": "/buero/adressen",
+    "versand": "/buero/versand",
+    "antworten": "/buero/antworten",
+}
+_SESSION = "termin"
+_FIELDS = (
+    Field("von", kind="choice", choices=(*_PAGES, _SESSION)),
+    Field("termin", kind="id"),
+)
 
 AnyRequest = Request[Any, Any, Any]
 Page = Response[bytes]
@@ -30,7 +38,6 @@ async def list_addresses(
     request: AnyRequest, services: NamedDependency[Services], visitor: NamedDependency[Visitor]
 ) -> Page:
     """Show the addresses that do not work, with whom to call."""
-    done = forms.read_query(request, (Field("getan", most=20),))["getan"]
     return respond.page(
         services,
         visitor,
@@ -38,7 +45,25 @@ async def list_addresses(
         status=200,
         addresses=await mending.list_addresses(services.database),
         gone=await mending.list_gone(services.database),
-        done=done if done in _DONE else None,
+        done=_done(request),
+    )
+
+
+@get("/buero/antworten", opt=_OPT)
+async def list_words(
+    request: AnyRequest, services: NamedDependency[Services], visitor: NamedDependency[Visitor]
+) -> Page:
+    """Show what people wrote and nobody has looked at yet."""
+    found = await transcribing.list_all(services.database)
+    return respond.page(
+        services,
+        visitor,
+        "returns/words.html",
+        status=200,
+        found=found,
+        about=[one for one in found if one.meeting_id],
+        others=[one for one in found if not one.meeting_id],
+        done=_done(request),
     )
 
 
@@ -62,9 +87,21 @@ async def settle(
 ) -> Page:
     """Put away what somebody has looked at."""
     form = await forms.read(request, _FIELDS)
-    page = _PAGES[form.parsed.get("von") or "versand"]
+    page = _page_of(form)
     is_done = await mending.settle(services.database, visitor.actor, event_id, visitor.now)
     return respond.see_other(visitor, f"{page}?getan={'settled' if is_done else 'too_late'}")
 
 
-ROUTES = [list_addresses, try_again, settle]
+def _page_of(form: Form) -> str:
+    """Return the page on which the button was pressed."""
+    if form.parsed.get("von") == _SESSION and form.parsed.get("termin"):
+        return f"/buero/termin/{form['termin']}"
+    return _PAGES.get(form.parsed.get("von") or "", "/buero/versand")
+
+
+def _done(request: AnyRequest) -> str | None:
+    done = forms.read_query(request, (Field("getan", most=20),))["getan"]
+    return done if done in _DONE else None
+
+
+ROUTES = [list_addresses, list_words, try_again, settle]

@@ -21,6 +21,7 @@ async def _event(world: World) -> dict[str, str]:
 
 ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/buero/adressen"): signed_in(reader=403, lead=403, other_lead=403, coordinator=200),
+    ("GET", "/buero/antworten"): signed_in(reader=403, lead=403, other_lead=403, coordinator=200),
     ("POST", "/buero/adressen/{person_id:uuid}/erneut-versuchen"): signed_in(
         reader=403, lead=403, other_lead=403, coordinator=303, make=_person, posts=True
     ),
