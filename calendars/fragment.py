@@ -1,6 +1,7 @@
 """One entry as its VEVENT bytes, made once per revision and kept."""
 
 import re
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from calendars import lines, texts, zones
@@ -10,6 +11,8 @@ DESCRIPTION_LIMIT = 2000
 # Some readers look at an entry again only when its time of change grew. Whoever changes what this
 # package writes sets this to the day of that release, and every entry counts as changed then.
 RENDER_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+_STAMP, _CHANGED, _AVAILABILITY = b"\r\nDTSTAMP:", b"\r\nLAST-MODIFIED:", b"\r\nTRANSP:"
+_STAMP_LENGTH = len("20270311T090000Z")
 
 
 def render_fragment(entry: Entry) -> bytes:
@@ -18,6 +21,52 @@ def render_fragment(entry: Entry) -> bytes:
     DTSTAMP equals LAST-MODIFIED (RFC 5545 section 3.8.7.2) and the attendee is never asked.
     """
     return render_event(entry, shown_change(entry.changed_at), with_alarm=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A VEVENT cut where its readers differ: at the two stamps and where the attendee stands."""
+
+    opening: bytes
+    numbers: bytes
+    words: bytes
+    ending: bytes
+
+    def filled(self, stamp: bytes, attendee: bytes) -> bytes:
+        """Return the whole VEVENT; `attendee` is a folded line or nothing."""
+        return b"".join(
+            (self.opening, stamp, self.numbers, stamp, self.words, attendee, self.ending)
+        )
+
+    def __len__(self) -> int:
+        """Return how many bytes are kept."""
+        return len(self.opening) + len(self.numbers) + len(self.words) + len(self.ending)
+
+
+def cut_fragment(entry: Entry) -> Cut:
+    """Return the VEVENT of the entry for feeds, open for the time of change and the attendee."""
+    whole = render_fragment(replace(entry, attendee=None))
+    # Both stamps stand among the first five lines, where nobody's words do; the other words are
+    # behind a name on every line, and a newline inside them is escaped.
+    first = whole.index(_STAMP) + len(_STAMP)
+    second = whole.index(_CHANGED) + len(_CHANGED)
+    third = whole.rindex(_AVAILABILITY) + 2
+    return Cut(
+        whole[:first],
+        whole[first + _STAMP_LENGTH : second],
+        whole[second + _STAMP_LENGTH : third],
+        whole[third:],
+    )
+
+
+def stamp_bytes(changed_at: datetime) -> bytes:
+    """Return the value of both stamps of an entry that changed then."""
+    return lines.stamp(shown_change(changed_at)).encode()
+
+
+def attendee_bytes(attendee: Attendee) -> bytes:
+    """Return the folded line that names the reader of a personal feed, who is never asked."""
+    return lines.folded(_attendee(attendee, asks=False))
 
 
 def shown_change(changed_at: datetime) -> datetime:

@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 
 from calendars import feed
 from calendars.entry import Answer as Partstat
-from calendars.entry import Attendee, Entry, Organiser, Status
+from calendars.entry import Entry, Organiser, Status
 from service.domain import replies
 from service.domain.changes import MeetingFacts
+from service.domain.feed_profiles import Fallen
 from service.domain.replies import GivenFor
 from service.domain.shown import OwnAnswer, ShownMeeting
 from service.domain.words import Answer, Heading, Mode, Precision, State, Visibility
@@ -22,6 +23,7 @@ from service.settings import Settings
 # otherwise keep the old wording.
 RENDER_EPOCH = datetime(2026, 11, 22, tzinfo=UTC)
 
+_ROUGH = frozenset({Precision.WEEK, Precision.MONTH})
 _UNKNOWN_END = timedelta(hours=1)
 _STATUS = {
     State.TENTATIVE: Status.TENTATIVE,
@@ -57,103 +59,104 @@ def voice_of(settings: Settings, locale: str, office_name: str | None, phone: st
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
-    """The one person that a personal feed is for; without `email` no attendee can be written."""
+class Look:
+    """How a reader wants entries: part of their bytes, as the voice is."""
 
-    name: str
-    email: str
+    fallen: Fallen = Fallen.PREFIXED
+    rough: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the entry of an invited reader tells of the own answer, whoever the reader is."""
+
+    answer: Answer | None
+    deputy_name: str = ""
     shows_answer: bool = True
-    shows_declined: bool = False
     alarm_minutes: int | None = None
 
 
-def public_entry(meeting: ShownMeeting, voice: Voice) -> Entry | None:
+USUAL = Look()
+
+
+def public_entry(meeting: ShownMeeting, voice: Voice, look: Look = USUAL) -> Entry | None:
     """Describe a meeting to everybody: no video link, no attendee, nobody's time is blocked.
 
     None where it has no date that a calendar can carry.
     """
-    times = _times(meeting)
+    times = _times(meeting, look)
     if times is None:
         return None
-    return _entry(meeting, voice, times)
+    return _entry(meeting, voice, times, look=look)
 
 
-def personal_entry(
-    meeting: ShownMeeting, own: OwnAnswer | None, reader: Reader, voice: Voice
+def answered_entry(
+    meeting: ShownMeeting, said: Said, voice: Voice, look: Look = USUAL
 ) -> Entry | None:
-    """Describe a meeting to one person, with the own answer; None where nothing is to be shown.
+    """Describe a meeting to an invited person, with the own answer but without a name.
 
-    Whoever is not yet invited sees what everybody sees. Tentative and ended dates carry no answer.
+    Tentative and ended dates carry no answer.
     """
-    times = _times(meeting)
-    if times is None or (own is not None and own.state == "uninvited"):
+    times = _times(meeting, look)
+    if times is None:
         return None
-    if own is None or own.state != "invited":
-        return _entry(meeting, voice, times)
-    answer = holding_answer(meeting, own)
-    if answer is Answer.DECLINED and not reader.shows_declined:
-        return None
-    entry = _entry(meeting, voice, times, knows_access=True)
-    partstat = _PARTSTAT.get(answer, Partstat.NEEDS_ACTION) if answer else Partstat.NEEDS_ACTION
+    entry = _entry(meeting, voice, times, look=look, knows_access=True)
     return replace(
         entry,
-        summary=_with_answer(entry, answer, own, voice) if reader.shows_answer else entry.summary,
-        changed_at=max(entry.changed_at, own.changed_at),
-        attendee=Attendee(reader.name, reader.email, partstat) if reader.email else None,
-        busy=partstat in _BUSY,
-        alarm_minutes=reader.alarm_minutes,
+        summary=_with_answer(entry, said, voice) if said.shows_answer else entry.summary,
+        busy=partstat(said.answer) in _BUSY,
+        alarm_minutes=said.alarm_minutes,
     )
+
+
+def partstat(answer: Answer | None) -> Partstat:
+    """Return an answer in the words of calendar programs."""
+    return _PARTSTAT[answer] if answer else Partstat.NEEDS_ACTION
 
 
 def invited_entry(meeting: ShownMeeting, voice: Voice) -> Entry | None:
     """Describe a meeting to those who are invited, as the file in their letter: with the access."""
-    times = _times(meeting)
+    times = _times(meeting, USUAL)
     if times is None:
         return None
     return replace(_entry(meeting, voice, times, knows_access=True), busy=True)
 
 
-def office_entries(meeting: ShownMeeting, voice: Voice) -> list[Entry]:
+def office_entries(
+    meeting: ShownMeeting, voice: Voice, look: Look = USUAL, *, with_deadline: bool = True
+) -> list[Entry]:
     """Describe a meeting to the office: drafts too, and the answer deadline as a day of its own."""
-    times = _times(meeting)
+    times = _times(meeting, look)
     if times is None:
         return []
-    entry = _entry(meeting, voice, times, knows_access=True)
+    entry = _entry(meeting, voice, times, look=look, knows_access=True)
     page = f"{voice.public_url}{localised(f'/buero/termin/{meeting.id}', voice.locale)}"
     entry = replace(entry, url=page)
-    deadline = meeting.answer_by_local
+    deadline = meeting.answer_by_local if with_deadline else None
     if deadline is None or entry.status is Status.CANCELLED:
         return [entry]
     return [entry, _deadline(entry, meeting, deadline, voice)]
 
 
-def holding_answer(meeting: ShownMeeting, own: OwnAnswer) -> Answer | None:
+def holding_answer(own: OwnAnswer, stands: MeetingFacts) -> Answer | None:
     """Return what the person said if it still counts, None where the question is open."""
     if own.answer is None:
         return None
     answer = Answer(own.answer)
     given = GivenFor(
         starts_local=own.given_starts_local,
-        mode=Mode(own.given_mode or meeting.mode),
+        mode=Mode(own.given_mode or stands.mode),
         town=own.given_town or "",
         answer=answer,
         answered_at=own.answered_at,
     )
-    facts = MeetingFacts(
-        state=State(meeting.state),
-        title=meeting.title,
-        starts_local=meeting.starts_local,
-        mode=Mode(meeting.mode),
-        town=meeting.town,
-    )
-    return answer if replies.still_holds(given, facts, own.said) else None
+    return answer if replies.still_holds(given, stands, own.said) else None
 
 
-def is_shown_on(meeting: ShownMeeting, month_on: date) -> bool:
+def is_shown_on(state: State, local: datetime | None, month_on: date) -> bool:
     """Tell whether a meeting that falls out still stands in the feeds of a month."""
-    if _STATUS.get(State(meeting.state)) is not Status.CANCELLED:
+    if _STATUS.get(state) is not Status.CANCELLED:
         return True
-    local = meeting.starts_local or meeting.previous_starts_local
     return local is not None and feed.cancelled_until(local.date()) >= month_on
 
 
@@ -179,7 +182,10 @@ def place_line(meeting: ShownMeeting) -> str:
 Times = tuple[datetime, datetime] | tuple[date, date]
 
 
-def _times(meeting: ShownMeeting) -> Times | None:
+def _times(meeting: ShownMeeting, look: Look) -> Times | None:
+    if meeting.date_precision in _ROUGH:
+        day = meeting.rough_on if look.rough else None
+        return None if day is None else (day, day)
     if meeting.starts_local is None:
         return _previous_times(meeting)
     if meeting.date_precision == Precision.DAY:
@@ -205,7 +211,12 @@ def _previous_times(meeting: ShownMeeting) -> Times | None:
 
 
 def _entry(
-    meeting: ShownMeeting, voice: Voice, times: Times, *, knows_access: bool = False
+    meeting: ShownMeeting,
+    voice: Voice,
+    times: Times,
+    *,
+    look: Look = USUAL,
+    knows_access: bool = False,
 ) -> Entry:
     url = page_url(meeting, voice)
     return Entry(
@@ -214,7 +225,7 @@ def _entry(
         changed_at=max(meeting.changed_at, RENDER_EPOCH),
         created_at=meeting.created_at,
         status=_STATUS.get(State(meeting.state), Status.CONFIRMED),
-        summary=_summary(meeting, voice.locale),
+        summary=_summary(meeting, voice.locale, look),
         starts=times[0],
         ends=times[1],
         location=_location(meeting, voice.locale, knows_access=knows_access),
@@ -233,19 +244,34 @@ def _is_on(meeting: ShownMeeting) -> bool:
     }
 
 
-def _summary(meeting: ShownMeeting, locale: str) -> str:
-    key = f"entry.{meeting.state}"
+def _summary(meeting: ShownMeeting, locale: str, look: Look) -> str:
+    state = State(meeting.state)
     known = texts(locale)
+    if _STATUS.get(state) is Status.CANCELLED:
+        is_plain = look.fallen is Fallen.PLAIN
+        return meeting.title if is_plain else known.t(f"entry.{state}", title=meeting.title)
+    starts = meeting.starts_local
+    if meeting.date_precision in _ROUGH and starts is not None:
+        return _rough_summary(meeting.title, starts.date(), meeting.date_precision, locale)
+    key = f"entry.{state}"
     return known.t(key, title=meeting.title) if known.has(key) else meeting.title
 
 
-def _with_answer(entry: Entry, answer: Answer | None, own: OwnAnswer, voice: Voice) -> str:
+def _rough_summary(title: str, day: date, precision: str, locale: str) -> str:
+    if precision == Precision.MONTH:
+        when = dates.format_month(day, locale)
+    else:
+        when = dates.format_short_date(day, locale)
+    return texts(locale).t(f"entry.rough_{precision}", when=when, title=title)
+
+
+def _with_answer(entry: Entry, said: Said, voice: Voice) -> str:
     if entry.status is not Status.CONFIRMED:
         return entry.summary
-    key = f"entry.answer_{answer or 'none'}"
-    if answer is Answer.REPRESENTED and own.deputy_name:
+    key = f"entry.answer_{said.answer or 'none'}"
+    if said.answer is Answer.REPRESENTED and said.deputy_name:
         key = "entry.answer_represented_by"
-    return texts(voice.locale).t(key, title=entry.summary, deputy=own.deputy_name)
+    return texts(voice.locale).t(key, title=entry.summary, deputy=said.deputy_name)
 
 
 def _location(meeting: ShownMeeting, locale: str, *, knows_access: bool) -> str:

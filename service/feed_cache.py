@@ -54,9 +54,19 @@ class FeedCopy:
     body: bytes
     etag: str
     changed_at: datetime
+    # The row's own time of change, by which one tells what a reader has seen.
+    state_at: datetime
     filename: str
     is_private: bool
     until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """By what kind of program a feed was fetched, and in which state of it."""
+
+    family: str
+    state_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +108,7 @@ Result = TypeVar("Result")
 Load = Callable[[str], Awaitable[FeedCopy | None]]
 Poll = Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, Version]]]
 Prepare = Callable[[FeedCopy], Answers]
-Note = Callable[[Mapping[UUID, str]], Awaitable[None]]
+Note = Callable[[Mapping[UUID, Fetch]], Awaitable[None]]
 
 _caches: "WeakSet[FeedCache]" = WeakSet()
 
@@ -196,7 +206,12 @@ class FeedCache:
         """Hand over which feeds were fetched since the last call; a failure tries again later."""
         fetched = [entry for entry in self.entries.values() if entry.fetched_by is not None]
         try:
-            await self._note({entry.copy.feed_id: entry.fetched_by or "" for entry in fetched})
+            await self._note(
+                {
+                    entry.copy.feed_id: Fetch(entry.fetched_by or "", entry.copy.state_at)
+                    for entry in fetched
+                }
+            )
         except Exception:  # noqa: BLE001 - the day of a fetch is not worth an error
             _log.warning("feeds.fetches_not_noted")
             return

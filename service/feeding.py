@@ -2,29 +2,32 @@
 
 import asyncio
 import re
-from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from threading import Lock
-from uuid import UUID
+from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 import structlog
 from asyncpg import Connection, Record
 
-from calendars import feed, fragment, zones
-from calendars.entry import Entry
+from calendars import feed, zones
 from calendars.feed import FeedProfile
-from service import describing, tokens
+from service import assembling, describing, feed_paths, tokens
+from service.assembling import Portion, Reader, Shelf, Style, View
 from service.database import Database
-from service.describing import Reader, Voice
-from service.domain.shown import OwnAnswer, ShownMeeting
-from service.feed_cache import FeedCopy, Version
+from service.describing import Look, Said, Voice
+from service.domain.changes import MeetingFacts
+from service.domain.feed_profiles import Extent, Fallen, Profile
+from service.domain.shown import OwnAnswer
+from service.domain.words import Answer, Mode, State
+from service.feed_cache import FeedCopy, Fetch, Version
+from service.feed_paths import Address, address_path
 from service.pages.catalogue import texts
 from service.pages.rendering import localised
 from service.settings import Settings
 from service.tables import shown_meetings
+from service.tables.shown_meetings import Wanted
 from service.tokens import Keys, Purpose
 
 # A replaced or ended address says so for this long, then it is gone for good.
@@ -56,34 +59,42 @@ _FIND_GROUP = f"{_FIND} WHERE feed.kind = 'group' AND working_group.slug = $1"
 _FIND_HANDLE = f"{_FIND} WHERE feed.kind = $1 AND feed.handle = $2"
 _VERSIONS = "SELECT id, revision, epoch, revoked_at FROM feed WHERE id = ANY($1)"
 _NOTE_FETCHES = """
-UPDATE feed SET last_fetch_on = $1, client_family = seen.family
-FROM unnest($2::uuid[], $3::text[]) AS seen (id, family)
-WHERE feed.id = seen.id
-    AND (feed.last_fetch_on IS DISTINCT FROM $1 OR feed.client_family <> seen.family)
+UPDATE feed SET last_fetch_on = $1, client_family = seen.family,
+    fetched_state_at = greatest(feed.fetched_state_at, seen.state_at)
+FROM unnest($2::uuid[], $3::text[], $4::timestamptz[]) AS seen (id, family, state_at)
+WHERE feed.id = seen.id AND (feed.last_fetch_on IS DISTINCT FROM $1
+    OR feed.client_family <> seen.family OR feed.fetched_state_at IS DISTINCT FROM seen.state_at)
+"""
+_GROUP_NAMES = """
+SELECT string_agg(name, ', ' ORDER BY position, name) FROM working_group WHERE id = ANY($1)
 """
 # Looked up for what is no token at all, so that it takes as long as an unknown one.
 _NOBODY = UUID(int=0)
-_PIECE_OVERHEAD_BYTES = 1024
-
-Pair = tuple[ShownMeeting, OwnAnswer | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """What a feed's path names: its kind, and the group's slug or the token."""
-
-    kind: str
-    key: str = ""
+# One above what a feed takes, so that a cut is noticed.
+_MOST_ENTRIES = feed.LARGEST_FEED_COUNT + 1
+_FIRST_DAY = date(2000, 1, 1)
 
 
 class Kitchen:
-    """Makes feeds of one process and keeps the bytes of single entries, up to `max_bytes`."""
+    """Makes feeds of one process and keeps the bytes of single entries, up to `max_bytes`.
 
-    def __init__(self, database: Database, settings: Settings, keys: Keys, max_bytes: int) -> None:
+    `is_bounded` is False in benchmarks only: no window of months, and no limit of a feed's size.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        keys: Keys,
+        *,
+        max_bytes: int,
+        is_bounded: bool = True,
+    ) -> None:
         self._database = database
         self._settings = settings
         self._keys = keys
-        self._pieces = _Pieces(max_bytes)
+        self._shelf = Shelf(max_bytes)
+        self._is_bounded = is_bounded
 
     async def make(self, address: Address, now: datetime) -> FeedCopy | None:
         """Return the feed as it is now, a tombstone for a former address, None for an unknown one.
@@ -92,18 +103,24 @@ class Kitchen:
         """
         async with self._database.unit_of_work(isolation="repeatable_read") as unit:
             row = await _find(unit.connection, address)
-            if row is None:
+            profile = None if row is None else self._profile(row, address)
+            if row is None or profile is None:
                 return None
             ended_at = self._ended_at(row, address)
             if ended_at is not None:
-                return self._tombstone(row, ended_at, now)
+                return self._tombstone(row, address, profile, ended_at, now)
             if address.kind in {"personal", "office"} and not self._opens(row, address):
                 return None
             month_on = month_of(now)
-            pairs = await self._pairs(unit.connection, row, month_on)
+            portions = await self._portions(unit.connection, row, address, profile, month_on)
+            meetings = await shown_meetings.load(unit.connection, assembling.missing(portions))
+            about = await self._about(unit.connection, row, address, profile, month_on)
+        reader = Reader(row["full_name"], row["email"] or "") if row["full_name"] else None
         # Folding thousands of lines takes a while that other requests need not wait for.
-        body = await asyncio.to_thread(self._render, row, pairs, month_on)
-        return self._copy(row, body, month_on)
+        pieces = await asyncio.to_thread(
+            assembling.assemble, self._shelf, portions, meetings, reader
+        )
+        return _copy(row, address, about, self._bound(row, pieces), month_on)
 
     async def versions(self, feed_ids: Sequence[UUID]) -> Mapping[UUID, Version]:
         """Return the present versions of the feeds; a deleted one is missing."""
@@ -112,12 +129,18 @@ class Kitchen:
             row["id"]: Version(row["revision"], row["epoch"], row["revoked_at"]) for row in rows
         }
 
+    def _profile(self, row: Record, address: Address) -> Profile | None:
+        """Return the feed's choices, None where they are in the path and not signed by us."""
+        if address.kind == "chosen":
+            return feed_paths.read_choices(self._keys, address.key)
+        return Profile.read(row["profile"])
+
     def _opens(self, row: Record, address: Address) -> bool:
         return tokens.matches(self._keys, address.key, Purpose.FEED, row["handle"], row["epoch"])
 
     def _ended_at(self, row: Record, address: Address) -> datetime | None:
         """Return since when this address is no longer the feed's, None while it is or never was."""
-        if address.kind in {"public", "group"}:
+        if address.kind in {"public", "group", "chosen"}:
             return _first(row["revoked_at"])
         if self._opens(row, address):
             return _first(row["revoked_at"], row["anonymised_at"], row["disabled_at"])
@@ -126,169 +149,139 @@ class Kitchen:
                 return datetime.fromisoformat(ended_at)
         return None
 
-    async def _pairs(self, connection: Connection, row: Record, month_on: date) -> list[Pair]:
-        """Return the meetings of this feed in order, each with the reader's own answer."""
-        window = (feed.window_start(month_on), _ZONE)
-        match row["kind"]:
-            case "personal":
-                pairs = await shown_meetings.of_person(connection, *window, row["person_id"])
-            case "office":
-                pairs = _alone(await shown_meetings.of_office(connection, *window))
-            case "group":
-                pairs = _alone(await shown_meetings.of_group(connection, *window, row["group_id"]))
-            case _:
-                pairs = _alone(await shown_meetings.public(connection, *window))
-        return [pair for pair in pairs if describing.is_shown_on(pair[0], month_on)]
+    async def _portions(
+        self, connection: Connection, row: Record, address: Address, profile: Profile, month: date
+    ) -> list[Portion]:
+        """Return the meetings of this feed in order, those that are kept with their bytes."""
+        heads = await self._heads(connection, row, address, profile, month)
+        style = Style(
+            view=View.OFFICE if address.kind == "office" else View.PUBLIC,
+            voice=self._voice(row, profile),
+            look=Look(profile.fallen, profile.shows_rough),
+            names=await shown_meetings.find_names(connection),
+            with_deadline=profile.shows_deadlines,
+        )
+        number = self._shelf.number(style)
+        portions = []
+        for head in heads:
+            local = head["starts_local"] or head["previous_starts_local"]
+            if not describing.is_shown_on(head["state"], local, month):
+                continue
+            if address.kind == "personal":
+                portion = self._own_portion(head, style, number, profile)
+            else:
+                portion = self._portion(head, style, number, head["changed_at"])
+            if portion is not None:
+                portions.append(portion)
+        return portions
 
-    def _render(self, row: Record, pairs: Sequence[Pair], month_on: date) -> bytes:
-        voice = self._voice(row)
-        pieces = [self._piece(row, meeting, own, voice) for meeting, own in pairs]
-        whole = [piece for piece in pieces if piece]
-        kept = feed.cut_to_size(whole)
-        if len(kept) < len(whole):
-            _log.warning("feeds.cut", feed=str(row["id"]), left_off=len(whole) - len(kept))
-        return feed.render_feed(self._profile(row, month_on), kept)
+    async def _heads(
+        self, connection: Connection, row: Record, address: Address, profile: Profile, month: date
+    ) -> list[Record]:
+        wanted = Wanted(
+            window_on=feed.window_start(month) if self._is_bounded else _FIRST_DAY,
+            zone=_ZONE,
+            rough=profile.shows_rough,
+            tentative=profile.shows_tentative,
+            fallen=profile.fallen is not Fallen.LEFT_OUT,
+            limit=_MOST_ENTRIES if self._is_bounded else 1_000_000,
+            group_ids=(row["group_id"],) if address.kind == "group" else profile.group_ids,
+        )
+        if address.kind == "personal":
+            return await shown_meetings.list_of_person(connection, wanted, row["person_id"])
+        if address.kind == "office":
+            drafts = profile.shows_drafts
+            return await shown_meetings.list_of_office(connection, wanted, with_drafts=drafts)
+        return await shown_meetings.list_public(connection, wanted)
 
-    def _piece(
-        self, row: Record, meeting: ShownMeeting, own: OwnAnswer | None, voice: Voice
-    ) -> bytes:
-        """Render one meeting; whatever is wrong with it never takes the feed down."""
-        try:
-            if row["kind"] == "personal":
-                return _rendered(_personal(row, meeting, own, voice))
-            return self._shared_piece(row["kind"] == "office", meeting, voice)
-        except ValueError:
-            _log.exception("feeds.entry_left_out", meeting=str(meeting.id))
-            return b""
+    def _own_portion(
+        self, head: Record, style: Style, number: int, profile: Profile
+    ) -> Portion | None:
+        """Return a meeting's place in a person's feed, None where it is not to be shown."""
+        own = shown_meetings.own_answer(head)
+        if own is None or own.state != "invited":
+            # Whoever is not yet invited sees what everybody sees.
+            is_wanted = profile.extent is Extent.ALL
+            return self._portion(head, style, number, head["changed_at"]) if is_wanted else None
+        answer = describing.holding_answer(own, _stands(head))
+        if not _is_wanted(own, answer, profile):
+            return None
+        deputy = own.deputy_name if answer is Answer.REPRESENTED and profile.shows_answer else ""
+        said = Said(answer, deputy, profile.shows_answer, profile.alarm_minutes)
+        own_style = replace(style, view=View.INVITED, said=said)
+        changed_at = max(head["changed_at"], own.changed_at, describing.RENDER_EPOCH)
+        return self._portion(head, own_style, self._shelf.number(own_style), changed_at)
 
-    def _shared_piece(self, for_office: bool, meeting: ShownMeeting, voice: Voice) -> bytes:  # noqa: FBT001
-        key = (meeting.id, meeting.revision, meeting.changed_at, meeting.groups, voice, for_office)
-        piece = self._pieces.find(key)
-        if piece is None:
-            entries = (
-                describing.office_entries(meeting, voice)
-                if for_office
-                else [describing.public_entry(meeting, voice)]
-            )
-            piece = self._pieces.keep(key, b"".join(map(_rendered, entries)))
-        return piece
+    def _portion(self, head: Record, style: Style, number: int, changed_at: datetime) -> Portion:
+        key = (head["id"], head["revision"], head["changed_at"], head["state"], number)
+        return Portion(key, style, self._shelf.find(key), changed_at)
 
-    def _voice(self, row: Record) -> Voice:
-        return describing.voice_of(self._settings, row["locale"], row["office_name"], row["phone"])
+    def _bound(self, row: Record, pieces: Sequence[bytes]) -> Sequence[bytes]:
+        if not self._is_bounded:
+            return pieces
+        kept = feed.cut_to_size(pieces)
+        if len(kept) < len(pieces):
+            _log.warning("feeds.cut", feed=str(row["id"]), left_off=len(pieces) - len(kept))
+        return kept
 
-    def _profile(self, row: Record, month_on: date) -> FeedProfile:
-        name, about = _words(row)
+    def _voice(self, row: Record, profile: Profile) -> Voice:
+        locale = profile.locale or row["locale"]
+        return describing.voice_of(self._settings, locale, row["office_name"], row["phone"])
+
+    async def _about(
+        self, connection: Connection, row: Record, address: Address, profile: Profile, month: date
+    ) -> FeedProfile:
+        """Return what the feed says of itself."""
+        names = ""
+        if address.kind == "chosen" and profile.group_ids:
+            names = await connection.fetchval(_GROUP_NAMES, profile.group_ids) or ""
+        return self._head(row, address, profile, month, names)
+
+    def _head(
+        self, row: Record, address: Address, profile: Profile, month_on: date, groups: str = ""
+    ) -> FeedProfile:
+        locale = profile.locale or row["locale"]
+        name, about = _words(row, locale, groups)
         colour = row["colour"] or ""
         own_colour = re.fullmatch("#[0-9A-Fa-f]{6}", colour) is not None
-        path = "/kalender"
-        source = ""
-        if row["kind"] == "group":
-            path = f"/kalender?gruppe={row['group_slug']}"
-        if row["kind"] in {"public", "group"}:
-            source = self._settings.public_url + address_path(
-                Address(row["kind"], row["group_slug"] or "")
-            )
+        path = f"/kalender?gruppe={row['group_slug']}" if row["group_slug"] else "/kalender"
+        is_public = address.kind in {"public", "group", "chosen"}
         return FeedProfile(
             name=name,
             description=about,
-            uid=str(row["id"]),
-            url=self._settings.public_url + localised(path, row["locale"]),
+            uid=str(uuid5(row["id"], address.key) if address.kind == "chosen" else row["id"]),
+            url=self._settings.public_url + localised(path, locale),
             colour_css="" if own_colour else COLOUR_CSS,
             colour_hex=colour if own_colour else COLOUR_HEX,
             changed_at=_changed_at(row, month_on),
-            source=source,
+            source=self._settings.public_url + address_path(address) if is_public else "",
         )
 
-    def _copy(self, row: Record, body: bytes, month_on: date) -> FeedCopy:
-        return FeedCopy(
-            feed_id=row["id"],
-            version=Version(row["revision"], row["epoch"], row["revoked_at"]),
-            month_on=month_on,
-            status=200,
-            body=body,
-            etag=feed.etag(body),
-            changed_at=_changed_at(row, month_on),
-            filename=_filename(row),
-            is_private=row["kind"] in {"personal", "office"},
-        )
-
-    def _tombstone(self, row: Record, ended_at: datetime, now: datetime) -> FeedCopy:
+    def _tombstone(
+        self, row: Record, address: Address, profile: Profile, ended_at: datetime, now: datetime
+    ) -> FeedCopy:
         """Say in one entry that the address ended; thirty days later nothing is left but 410."""
         month_on = month_of(now)
-        t = texts(row["locale"]).t
+        t = texts(profile.locale or row["locale"]).t
         until = ended_at + timedelta(days=TOMBSTONE_DAYS)
-        profile = replace(self._profile(row, month_on), changed_at=ended_at)
-        ended_on = ended_at.astimezone(_ZONE).date()
-        body = b""
-        if now < until:
-            body = feed.tombstone(
-                profile,
-                t("feed.ended"),
-                ended_on,
-                description=t("feed.ended_text"),
-                organiser=self._voice(row).organiser,
-            )
-        copy = self._copy(row, body, month_on)
+        about = replace(self._head(row, address, profile, month_on), changed_at=ended_at)
+        body = feed.tombstone(
+            about,
+            t("feed.ended"),
+            ended_at.astimezone(_ZONE).date(),
+            description=t("feed.ended_text"),
+            organiser=self._voice(row, profile).organiser,
+        )
+        is_over = now >= until
+        copy = _copy(row, address, about, (), month_on)
         return replace(
             copy,
-            status=200 if now < until else 410,
+            status=410 if is_over else 200,
+            body=b"" if is_over else body,
+            etag=feed.etag(b"" if is_over else body),
             changed_at=ended_at,
-            until=until if now < until else None,
+            until=None if is_over else until,
         )
-
-
-class _Pieces:
-    """Bytes of single entries by what they were made from; the oldest leave beyond the limit."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
-        self._room = max_bytes
-        # Several feeds may be rendered at a time, each in a thread.
-        self._lock = Lock()
-
-    def find(self, key: Hashable) -> bytes | None:
-        """Return the bytes of a key, None when they are not kept."""
-        return self._kept.get(key)
-
-    def keep(self, key: Hashable, piece: bytes) -> bytes:
-        """Keep the bytes and return them."""
-        with self._lock:
-            self._room += self._size(self._kept.pop(key, None))
-            self._kept[key] = piece
-            self._room -= self._size(piece)
-            while self._room < 0:
-                self._room += self._size(self._kept.popitem(last=False)[1])
-        return piece
-
-    @staticmethod
-    def _size(piece: bytes | None) -> int:
-        return 0 if piece is None else len(piece) + _PIECE_OVERHEAD_BYTES
-
-
-def read_path(path: str) -> Address | None:
-    """Read what an address below /ics/ names; None for what no feed lies under."""
-    match path.split("/"):
-        case ["", "ics", "alle", "termine.ics"]:
-            return Address("public")
-        case ["", "ics", "g", slug, name] if slug and name == f"{slug}.ics":
-            return Address("group", slug)
-        case ["", "ics", "p", token, "meine-termine.ics"]:
-            return Address("personal", token)
-        case ["", "ics", "b", token, "buero.ics"]:
-            return Address("office", token)
-    return None
-
-
-def address_path(address: Address) -> str:
-    """Write the path of an address; its last part is what programs show as name."""
-    match address.kind:
-        case "public":
-            return "/ics/alle/termine.ics"
-        case "group":
-            return f"/ics/g/{address.key}/{address.key}.ics"
-        case "personal":
-            return f"/ics/p/{address.key}/meine-termine.ics"
-    return f"/ics/b/{address.key}/buero.ics"
 
 
 def month_of(now: datetime) -> date:
@@ -296,17 +289,21 @@ def month_of(now: datetime) -> date:
     return now.astimezone(_ZONE).date().replace(day=1)
 
 
-async def note_fetches(database: Database, fetched: Mapping[UUID, str], now: datetime) -> None:
-    """Write on which day and by what kind of program feeds were fetched: one statement for all."""
-    if fetched:
-        async with database.unit_of_work() as unit:
-            await unit.connection.execute(
-                _NOTE_FETCHES, now.date(), list(fetched), list(fetched.values())
-            )
+async def note_fetches(database: Database, fetched: Mapping[UUID, Fetch], now: datetime) -> None:
+    """Write on which day, by what kind of program and in which state feeds were fetched.
+
+    It is one statement for all of them.
+    """
+    if not fetched:
+        return
+    families = [each.family for each in fetched.values()]
+    states = [each.state_at for each in fetched.values()]
+    async with database.unit_of_work() as unit:
+        await unit.connection.execute(_NOTE_FETCHES, now.date(), list(fetched), families, states)
 
 
 async def _find(connection: Connection, address: Address) -> Record | None:
-    if address.kind == "public":
+    if address.kind in {"public", "chosen"}:
         return await connection.fetchrow(_FIND_PUBLIC)
     if address.kind == "group":
         return await connection.fetchrow(_FIND_GROUP, address.key)
@@ -316,28 +313,42 @@ async def _find(connection: Connection, address: Address) -> Record | None:
     return await connection.fetchrow(_FIND_HANDLE, address.kind, handle if is_token else _NOBODY)
 
 
-def _alone(meetings: Iterable[ShownMeeting]) -> list[Pair]:
-    return [(meeting, None) for meeting in meetings]
-
-
-def _personal(
-    row: Record, meeting: ShownMeeting, own: OwnAnswer | None, voice: Voice
-) -> Entry | None:
-    profile = row["profile"]
-    if profile.get("leaves_out_mailed") and own is not None and own.channel != "plain":
-        return None
-    reader = Reader(
-        name=row["full_name"],
-        email=row["email"] or "",
-        shows_answer=profile.get("shows_answer", True),
-        shows_declined=profile.get("shows_declined", False),
-        alarm_minutes=profile.get("alarm_minutes"),
+def _stands(head: Record) -> MeetingFacts:
+    """Return as much of the meeting as decides whether an answer still holds."""
+    return MeetingFacts(
+        state=State(head["state"]),
+        title="",
+        starts_local=head["starts_local"],
+        mode=Mode(head["mode"]),
+        town=head["town"],
     )
-    return describing.personal_entry(meeting, own, reader, voice)
 
 
-def _rendered(entry: Entry | None) -> bytes:
-    return b"" if entry is None else fragment.render_fragment(entry)
+def _is_wanted(own: OwnAnswer, answer: Answer | None, profile: Profile) -> bool:
+    if profile.leaves_out_mailed and own.channel == "request":
+        # The invitation made an entry of its own, which follows every change by mail.
+        return False
+    if answer is Answer.DECLINED:
+        return profile.shows_declined
+    return answer is not None or profile.extent is not Extent.ANSWERED
+
+
+def _copy(
+    row: Record, address: Address, about: FeedProfile, pieces: Sequence[bytes], month_on: date
+) -> FeedCopy:
+    body = feed.render_feed(about, pieces)
+    return FeedCopy(
+        feed_id=row["id"],
+        version=Version(row["revision"], row["epoch"], row["revoked_at"]),
+        month_on=month_on,
+        status=200,
+        body=body,
+        etag=feed.etag(body),
+        changed_at=about.changed_at,
+        state_at=row["changed_at"],
+        filename=address_path(address).rsplit("/", 1)[-1],
+        is_private=address.kind in {"personal", "office"},
+    )
 
 
 def _changed_at(row: Record, month_on: date) -> datetime:
@@ -351,9 +362,9 @@ def _first(*moments: datetime | None) -> datetime | None:
     return next((moment for moment in moments if moment is not None), None)
 
 
-def _words(row: Record) -> tuple[str, str]:
+def _words(row: Record, locale: str, groups: str) -> tuple[str, str]:
     """Return the name of the feed and the sentence about it."""
-    t = texts(row["locale"]).t
+    t = texts(locale).t
     name = row["name"] or "Terminbuch"
     values = {
         "name": name,
@@ -361,9 +372,6 @@ def _words(row: Record) -> tuple[str, str]:
         "group": row["group_name"] or "",
         "person": row["full_name"] or "",
     }
-    return t(f"feed.{row['kind']}_name", **values), t(f"feed.{row['kind']}_about", **values)
-
-
-def _filename(row: Record) -> str:
-    address = Address(row["kind"], row["group_slug"] or "")
-    return address_path(address).rsplit("/", 1)[-1]
+    kind = "chosen" if groups else row["kind"]
+    values["groups"] = groups
+    return t(f"feed.{kind}_name", **values), t(f"feed.{kind}_about", **values)

@@ -9,11 +9,12 @@ from uuid import UUID
 
 from asyncpg import Connection, Record
 
-from service import auditing, feed_cache, feeding, resending, tokens
+from service import auditing, feed_cache, feed_paths, resending, tokens
 from service.auditing import Actor
 from service.database import Database
 from service.domain.errors import NotFoundError
-from service.feeding import Address
+from service.domain.feed_profiles import Profile
+from service.feed_paths import Address
 from service.tokens import Keys, Purpose
 
 _GROUPS = """
@@ -111,16 +112,6 @@ class FeedUse:
     client_family: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What a person decides about the own calendar."""
-
-    shows_answer: bool = True
-    shows_declined: bool = False
-    leaves_out_mailed: bool = False
-    alarm_minutes: int | None = None
-
-
 async def list_offers(database: Database) -> Sequence[Offer]:
     """Return the calendars of the groups that go on, in the order of the public list."""
     rows = await database.fetch(_GROUPS)
@@ -131,12 +122,12 @@ async def list_offers(database: Database) -> Sequence[Offer]:
 
 def public_path() -> str:
     """Return the path of the calendar with all public dates."""
-    return feeding.address_path(Address("public"))
+    return feed_paths.address_path(Address("public"))
 
 
 def group_path(slug: str) -> str:
     """Return the path of one group's calendar."""
-    return feeding.address_path(Address("group", slug))
+    return feed_paths.address_path(Address("group", slug))
 
 
 async def find_personal(database: Database, keys: Keys, person_id: UUID) -> OwnFeed | None:
@@ -193,19 +184,24 @@ async def change_own(
     return told
 
 
-async def set_wishes(
-    database: Database, actor: Actor, feed_id: UUID, wishes: Wishes, now: datetime
+async def find_profile(database: Database, owner: Owner) -> Profile:
+    """Return what somebody's calendar shows; NotFoundError where there never was one."""
+    row = await database.fetchrow(_OF[owner.kind], owner.id)
+    if row is None:
+        raise NotFoundError
+    return Profile.read(row["profile"])
+
+
+async def set_profile(
+    database: Database, actor: Actor, feed_id: UUID, profile: Profile, now: datetime
 ) -> None:
-    """Save what a person wants to see in the own calendar."""
-    values = {
-        "shows_answer": wishes.shows_answer,
-        "shows_declined": wishes.shows_declined,
-        "leaves_out_mailed": wishes.leaves_out_mailed,
-        "alarm_minutes": wishes.alarm_minutes,
-    }
+    """Save what somebody wants to see in the own calendar; the address stays as it is.
+
+    Raises NotFoundError for a feed that does not exist or has ended.
+    """
     async with database.unit_of_work() as unit:
-        act = ("set_feed_wishes", _SET_PROFILE)
-        await _apply(unit.connection, actor, feed_id, act, now, values)
+        act = ("set_feed_profile", _SET_PROFILE)
+        await _apply(unit.connection, actor, feed_id, act, now, profile.kept())
     feed_cache.expect_changes([feed_id])
 
 
@@ -227,5 +223,5 @@ def _own_feed(keys: Keys, row: Record | None) -> OwnFeed | None:
     if row is None or row["revoked_at"] is not None:
         return None
     token = tokens.derive(keys, Purpose.FEED, row["handle"], row["epoch"])
-    path = feeding.address_path(Address(row["kind"], token))
+    path = feed_paths.address_path(Address(row["kind"], token))
     return OwnFeed(row["id"], path, row["last_fetch_on"], row["client_family"])

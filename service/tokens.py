@@ -31,6 +31,8 @@ class Purpose(StrEnum):
     ANSWER = "answer"
     PERSONAL_PAGE = "personal-page"
     FEED = "feed"
+    CALENDAR_PAGE = "calendar-page"
+    CALENDAR_CHOICE = "calendar-choice"
     PREFERENCES = "preferences"
     UNSUBSCRIBE_REMINDERS = "unsubscribe-reminders"
     UNSUBSCRIBE_NUDGES = "unsubscribe-nudges"
@@ -107,6 +109,20 @@ def _decode(token: str) -> bytes | None:
 def was_derived(keys: Keys, token: str, purpose: Purpose, handle: UUID, epochs: range) -> bool:
     """Tell whether the token belongs to an earlier epoch of the row: renewed, not unknown."""
     return any(matches(keys, token, purpose, handle, epoch) for epoch in epochs)
+
+
+def sign(keys: Keys, purpose: Purpose, content: bytes, length: int) -> bytes:
+    """Return a signature of plain values that stand in an address, cut to `length` bytes."""
+    return _mac(keys.current, purpose, content, 0)[:length]
+
+
+def is_signed(keys: Keys, purpose: Purpose, content: bytes, signature: bytes) -> bool:
+    """Tell in constant time whether one of our keys signed the values."""
+    length = len(signature)
+    found = False
+    for key in keys.keys:
+        found |= hmac.compare_digest(signature, _mac(key, purpose, content, 0)[:length])
+    return found and length > 0
 
 
 def draw_secret() -> str:

@@ -72,6 +72,8 @@ class ShownMeeting:
     created_at: datetime
     sheet_saved_at: datetime | None
     groups: tuple[GroupName, ...]
+    # The one day in calendars of a date that is known by the week or month only.
+    rough_on: date | None = None
 
     @property
     def zone(self) -> ZoneInfo:

@@ -25,4 +25,5 @@ class Feed(Table, tablename="feed"):
     revoked_at = Timestamptz(default=None, null=True)
     last_fetch_on = Date(default=None, null=True)
     client_family = Text()
+    fetched_state_at = Timestamptz(default=None, null=True)
     created_at = Timestamptz()

@@ -4,6 +4,7 @@ from piccolo.columns import (
     JSONB,
     UUID,
     Boolean,
+    Date,
     ForeignKey,
     Integer,
     SmallInt,
@@ -77,6 +78,7 @@ class Meeting(Table, tablename="meeting"):
     invited_at = Timestamptz(default=None, null=True)
     held_at = Timestamptz(default=None, null=True)
     sheet_saved_at = Timestamptz(default=None, null=True)
+    rough_on = Date(default=None, null=True)
 
 
 class MeetingGroup(Table, tablename="meeting_group"):

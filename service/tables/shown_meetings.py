@@ -1,7 +1,7 @@
 """Meetings as lists, pages and calendars show them: one row shape, and who may see which."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Collection
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
@@ -12,9 +12,6 @@ from asyncpg import Connection, Record
 from service.domain import overrides
 from service.domain.shown import GroupName, OwnAnswer, ShownMeeting
 
-# One above what a feed takes, so that a cut is noticed.
-FEED_LIMIT = 1001
-
 _OWN_COLUMNS = tuple(each.name for each in fields(ShownMeeting) if each.name != "groups")
 _COLUMNS = ", ".join(f"meeting.{name}" for name in _OWN_COLUMNS)
 SELECT = f"""
@@ -24,74 +21,120 @@ SELECT {_COLUMNS}, (
     WHERE mg.meeting_id = meeting.id) AS groups
 """
 
-# $1 is the first instant of the feed's window, $2 the same as a wall time.
-_IN_WINDOW = """
+# What tells a feed which entries it holds and which of them it has to make anew.
+_HEAD = """
+SELECT meeting.id, meeting.revision, meeting.changed_at, meeting.state, meeting.starts_local,
+    meeting.previous_starts_local
+"""
+# $1 is the first instant of the feed's window, $2 the same as a wall time; $3 to $5 are wishes:
+# rough dates, tentative ones, those that fell out. $6 is how many there may be.
+_WANTED = """
 (meeting.starts_at >= $1
     OR meeting.starts_at IS NULL AND meeting.previous_starts_local >= $2)
-AND meeting.date_precision IN ('time', 'day')
+AND (meeting.date_precision IN ('time', 'day') OR $3::boolean AND meeting.rough_on IS NOT NULL)
+AND ($4::boolean OR meeting.state <> 'tentative')
+AND ($5::boolean OR meeting.state NOT IN ('cancelled', 'postponed'))
 """
-_IN_ORDER = f"""
-ORDER BY coalesce(meeting.starts_local, meeting.previous_starts_local), meeting.uid
-LIMIT {FEED_LIMIT}
+_IN_ORDER = """
+ORDER BY coalesce(meeting.starts_local, meeting.previous_starts_local), meeting.uid LIMIT $6
 """
-_PUBLIC = f"""{SELECT} FROM meeting
-WHERE meeting.state <> 'draft' AND meeting.visibility = 'public' AND {_IN_WINDOW} {_IN_ORDER}
+_OF_GROUPS = """
+EXISTS (SELECT FROM meeting_group
+    WHERE meeting_group.meeting_id = meeting.id AND meeting_group.group_id = ANY($7))
 """
-_OF_GROUP = f"""{SELECT} FROM meeting
-WHERE meeting.state <> 'draft' AND meeting.visibility = 'public' AND {_IN_WINDOW}
-    AND EXISTS (SELECT FROM meeting_group
-        WHERE meeting_group.meeting_id = meeting.id AND meeting_group.group_id = $3)
+_PUBLIC = f"""{_HEAD} FROM meeting
+WHERE meeting.state <> 'draft' AND meeting.visibility = 'public' AND {_WANTED}
+    AND ($7::uuid[] IS NULL OR {_OF_GROUPS})
 {_IN_ORDER}
 """
-_OF_OFFICE = f"{SELECT} FROM meeting WHERE {_IN_WINDOW} {_IN_ORDER}"
+_OF_OFFICE = f"""{_HEAD} FROM meeting
+WHERE {_WANTED} AND ($7::uuid[] IS NULL OR {_OF_GROUPS})
+    AND ($8::boolean OR meeting.state <> 'draft')
+{_IN_ORDER}
+"""
 # Whoever belongs to a group sees its dates before an invitation leaves, but no internal ones.
-_OF_PERSON = f"""{SELECT}, invitation.state AS invitation_state, invitation.channel,
-    invitation.answer, invitation.deputy_name, invitation.given_starts_local,
+# Groups that were chosen take the place of the own ones; of others the public dates are shown.
+_OF_PERSON = f"""{_HEAD}, meeting.mode, meeting.town, invitation.state AS invitation_state,
+    invitation.channel, invitation.answer, invitation.deputy_name, invitation.given_starts_local,
     invitation.given_mode, invitation.given_town, invitation.answered_at,
     meeting.kept_answers, meeting.asked_again_at,
     greatest(invitation.changed_at, date_trunc('second', invitation.invited_at))
         AS answer_changed_at
 FROM meeting
-LEFT JOIN invitation ON invitation.meeting_id = meeting.id AND invitation.person_id = $3
-WHERE meeting.state <> 'draft' AND {_IN_WINDOW} AND (
+LEFT JOIN invitation ON invitation.meeting_id = meeting.id AND invitation.person_id = $8
+WHERE meeting.state <> 'draft' AND {_WANTED}
+    AND invitation.state IS DISTINCT FROM 'uninvited'
+    AND ($7::uuid[] IS NULL OR {_OF_GROUPS}) AND (
     invitation.state = 'invited'
-    OR invitation.state IS DISTINCT FROM 'uninvited' AND meeting.visibility <> 'internal'
-        AND EXISTS (
+    OR $7::uuid[] IS NOT NULL AND meeting.visibility = 'public'
+    OR meeting.visibility <> 'internal' AND EXISTS (
         SELECT FROM meeting_group mg JOIN working_group g ON g.id = mg.group_id
         WHERE mg.meeting_id = meeting.id AND (g.is_everybody OR EXISTS (
             SELECT FROM membership
-            WHERE membership.group_id = g.id AND membership.person_id = $3
+            WHERE membership.group_id = g.id AND membership.person_id = $8
                 AND membership.from_on
                     <= coalesce(meeting.starts_local, meeting.previous_starts_local)
                 AND (membership.to_on IS NULL OR membership.to_on
                     >= coalesce(meeting.starts_local, meeting.previous_starts_local)::date)))))
 {_IN_ORDER}
 """
+_BY_IDS = f"{SELECT} FROM meeting WHERE meeting.id = ANY($1)"
+# Entries name their groups, and a group may get another name without its meetings changing.
+_NAMES = """
+SELECT md5(coalesce(string_agg(concat_ws('|', id, slug, name, heading, position), '/'
+    ORDER BY id), '')) FROM working_group
+"""
 
 
-async def public(connection: Connection, window_on: date, zone: ZoneInfo) -> list[ShownMeeting]:
-    """Return what anybody may see from the window's first day on, by start and UID."""
-    return list(_read(await connection.fetch(_PUBLIC, *_window(window_on, zone))))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which meetings a feed holds, whoever reads it; `group_ids` None leaves all."""
+
+    window_on: date
+    zone: ZoneInfo
+    rough: bool
+    tentative: bool
+    fallen: bool
+    limit: int
+    group_ids: tuple[UUID, ...] | None = None
+
+    def values(self) -> tuple[object, ...]:
+        """Return the first seven parameters of the statements."""
+        day = self.window_on
+        local = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a wall time
+        at = local.replace(tzinfo=self.zone).astimezone(UTC)
+        return at, local, self.rough, self.tentative, self.fallen, self.limit, self.group_ids
 
 
-async def of_group(
-    connection: Connection, window_on: date, zone: ZoneInfo, group_id: UUID
-) -> list[ShownMeeting]:
-    """Return what anybody may see of one group."""
-    return list(_read(await connection.fetch(_OF_GROUP, *_window(window_on, zone), group_id)))
+async def list_public(connection: Connection, wanted: Wanted) -> list[Record]:
+    """Return the heads of what anybody may see, by start and UID."""
+    return await connection.fetch(_PUBLIC, *wanted.values())
 
 
-async def of_office(connection: Connection, window_on: date, zone: ZoneInfo) -> list[ShownMeeting]:
-    """Return every meeting with a date, drafts and internal ones included."""
-    return list(_read(await connection.fetch(_OF_OFFICE, *_window(window_on, zone))))
+async def list_of_office(
+    connection: Connection, wanted: Wanted, *, with_drafts: bool
+) -> list[Record]:
+    """Return the heads of all meetings with a date, internal ones included."""
+    return await connection.fetch(_OF_OFFICE, *wanted.values(), with_drafts)
 
 
-async def of_person(
-    connection: Connection, window_on: date, zone: ZoneInfo, person_id: UUID
-) -> list[tuple[ShownMeeting, OwnAnswer | None]]:
-    """Return what one person is invited to or sees as a member, with the own answer."""
-    rows = await connection.fetch(_OF_PERSON, *_window(window_on, zone), person_id)
-    return [(from_row(row), _own_answer(row)) for row in rows]
+async def list_of_person(connection: Connection, wanted: Wanted, person_id: UUID) -> list[Record]:
+    """Return the heads of what one person is invited to or sees as a member, with the answers."""
+    return await connection.fetch(_OF_PERSON, *wanted.values(), person_id)
+
+
+async def load(connection: Connection, meeting_ids: Collection[UUID]) -> dict[UUID, ShownMeeting]:
+    """Return whole meetings by their ids; one that is gone is missing."""
+    if not meeting_ids:
+        return {}
+    rows = await connection.fetch(_BY_IDS, list(meeting_ids))
+    return {row["id"]: from_row(row) for row in rows}
+
+
+async def find_names(connection: Connection) -> str:
+    """Return a fingerprint of the names that entries take from their groups."""
+    found: str = await connection.fetchval(_NAMES)
+    return found
 
 
 def from_row(row: Record) -> ShownMeeting:
@@ -101,11 +144,8 @@ def from_row(row: Record) -> ShownMeeting:
     return ShownMeeting(**values, groups=groups)
 
 
-def _read(rows: Sequence[Record]) -> Iterator[ShownMeeting]:
-    return (from_row(row) for row in rows)
-
-
-def _own_answer(row: Record) -> OwnAnswer | None:
+def own_answer(row: Record) -> OwnAnswer | None:
+    """Read the answer in a head of a person's feed, None for whoever was never on the list."""
     if row["invitation_state"] is None:
         return None
     return OwnAnswer(
@@ -120,8 +160,3 @@ def _own_answer(row: Record) -> OwnAnswer | None:
         said=overrides.read(row),
         changed_at=row["answer_changed_at"],
     )
-
-
-def _window(window_on: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    local = datetime(window_on.year, window_on.month, window_on.day)  # noqa: DTZ001 - a wall time
-    return local.replace(tzinfo=zone).astimezone(UTC), local

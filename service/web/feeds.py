@@ -14,9 +14,9 @@ from uuid import UUID
 import structlog
 
 from calendars import feed
-from service import feeding, furnishing
+from service import feed_paths, feeding, furnishing
 from service.domain.errors import NotReadyError
-from service.feed_cache import Answer, Answers, Entry, FeedCache, FeedCopy
+from service.feed_cache import Answer, Answers, Entry, FeedCache, FeedCopy, Fetch
 from service.feeding import Kitchen
 from service.services import Services
 
@@ -122,12 +122,12 @@ class FeedApplication:
     async def _load(self, path: str) -> FeedCopy | None:
         if not await furnishing.is_ready(self._services.database):
             raise NotReadyError
-        address = feeding.read_path(path)
+        address = feed_paths.read_path(path)
         if address is None:
             return None
         return await self._kitchen.make(address, self._services.clock())
 
-    async def _note(self, fetched: Mapping[UUID, str]) -> None:
+    async def _note(self, fetched: Mapping[UUID, Fetch]) -> None:
         await feeding.note_fetches(self._services.database, fetched, self._services.clock())
 
     def _prepare(self, copy: FeedCopy) -> Answers:

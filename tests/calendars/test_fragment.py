@@ -1,16 +1,20 @@
 """One entry as its VEVENT."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from calendars import fragment
 from calendars.entry import Answer, Attendee, Entry, Status
 from calendars.feed import render_feed
 from calendars.fragment import DESCRIPTION_LIMIT, RENDER_EPOCH, render_fragment
 from tests.calendars import lint, readers
-from tests.calendars.samples import BERLIN, a_profile, an_entry
+from tests.calendars.samples import BERLIN, CHANGED_AT, a_profile, an_entry
 
 
 def feed_of(*entries: Entry) -> bytes:
@@ -207,3 +211,33 @@ def test_an_alarm_is_a_display_with_description() -> None:
     )
 
     assert render_fragment(an_entry(alarm_minutes=30)).endswith(expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    summary=st.text(max_size=120),
+    name=st.text(max_size=90),
+    minutes=st.sampled_from((None, 30)),
+    seconds=st.integers(0, 10**8),
+)
+def test_a_fragment_that_was_cut_is_filled_to_the_bytes_of_the_whole_one(
+    summary: str, name: str, minutes: int | None, seconds: int
+) -> None:
+    words = f"{summary}\r\nTRANSP:\r\nDTSTAMP:\r\nLAST-MODIFIED:"
+    entry = an_entry(summary=words, description=words, location=words, alarm_minutes=minutes)
+    attendee = Attendee(name, "aenne@example.org", Answer.ACCEPTED)
+    changed_at = CHANGED_AT + timedelta(seconds=seconds)
+    whole = render_fragment(replace(entry, attendee=attendee, changed_at=changed_at))
+
+    filled = fragment.cut_fragment(entry).filled(
+        fragment.stamp_bytes(changed_at), fragment.attendee_bytes(attendee)
+    )
+
+    assert whole == filled
+
+
+def test_a_cut_fragment_without_a_reader_names_none() -> None:
+    cut = fragment.cut_fragment(an_entry(attendee=Attendee("Änne", "aenne@example.org")))
+
+    assert render_fragment(an_entry()) == cut.filled(fragment.stamp_bytes(CHANGED_AT), b"")
+    assert len(cut) == len(render_fragment(an_entry())) - 2 * len("20270121T100000Z")

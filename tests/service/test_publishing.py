@@ -8,13 +8,15 @@ from uuid import UUID, uuid4
 import pytest
 
 from calendars.entry import Organiser, Status
-from service import describing, feeding, publishing, subscribing
+from service import describing, feed_paths, publishing, subscribing
 from service.auditing import COMMAND
 from service.database import Database
 from service.describing import Voice
 from service.domain.errors import NotFoundError
+from service.domain.feed_profiles import Profile
 from service.domain.shown import GroupName, ShownMeeting
-from service.feeding import Address, Kitchen
+from service.feed_paths import Address
+from service.feeding import Kitchen
 from service.publishing import Filter
 from service.settings import Settings
 from tests import shown
@@ -237,14 +239,14 @@ async def test_missing_feeds_are_made_once(database: Database) -> None:
     ],
 )
 def test_an_address_is_read_as_it_is_written(address: Address) -> None:
-    assert feeding.read_path(feeding.address_path(address)) == address
+    assert feed_paths.read_path(feed_paths.address_path(address)) == address
 
 
 @pytest.mark.parametrize(
     "path", ["/ics/", "/ics/g/klima/wulis.ics", "/ics/p/x/buero.ics", "/ics/g//.ics"]
 )
 def test_other_paths_are_no_addresses(path: str) -> None:
-    assert feeding.read_path(path) is None
+    assert feed_paths.read_path(path) is None
 
 
 async def test_a_feed_that_ended_is_not_renewed(database: Database, settings: Settings) -> None:
@@ -265,12 +267,12 @@ async def test_wishes_change_the_own_feed(database: Database, settings: Settings
     await shown.make_feeds(database)
     own = await subscribing.find_personal(database, settings.token_keys, person_id)
     assert own is not None
-    wishes = subscribing.Wishes(shows_declined=True, alarm_minutes=30)
+    wishes = Profile(shows_declined=True, alarm_minutes=30)
 
-    await subscribing.set_wishes(database, COMMAND, own.id, wishes, NOW)
-    address = feeding.read_path(own.path)
+    await subscribing.set_profile(database, COMMAND, own.id, wishes, NOW)
+    address = feed_paths.read_path(own.path)
     assert address is not None
-    kitchen = Kitchen(database, settings, settings.token_keys, 1_000_000)
+    kitchen = Kitchen(database, settings, settings.token_keys, max_bytes=1_000_000)
     copy = await kitchen.make(address, NOW)
 
     assert copy is not None
@@ -298,7 +300,7 @@ async def test_a_feed_beyond_what_readers_take_is_cut_at_the_far_end(
         "INSERT INTO meeting_group (meeting_id, group_id) SELECT id, $1 FROM meeting", group_id
     )
     await shown.make_feeds(database)
-    kitchen = Kitchen(database, settings, settings.token_keys, 10_000_000)
+    kitchen = Kitchen(database, settings, settings.token_keys, max_bytes=10_000_000)
 
     copy = await kitchen.make(Address("public"), NOW)
 
