@@ -109,6 +109,28 @@ def public_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def answer_address(value: str) -> str:
+    """Accept name+@domain, @domain or name@domain, and return it in small letters."""
+    local, mark, host_name = value.rpartition("@")
+    name, plus = (local[:-1], "+") if local.endswith("+") else (local, "")
+    if mark and not local:
+        return f"@{domain(host_name)}"
+    if not name:
+        raise OddValueError("must be such as termine+@example.org or @example.org")
+    found_name, _, found_host = address(f"{name}@{host_name}").lower().rpartition("@")
+    return f"{found_name}{plus}@{found_host}"
+
+
+def origins(value: str) -> tuple[str, ...]:
+    """Accept addresses of sites with commas, each with its scheme and without a path."""
+    found = tuple(each.strip().rstrip("/") for each in value.split(","))
+    if not all(
+        re.fullmatch(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?", each) for each in found
+    ):
+        raise OddValueError("must be addresses such as https://www.example.org, with commas")
+    return found
+
+
 def database_url(value: str) -> str:
     """Accept the address of a PostgreSQL."""
     if not value.startswith(("postgresql://", "postgres://")):

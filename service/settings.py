@@ -23,10 +23,13 @@ SMTP_FINAL_REPLY_SECONDS = 600
 SmtpMode = Literal["tls", "starttls", "plain"]
 Role = Literal["all", "web", "worker"]
 Locale = Literal["de", "en"]
+HybridYes = Literal["in_person", "online"]
 
 _STANDARD_PORT = {"tls": 465, "starttls": 587, "plain": 25}
 # Of 64 characters of a local part the tag of a letter takes 43.
 _TAGGED_LOCAL = 21
+# Of 64 characters of a local part the token of an invitation takes 54.
+_ANSWERED_LOCAL = 10
 _MAILBOX_PORT = {"tls": 993, "starttls": 143, "plain": 143}
 # Without a mail server no letter leaves; previews still need a sender.
 _NO_SENDER = "termine@localhost"
@@ -159,6 +162,25 @@ class Settings:
         kinds.text, "", "Password of the mailbox.", secret=True, shown="none"
     )
     imap_folder: str = _setting(kinds.text, "INBOX", "Folder of the mailbox.")
+    imip_address: str | None = _setting(
+        kinds.answer_address,
+        "",
+        "Where calendar programs send their answers: termine+@example.org (each invitation has an "
+        "address of its own behind the plus sign), @answers.example.org (a domain that takes any "
+        "name) or termine@example.org (programs that prove their sender only).",
+        shown="no buttons in calendar programs",
+    )
+    imip_authserv: str | None = _setting(
+        kinds.domain,
+        "",
+        "Name by which our mail server signs Authentication-Results; it must remove foreign ones.",
+        shown="no sender is proved by them",
+    )
+    imip_hybrid: HybridYes = _setting(
+        kinds.choice("in_person", "online"),
+        "in_person",
+        "What a plain yes from a calendar program means for hybrid meetings: in_person or online.",
+    )
     default_locale: Locale = _setting(
         kinds.choice("de", "en"), "de", "Language where nothing else is known: de or en."
     )
@@ -298,6 +320,7 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
+    yield from _answer_contradictions(values)
 def _mailbox_contradictions(values: Mapping[str, Any]) -> Iterator[str]:
     named = {name for name in ("imap_host", "imap_user", "imap_password") if values[name]}
     if named and len(named) < len(("host", "user", "password")):
@@ -325,6 +348,22 @@ def _completed(values: dict[str, Any]) -> dict[str, Any]:
     values["mail_domain"] = values["mail_domain"] or cast("str", values["mail_from"]).split("@")[1]
     values["bounce_address"] = values["bounce_address"] or values["mail_from"]
     return values
+def _answer_contradictions(values: Mapping[str, Any]) -> Iterator[str]:
+    address = values["imip_address"]
+    if address is None:
+        return
+    if not (values["intake_lmtp"] or values["imap_host"]):
+        yield (
+            f"{PREFIX}INTAKE_LMTP or {PREFIX}IMAP_HOST must be set when {PREFIX}IMIP_ADDRESS is, "
+            "because nobody would hear the answers."
+        )
+    if address.partition("@")[0].endswith("+") and len(address.partition("@")[0]) > _ANSWERED_LOCAL:
+        yield (
+            f"{PREFIX}IMIP_ADDRESS must have {_ANSWERED_LOCAL} characters at most before the @, "
+            "because the invitation's token needs the rest."
+        )
+
+
 
 
 def _kept_key(data_dir: Path) -> str:

@@ -4,6 +4,7 @@ from piccolo.table import Table
 
 from service.tables.accounts import Account, AccountGroup, OneTimeToken, RateBucket, StaffSession
 from service.tables.audits import Audit
+from service.tables.calendar_answers import CalendarAnswer, Ear
 from service.tables.feeds import Feed
 from service.tables.groups import PilotProject, WorkingGroup
 from service.tables.instance import Instance, LegalText
@@ -45,6 +46,8 @@ TABLES: tuple[type[Table], ...] = (
     Invitation,
     Answer,
     PhoneCode,
+    CalendarAnswer,
+    Ear,
     Feed,
     Notice,
     ReminderRule,
@@ -61,7 +64,9 @@ __all__ = [
     "Affiliation",
     "Answer",
     "Audit",
+    "CalendarAnswer",
     "Document",
+    "Ear",
     "Feed",
     "FormerAddress",
     "Instance",

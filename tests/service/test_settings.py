@@ -206,3 +206,32 @@ def test_a_damaged_key_file_is_refused_and_left_alone(tmp_path: Path) -> None:
         _ = _read(DATA_DIR=str(tmp_path)).token_keys
 
     assert (tmp_path / "token.key").read_text() == "k1:12\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("Termine+@Example.org", "termine+@example.org"),
+        ("@Antwort.example.org", "@antwort.example.org"),
+        ("termine@example.org", "termine@example.org"),
+    ],
+)
+def test_answers_of_calendar_programs_come_to_one_of_three_forms(given: str, read: str) -> None:
+    settings = _read(IMIP_ADDRESS=given, INTAKE_LMTP="127.0.0.1:2424")
+
+    assert settings.imip_address == read
+
+
+@pytest.mark.parametrize("given", ["termine", "+@example.org", "a b+@example.org", "@", "x@"])
+def test_an_address_of_no_such_form_is_refused(given: str) -> None:
+    [problem] = _problems(IMIP_ADDRESS=given, INTAKE_LMTP="127.0.0.1:2424")
+
+    assert "TERMINBUCH_IMIP_ADDRESS" in problem
+
+
+def test_no_button_without_an_ear_and_room_for_the_token() -> None:
+    [deaf] = _problems(IMIP_ADDRESS="termine+@example.org")
+    [long] = _problems(IMIP_ADDRESS="geschaeftsstelle+@example.org", INTAKE_LMTP="127.0.0.1:2424")
+
+    assert "TERMINBUCH_INTAKE_LMTP" in deaf
+    assert "10 characters" in long
