@@ -190,6 +190,13 @@ class Settings:
     feed_cache_mb: int = _setting(
         kinds.number(1, 4096), "64", "Memory for finished calendar feeds, in megabytes."
     )
+    embed_origins: tuple[str, ...] | None = _setting(
+        kinds.origins,
+        "",
+        "Sites that may show our list of dates in a frame: https://www.example.org, several with "
+        "commas.",
+        shown="no frame opens",
+    )
     log_level: str = _setting(
         kinds.choice("debug", "info", "warning", "error"),
         "info",

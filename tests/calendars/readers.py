@@ -95,7 +95,7 @@ def _seen_outside(report: dict[str, Any]) -> dict[str, Seen]:
         event["uid"]: Seen(
             datetime.fromtimestamp(event["starts"], UTC),
             datetime.fromtimestamp(event["ends"], UTC),
-            event["summary"],
+            event["summary"] or "",
             event["description"] or "",
             event["location"] or "",
         )
