@@ -108,6 +108,8 @@ Result = TypeVar("Result")
 Load = Callable[[str], Awaitable[FeedCopy | None]]
 Poll = Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, Version]]]
 Prepare = Callable[[FeedCopy], Answers]
+# Runs until cancelled; calls the first for every hint, the second when hints may have been missed.
+Listen = Callable[[Callable[[], None], Callable[[], None]], Coroutine[Any, Any, None]]
 Note = Callable[[Mapping[UUID, Fetch]], Awaitable[None]]
 
 _caches: "WeakSet[FeedCache]" = WeakSet()
@@ -138,6 +140,8 @@ class FeedCache:
         now: Callable[[], datetime],
         month_of: Callable[[datetime], date],
         max_bytes: int,
+        listen: Listen | None = None,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self.entries: OrderedDict[str, Entry] = OrderedDict()
         self.is_watching = False
@@ -149,6 +153,8 @@ class FeedCache:
         self._now = now
         self._month_of = month_of
         self._max_bytes = max_bytes
+        self._listen = listen
+        self._poll_seconds = poll_seconds
         self._bytes = 0
         self._loading: dict[str, asyncio.Task[Entry | None]] = {}
         self._checking: asyncio.Task[None] | None = None
@@ -180,6 +186,19 @@ class FeedCache:
         if entry.is_stale and time.monotonic() >= entry.retry_at:
             return await self._renewed(address, entry)
         return entry
+
+    def look_soon(self) -> None:
+        """Compare all copies with their rows without waiting for the next round."""
+        if self._checking is None:
+            self._checking = _alone(self._check_once())
+        else:
+            # The look that is under way may have begun too early.
+            self.expect(None)
+
+    def drop_all(self) -> None:
+        """Trust no copy any more; they are served only while no new ones can be made."""
+        for entry in self.entries.values():
+            entry.is_stale = True
 
     async def check(self) -> None:
         """Compare every copy with its row in one query; errors leave all as it is."""
@@ -284,9 +303,10 @@ class FeedCache:
 
     async def _keep_watching(self) -> None:
         idle_rounds = rounds = 0
+        hints = None if self._listen is None else _alone(self._hear(self._listen))
         try:
             while idle_rounds < IDLE_ROUNDS:
-                await asyncio.sleep(POLL_SECONDS)
+                await asyncio.sleep(self._poll_seconds)
                 await self._check_once()
                 rounds += 1
                 if rounds % NOTE_ROUNDS == 0:
@@ -295,7 +315,15 @@ class FeedCache:
                 self.was_used = False
         finally:
             self.is_watching = False
+            if hints is not None:
+                hints.cancel()
         await self.note_fetches()
+
+    async def _hear(self, listen: Listen) -> None:
+        try:
+            await listen(self.look_soon, self.drop_all)
+        except Exception:  # noqa: BLE001 - without hints the rounds still come
+            _log.warning("feeds.hints_ended", exc_info=True)
 
 
 def _alone(work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":

@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 from asyncpg import Connection
 
 from calendars import invitation
-from service import describing, feed_cache
+from service import describing, feed_cache, obstacles, planning
 from service.database import Database
 from service.describing import Voice
+from service.domain import working_days
 from service.domain.errors import NotFoundError
 from service.domain.shown import GroupName, ShownMeeting
-from service.domain.words import Heading, State
+from service.domain.words import Heading, Precision, State
 from service.tables import feed_rows, shown_meetings
 from service.tables.shown_meetings import SELECT
 
@@ -76,6 +77,20 @@ _PREVIOUS = f"""{_NEIGHBOUR} AND meeting.starts_local < $2
 ORDER BY meeting.starts_local DESC LIMIT 1
 """
 _NEXT = f"{_NEIGHBOUR} AND meeting.starts_local > $2 ORDER BY meeting.starts_local LIMIT 1"
+_ROUGH_PRECISIONS = frozenset({Precision.WEEK, Precision.MONTH})
+# Dates known by week or month end at midnight after their last day.
+_ROUGH = """
+SELECT state, date_precision, starts_local, rough_on,
+    (coalesce(ends_local, starts_local + interval '1 day') - interval '1 second')::date AS last_on
+FROM meeting WHERE id = $1
+"""
+_SET_ROUGH = "UPDATE meeting SET rough_on = $2 WHERE id = $1"
+_UNSETTLED = """
+SELECT id FROM meeting WHERE starts_local IS NOT NULL AND CASE
+    WHEN date_precision IN ('week', 'month')
+    THEN rough_on IS NULL OR rough_on < starts_local::date OR rough_on >= ends_local
+    ELSE rough_on IS NOT NULL END
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +228,9 @@ async def make_download(database: Database, slug: str, voice: Voice) -> bytes:
 
 async def touch_feeds(connection: Connection, meeting_id: UUID, now: datetime) -> None:
     """Let the feeds follow a saved meeting; call it after its own rows, in the same transaction."""
+    await _settle_rough_date(connection, meeting_id)
     feed_cache.expect_changes(await feed_rows.touch_meeting(connection, meeting_id, now))
+    await feed_rows.tell(connection)
 
 
 async def touch_person_feed(connection: Connection, person_id: UUID, now: datetime) -> None:
@@ -222,19 +239,47 @@ async def touch_person_feed(connection: Connection, person_id: UUID, now: dateti
 
 
 async def touch_all_feeds(connection: Connection, now: datetime) -> None:
-    """Let every feed follow a change of the office's own data."""
+    """Let every feed follow a change of the office's own data, or of a meeting's groups."""
+    await _settle_rough_dates(connection)
     feed_cache.expect_changes(await feed_rows.touch_all(connection, now))
+    await feed_rows.tell(connection)
 
 
 async def ensure_all_feeds(database: Database) -> None:
     """Make the feed rows that are missing, in a transaction of its own."""
     async with database.unit_of_work() as unit:
-        await feed_rows.ensure(unit.connection)
+        await ensure_feeds(unit.connection)
 
 
 async def ensure_feeds(connection: Connection) -> None:
-    """Make the feed rows that are missing; safe to repeat at any time."""
+    """Make the feed rows that are missing, and the days of rough dates; safe to repeat."""
     await feed_rows.ensure(connection)
+    await _settle_rough_dates(connection)
+
+
+async def _settle_rough_dates(connection: Connection) -> None:
+    for row in await connection.fetch(_UNSETTLED):
+        await _settle_rough_date(connection, row["id"])
+
+
+async def _settle_rough_date(connection: Connection, meeting_id: UUID) -> None:
+    """Keep the one day on which a date known by week or month stands in calendars.
+
+    It is the first working day as the holidays were known when the date was published: a later
+    table of holidays must not move it.
+    """
+    row = await connection.fetchrow(_ROUGH, meeting_id)
+    if row is None or row["starts_local"] is None:
+        return
+    first, last = row["starts_local"].date(), row["last_on"]
+    day: date | None = row["rough_on"]
+    if row["date_precision"] not in _ROUGH_PRECISIONS:
+        day = None
+    elif row["state"] == State.DRAFT or day is None or not first <= day <= last:
+        is_holiday = obstacles.is_holiday(await planning.find_region(connection))
+        day = working_days.first_within(first, last, is_holiday)
+    if day != row["rough_on"]:
+        await connection.execute(_SET_ROUGH, meeting_id, day)
 
 
 async def _find(connection: Connection, slug: str) -> ShownMeeting:

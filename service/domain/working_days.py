@@ -27,6 +27,12 @@ def at_or_after(day: date, is_holiday: IsHoliday) -> date:
     return _seek(day, _DAY, is_holiday)
 
 
+def first_within(first: date, last: date, is_holiday: IsHoliday) -> date:
+    """Return the first working day from `first` to `last`, or `first` where there is none."""
+    day = at_or_after(first, is_holiday)
+    return day if day <= last else first
+
+
 def before(day: date, count: int, is_holiday: IsHoliday) -> date:
     """Return the `count`-th working day before the day; the day itself is never counted."""
     for _ in range(count):

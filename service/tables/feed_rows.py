@@ -12,9 +12,15 @@ from uuid import UUID
 
 from asyncpg import Connection
 
+# Processes that keep feeds listen here, and look at the rows at once instead of within a second.
+CHANNEL = "terminbuch_feeds"
+_TELL = f"NOTIFY {CHANNEL}"
+
+# A calendar that was fetched in a state no older than the session shows the session as it is.
 _TOUCH_MEETING = """
 UPDATE feed SET revision = revision + 1,
-    changed_at = greatest(date_trunc('second', $2::timestamptz), changed_at + interval '1 second')
+    changed_at = greatest(date_trunc('second', $2::timestamptz), changed_at + interval '1 second',
+        (SELECT meeting.changed_at FROM meeting WHERE meeting.id = $1))
 WHERE id IN (
     SELECT feed.id FROM feed WHERE feed.kind = 'office'
         OR EXISTS (SELECT FROM meeting WHERE meeting.id = $1 AND meeting.state <> 'draft') AND (
@@ -27,6 +33,8 @@ WHERE id IN (
                 SELECT membership.person_id FROM membership
                 JOIN meeting_group USING (group_id)
                 WHERE meeting_group.meeting_id = $1 AND membership.to_on IS NULL)
+            OR feed.kind = 'personal' AND feed.profile -> 'group_ids' ?| ARRAY(
+                SELECT group_id::text FROM meeting_group WHERE meeting_id = $1)
             OR feed.kind = 'personal' AND EXISTS (
                 SELECT FROM meeting_group
                 JOIN working_group ON working_group.id = meeting_group.group_id
@@ -91,6 +99,15 @@ async def touch_person(connection: Connection, person_id: UUID, now: datetime) -
 async def touch_all(connection: Connection, now: datetime) -> Sequence[UUID]:
     """Raise every feed, as a new name of the office does; return their ids."""
     return [row["id"] for row in await connection.fetch(_TOUCH_ALL, now)]
+
+
+async def tell(connection: Connection) -> None:
+    """Tell all processes after the commit that feeds moved on.
+
+    For edits of the office only: a commit that tells waits for all others that do, so answers and
+    letters do without, and are found by the look at the rows that comes every second.
+    """
+    await connection.execute(_TELL)
 
 
 async def ensure(connection: Connection) -> None:

@@ -8,15 +8,16 @@ compresses nothing (Outlook) and writes nothing.
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import structlog
 
 from calendars import feed
-from service import feed_paths, feeding, furnishing
+from service import feed_hints, feed_paths, feeding, furnishing
 from service.domain.errors import NotReadyError
-from service.feed_cache import Answer, Answers, Entry, FeedCache, FeedCopy, Fetch
+from service.feed_cache import POLL_SECONDS, Answer, Answers, Entry, FeedCache, FeedCopy, Fetch
 from service.feeding import Kitchen
 from service.services import Services
 
@@ -56,7 +57,7 @@ _log = structlog.get_logger(__name__)
 class FeedApplication:
     """The feeds of one process; sets all headers itself and lets no exception out."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, *, poll_seconds: float = POLL_SECONDS) -> None:
         self._services = services
         # Finished feeds take three quarters of the memory, single entries the rest.
         room = services.settings.feed_cache_mb * _MEGABYTE
@@ -71,6 +72,8 @@ class FeedApplication:
             now=services.clock,
             month_of=feeding.month_of,
             max_bytes=room - room // 4,
+            listen=partial(feed_hints.listen, services.database.dsn),
+            poll_seconds=poll_seconds,
         )
         self._safety = _safety_headers(is_local=services.settings.is_local)
 

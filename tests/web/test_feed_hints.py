@@ -1,0 +1,124 @@
+"""Edits of the office reach the feeds of other processes at once; answers within a second."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+
+from service import publishing
+from service.database import Database
+from service.services import Services
+from service.tables import feed_rows
+from service.web.feeds import FeedApplication
+from tests import shown
+from tests.web.conftest import Clock
+
+PUBLIC = "/ics/alle/termine.ics"
+NOW = datetime(2027, 1, 20, 9, 0, tzinfo=UTC)
+_LISTENS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'terminbuch feeds'"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(NOW)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def patient(services: Services, ready: None) -> AsyncIterator[FeedApplication]:
+    """Run the feeds of a process that looks at the rows once an hour only."""
+    await shown.make_feeds(services.database)
+    application = FeedApplication(services, poll_seconds=3600)
+    yield application
+    await application.cache.close()
+
+
+async def _fetch(application: FeedApplication) -> bytes:
+    transport = httpx.ASGITransport(application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        return (await client.get(PUBLIC)).content
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+async def _listening(database: Database) -> list[int]:
+    async with asyncio.timeout(10):
+        while not (rows := await database.fetch(_LISTENS)):
+            await asyncio.sleep(0.02)
+    return [row["pid"] for row in rows]
+
+
+async def _edit_elsewhere(database: Database, title: str, *, told: bool) -> None:
+    """Change what another process would change: rows, and perhaps the word that they changed."""
+    async with database.unit_of_work() as unit:
+        await unit.connection.execute(
+            "UPDATE meeting SET title = $1, revision = revision + 1", title
+        )
+        await unit.connection.execute("UPDATE feed SET revision = revision + 1")
+        if told:
+            await feed_rows.tell(unit.connection)
+
+
+async def test_an_edit_in_another_process_is_heard_of_at_once(
+    services: Services, patient: FeedApplication
+) -> None:
+    database = services.database
+    await shown.a_meeting(database, await shown.a_group(database))
+    await _fetch(patient)
+    await _listening(database)
+    entry = patient.cache.entries[PUBLIC]
+
+    await _edit_elsewhere(database, "Ohne Wort", told=False)
+    unheard = await _fetch(patient)
+    await _edit_elsewhere(database, "Mit Wort", told=True)
+    await _until(lambda: entry.is_stale)
+    heard = await _fetch(patient)
+
+    assert b"Ohne Wort" not in unheard
+    assert b"SUMMARY:Mit Wort" in heard
+
+
+async def test_a_listener_that_was_lost_listens_again_and_trusts_no_copy(
+    services: Services, patient: FeedApplication
+) -> None:
+    database = services.database
+    await shown.a_meeting(database, await shown.a_group(database))
+    await _fetch(patient)
+    first = await _listening(database)
+    entry = patient.cache.entries[PUBLIC]
+
+    await database.fetch(f"SELECT pg_terminate_backend(pid) FROM ({_LISTENS}) AS found")
+    await _edit_elsewhere(database, "Verpasst", told=False)
+    await _until(lambda: entry.is_stale)
+    after = await _fetch(patient)
+
+    assert b"SUMMARY:Verpasst" in after
+    assert first != await _listening(database)
+
+
+async def test_edits_tell_and_answers_do_not(services: Services, ready: None) -> None:
+    database = services.database
+    meeting_id = await shown.a_meeting(database, await shown.a_group(database))
+    person_id = await shown.a_person(database)
+    await shown.make_feeds(database)
+    heard: list[str] = []
+    connection = await asyncpg.connect(database.dsn)
+    await connection.add_listener(feed_rows.CHANNEL, lambda *_: heard.append("edit"))
+
+    async with database.unit_of_work() as unit:
+        await publishing.touch_person_feed(unit.connection, person_id, NOW)
+    await connection.fetchval("SELECT 1")
+    after_answer = list(heard)
+    await shown.save(database, meeting_id, NOW, title="Neu")
+    await _until(lambda: bool(heard))
+    await connection.close()
+
+    assert after_answer == []
+    assert heard == ["edit"]
