@@ -28,7 +28,10 @@ WORDS_LIMIT = 4000
 
 
 class Kind(StrEnum):
-    """What a mail is that came to us; `own` is a letter of ours that came back as it was."""
+    """What a mail is that came to us; `own` is a letter of ours that came back as it was.
+
+    An `answer` is that of a calendar program; the intake finds it, nothing here reads calendars.
+    """
 
     BOUNCE = "bounce"
     DELAY = "delay"
@@ -38,6 +41,7 @@ class Kind(StrEnum):
     COMPLAINT = "complaint"
     DISPOSITION = "disposition"
     WORDS = "words"
+    ANSWER = "answer"
     OWN = "own"
     UNKNOWN = "unknown"
 

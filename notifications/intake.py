@@ -7,13 +7,15 @@ is ever sent in reaction, so no loop can begin (RFC 3834 section 2).
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
 
+from calendars import answer
+from calendars.answer import CalendarAnswer
 from notifications import addresses, bounces, evidence, returning
 from notifications.bounces import Kind, Report
 from notifications.evidence import How
@@ -42,12 +44,15 @@ DELETE FROM mail_event WHERE id IN (
     WHERE received_at < $1 AND ($2::text[] IS NULL OR kind = ANY($2))
     ORDER BY received_at LIMIT $3)
 """
+_MAY_ANSWER = frozenset({Kind.WORDS, Kind.AUTO_REPLY, Kind.UNKNOWN})
+_HEARD = frozenset({Kind.WORDS, Kind.ANSWER, Kind.OWN})
 _EVIDENCE: dict[Kind, How] = {
     Kind.DELIVERED: "dsn",
     Kind.RELAYED: "relayed",
     Kind.DELAY: "delayed",
     Kind.AUTO_REPLY: "auto_reply",
     Kind.WORDS: "reply",
+    Kind.ANSWER: "reply",
     # Who complains has it.
     Kind.COMPLAINT: "reply",
 }
@@ -57,7 +62,8 @@ _EVIDENCE: dict[Kind, How] = {
 class Heard:
     """A mail whose sense lies outside of this package: words, or an answer of a calendar program.
 
-    `recipient` is the address it came to, None where only its head could tell.
+    `recipient` is the address it came to, None where only its head could tell; `answer` is what a
+    calendar program says. A letter of ours that came back is heard, too.
     """
 
     event_id: int
@@ -65,6 +71,13 @@ class Heard:
     letter_id: UUID | None
     recipient: str | None
     raw: bytes
+    answer: CalendarAnswer
+
+    @property
+    def came_to(self) -> tuple[str, ...]:
+        """All addresses that this mail went to, the envelope's first."""
+        noted = self.report.sent_to
+        return noted if self.recipient is None else (self.recipient, *noted)
 
 
 Hear = Callable[[Connection, Heard], Awaitable[None]]
@@ -74,6 +87,11 @@ Strike = Callable[[str], str]
 
 async def _hear_nothing(_: Connection, __: Heard) -> None:
     """Leave words where they are: the office reads them."""
+
+
+def _never(_: str) -> bool:
+    """Know no further address."""
+    return False
 
 
 def _strike_nothing(words: str) -> str:
@@ -88,7 +106,8 @@ class IntakeOptions:
     `hear` is told of words of people inside the transaction that keeps them; what it raises lets
     the mail come again. `stop` gets what stands behind the plus sign of `stop_address`: whoever
     writes there unsubscribes, and nothing of the mail is kept (RFC 2369 section 3.2). `strike`
-    takes out of words what opens something: people quote the letters they answer to.
+    takes out of words what opens something: people quote the letters they answer to. `is_answered`
+    knows the addresses that calendar programs answer to.
     """
 
     returns: ReturnOptions
@@ -98,6 +117,7 @@ class IntakeOptions:
     stop_address: str = ""
     stop: Stop | None = None
     strike: Strike = _strike_nothing
+    is_answered: Callable[[str], bool] = _never
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +136,7 @@ class Taken:
 
 def is_ours(options: IntakeOptions, recipient: str) -> bool:
     """Tell whether mail to this address is for us: one of a letter, of a person, or a plain one."""
-    if _stop_token(options, recipient):
+    if _stop_token(options, recipient) or options.is_answered(recipient):
         return True
     plain = {one.lower() for one in (options.returns.address, *options.plain)}
     return recipient.lower() in plain or returning.letter_of(options.returns, recipient) is not None
@@ -143,7 +163,10 @@ async def take(
     if token and options.stop is not None:
         await options.stop(token)
         return Taken(Kind.WORDS, None, None)
-    report = _read(options, raw, at)
+    report, said = _read(options, raw, at), answer.read(raw)
+    if said.is_there and report.kind in _MAY_ANSWER:
+        # Some programs call their answers automatic, and all write words of their own around them.
+        report = replace(report, kind=Kind.ANSWER, notice=None, words="")
     async with database.unit_of_work() as unit:
         letter = await _find_letter(unit.connection, options, report, recipient, at)
         letter_id = letter["id"] if letter else None
@@ -157,8 +180,8 @@ async def take(
         if event_id is not None:
             if letter:
                 await _learn(unit.connection, letter, report, at)
-            if report.kind is Kind.WORDS:
-                heard = Heard(event_id, report, letter_id, recipient, raw)
+            if report.kind in _HEARD:
+                heard = Heard(event_id, report, letter_id, recipient, raw, said)
                 await options.hear(unit.connection, heard)
     _log.info("intake.taken", kind=report.kind.value, matched=letter is not None)
     return Taken(report.kind, letter_id, event_id)
