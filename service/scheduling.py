@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
+
 from service import auditing, moving, publishing
 from service.auditing import CLOCK, Actor
 from service.database import Database
@@ -11,7 +13,7 @@ from service.domain.meeting_forms import MeetingForm
 from service.domain.meetings import Move
 from service.domain.words import State
 from service.moving import BY_RULE, NO_ENDING, Ending, Letters, Options, Saved, Saving
-from service.tables import meeting_statements
+from service.tables import facts, meeting_statements
 
 __all__ = [
     "BY_RULE",
@@ -21,6 +23,7 @@ __all__ = [
     "cancel",
     "change",
     "confirm",
+    "follow_zones",
     "hold_finished",
     "make",
     "postpone",
@@ -31,6 +34,8 @@ __all__ = [
 
 HELD_AFTER_END = timedelta(hours=1)
 REASON_LENGTH = 2000
+
+_log = structlog.get_logger(__name__)
 
 
 async def publish(
@@ -171,3 +176,25 @@ async def hold_finished(database: Database, now: datetime) -> int:
             await auditing.record(unit.connection, CLOCK, "held", "meeting", row["id"])
             await publishing.touch_feeds(unit.connection, row["id"], now)
         return len(rows)
+
+
+async def follow_zones(database: Database, now: datetime) -> int:
+    """Derive the instants of coming sessions anew where a zone's rules have changed; how many.
+
+    Wall times are what was said and stay; nobody is told and no counter rises.
+    """
+    followed = 0
+    for row in await database.fetch(meeting_statements.COMING, now):
+        meeting = facts.read(row)
+        derived = (meeting.starts_at, meeting.ends_at, meeting.answer_by_at)
+        if derived == (row["starts_at"], row["ends_at"], row["answer_by"]):
+            continue
+        said = (meeting.starts_local, meeting.ends_local, meeting.answer_by_local, meeting.zone)
+        async with database.unit_of_work() as unit:
+            found = await unit.connection.fetchval(
+                meeting_statements.DERIVE, row["id"], *derived, *said
+            )
+            followed += found is not None
+    if followed:
+        _log.warning("sessions.zone_rules_changed", sessions=followed)
+    return followed

@@ -56,6 +56,7 @@ def ticks(services: Services, postman: Postman | None, ear: Ear | None = None) -
 
     return [
         *([Tick("inbound", 60, ear.attend)] if ear is not None and ear.is_wanted else []),
+        Tick("zones", 600, partial(scheduling.follow_zones, database)),
         Tick("slots", 600, partial(reminding.plan_all, database)),
         Tick("notices", 5, posting(partial(noticing.queue_due, database))),
         Tick("reminders", 5, posting(partial(reminding.queue_due, database))),

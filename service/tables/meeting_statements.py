@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from service.domain.changes import MeetingFacts
+from service.tables import facts
 from service.tables.invitation_statements import SEATED
 
 _FORM_COLUMNS: Final = (
@@ -89,6 +90,18 @@ UPDATE meeting SET state = 'held', held_at = $1, revision = revision + 1,
 WHERE id IN (
     SELECT id FROM meeting WHERE state = 'confirmed' AND ends_at <= $2
     ORDER BY ends_at LIMIT 200 FOR UPDATE SKIP LOCKED) AND state = 'confirmed' AND ends_at <= $2
+RETURNING id
+"""
+
+# What lies behind us happened when it happened, whatever the zone's rules say now.
+COMING = f"""
+SELECT m.id, {facts.COLUMNS}, m.starts_at, m.ends_at, m.answer_by FROM meeting m
+WHERE m.ends_at > $1
+"""
+DERIVE = """
+UPDATE meeting SET starts_at = $2, ends_at = $3, answer_by = $4
+WHERE id = $1 AND (starts_local, ends_local, answer_by_local, time_zone)
+    IS NOT DISTINCT FROM ($5, $6, $7, $8)
 RETURNING id
 """
 

@@ -208,10 +208,19 @@ WHERE: dict[int, tuple[str, ...]] = {
         ),
         "tests/service/test_digesting.py::test_a_restart_after_the_hour_misses_nobody",
     ),
+    49: (
+        (
+            "tests/faults/test_clocks.py::"
+            "test_49_a_zone_with_other_rules_moves_what_comes_and_leaves_what_was"
+        ),
+        (
+            "tests/service/test_following_zones.py::"
+            "test_a_coming_session_keeps_its_wall_time_and_its_instants_follow_the_zone"
+        ),
+    ),
     50: ("tests/faults/test_soak.py::test_50_a_short_storm_of_everything_leaves_a_true_history",),
 }
 
 MISSING: dict[int, str] = {
     29: "about SQLite, which is not used",
-    49: "the sweep plans what is missing; a zone whose offset changes is not played",
 }
