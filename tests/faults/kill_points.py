@@ -25,8 +25,9 @@ from tests.notifications.smtp_servers import Server
 REPLICAS = 3
 # So long each final reply takes, or all letters would have left before the second kill.
 REPLY_SECONDS = 0.04
-# A new worker needs about two seconds until it sends; who dies before has nothing in its hands.
-BETWEEN_KILLS_SECONDS = (0.5, 3.0)
+# Between two kills some letters leave: who dies before has nothing in its hands.
+LETTERS_BETWEEN_KILLS = 20
+UNTIL_KILL_SECONDS = 1.0
 # These are passed once a round or once a process, all others once a letter.
 RARE = {"in_posting", "before_wake", "before_claim", "after_claim", "after_connect", "in_reap",
     "in_drain", "after_end"}  # fmt: skip
@@ -97,9 +98,9 @@ async def kill_at_random(stage: Stage, letters: int, kills: int, seed: int) -> H
     async with smtp_servers.running() as server:
         server.delays["."] = REPLY_SECONDS
         async with fleet.sailing(stage, server.port, REPLICAS, dice) as workers:
-            await stage.in_state("sent")
             for _ in range(kills):
-                await asyncio.sleep(dice.uniform(*BETWEEN_KILLS_SECONDS))
+                await stage.in_state("sent", len(server.mails) + LETTERS_BETWEEN_KILLS)
+                await asyncio.sleep(dice.uniform(0, UNTIL_KILL_SECONDS))
                 await workers.kill_one()
         server.delays.clear()
         await stage.rescue(server.port)
