@@ -72,7 +72,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A composed letter with slots; everything but the slots is the same for all recipients."""
+    """A composed letter with slots; everything but the slots is the same for all recipients.
+
+    Without `html` it goes as text alone.
+    """
 
     subject: str
     text: str
@@ -212,8 +215,9 @@ def _header_value(value: str) -> list[bytes | Slot]:
 
 def _body(draft: Draft) -> tuple[list[Any], list[bytes | Slot]]:
     """Build the tree of the letter's occasion (calendars.md M2-M4)."""
-    alternative = [_text_part("plain", draft.text, Place.TEXT),
-        _text_part("html", draft.html, Place.HTML)]  # fmt: skip
+    alternative = [_text_part("plain", draft.text, Place.TEXT)]
+    if draft.html:
+        alternative.append(_text_part("html", draft.html, Place.HTML))
     files = [_file_part(item) for item in draft.attachments]
     if draft.calendar is not None and draft.calendar_method == "PUBLISH":
         files.insert(0, _calendar_part(draft, "text/calendar", "termin.ics"))
@@ -221,7 +225,8 @@ def _body(draft: Draft) -> tuple[list[Any], list[bytes | Slot]]:
         alternative.append(_calendar_part(draft, "text/calendar", ""))
         files.insert(0, _calendar_part(draft, "application/ics", "einladung.ics"))
     seed = hashlib.sha256(repr(draft).encode()).hexdigest()[:24]
-    inner = _multipart("alternative", alternative, f"=_a{seed}")
+    one, *more = alternative
+    inner = _multipart("alternative", alternative, f"=_a{seed}") if more else one
     return _multipart("mixed", [inner, *files], f"=_m{seed}") if files else inner
 
 

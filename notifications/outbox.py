@@ -62,7 +62,8 @@ class NewLetter:
 # one inserts nothing. The select may hold FOR UPDATE SKIP LOCKED on its own rows.
 _POST = """
 WITH wanted (dedupe_key, kind, recipient_id, subject_id, subject_rev, time_rev, ordering_key,
-    locale, cause, priority, not_before, expires_at, recipient_domain) AS MATERIALIZED ({select}),
+    locale, cause, priority, not_before, expires_at, recipient_domain{more}) AS MATERIALIZED (
+    {select}),
 single AS MATERIALIZED (
     SELECT DISTINCT ON (dedupe_key) *, gen_random_uuid() AS id FROM wanted ORDER BY dedupe_key
 ),
@@ -74,10 +75,24 @@ written AS (
     ON CONFLICT (dedupe_key) DO NOTHING
     RETURNING id
 )
-INSERT INTO outbox (id, priority, ordering_key, recipient_domain, next_attempt_at, expires_at)
+{tail}"""
+_QUEUE = """INSERT INTO outbox
+    (id, priority, ordering_key, recipient_domain, next_attempt_at, expires_at)
 SELECT id, priority, ordering_key, lower(coalesce(recipient_domain, '')),
     coalesce(not_before, now()), expires_at
 FROM single WHERE (id IN (SELECT id FROM written)) IS TRUE
+"""
+# Whoever is left out has a row too, which says why and has ended before it began.
+_JUDGE = """, kept AS (
+INSERT INTO outbox (id, priority, ordering_key, recipient_domain, next_attempt_at, expires_at,
+    state, reason, finished_at)
+SELECT id, priority, ordering_key, lower(coalesce(recipient_domain, '')),
+    coalesce(not_before, now()), expires_at,
+    CASE WHEN reason IS NULL THEN 'queued' ELSE 'cancelled' END, reason,
+    CASE WHEN reason IS NOT NULL THEN now() END
+FROM single WHERE (id IN (SELECT id FROM written)) IS TRUE
+RETURNING state)
+SELECT count(*) FILTER (WHERE state = 'queued')::int AS posted, count(*)::int AS kept FROM kept
 """
 
 _ONE = """
@@ -155,18 +170,38 @@ async def post_selected(connection: Connection, select_sql: str, *args: object) 
     subject_id, subject_rev, time_rev, ordering_key, locale, cause, priority, not_before,
     expires_at, recipient_domain. A key that is known already posts nothing.
     """
-    status = await connection.execute(_POST.format(select=select_sql), *args)
+    status = await connection.execute(_post(select_sql), *args)
     count = int(status.rsplit(" ", 1)[-1])
+    await _after_posting(connection, count)
+    return count
+
+
+async def post_judged(connection: Connection, select_sql: str, *args: object) -> int:
+    """Post as `post_selected`, with one column more: why a letter is not to go, else null.
+
+    Such a letter is kept as cancelled with its reason and never leaves; it is not counted.
+    """
+    sql = _POST.format(select=select_sql, more=", reason", tail=_JUDGE)
+    counts = await connection.fetchrow(sql, *args)
+    posted, kept = (counts["posted"], counts["kept"]) if counts else (0, 0)
+    await _after_posting(connection, kept)
+    return int(posted)
+
+
+def _post(select_sql: str) -> str:
+    return _POST.format(select=select_sql, more="", tail=_QUEUE)
+
+
+async def _after_posting(connection: Connection, count: int) -> None:
     crashing.pass_point("in_posting")
     if count > ANALYZE_ABOVE:
         await connection.execute("ANALYZE outbox")
-    return count
 
 
 async def post(connection: Connection, letter: NewLetter) -> UUID | None:
     """Post one letter and return its id, or None when its key is known already."""
     found: UUID | None = await connection.fetchval(
-        _POST.format(select=_ONE) + " RETURNING id",
+        _post(_ONE) + " RETURNING id",
         letter.dedupe_key,
         letter.kind,
         letter.recipient_id,
@@ -210,7 +245,7 @@ async def repeat(
 ) -> UUID | None:
     """Post a letter once more under a new id, on purpose; None while it is in one of the states."""
     found: UUID | None = await connection.fetchval(
-        _POST.format(select=_REPEAT) + " RETURNING id",
+        _post(_REPEAT) + " RETURNING id",
         letter_id,
         expires_at,
         [str(state) for state in unless],

@@ -74,6 +74,8 @@ class Key:
     has_deputy: bool = False
     is_copy: bool = False
     digest: Shape | None = None
+    text_only: bool = False
+    no_calendar: bool = False
 
 
 class Clerk:
@@ -96,14 +98,18 @@ class Clerk:
         """Write what all recipients with this key have in common."""
         if not isinstance(prototype_key, Key):
             raise TypeError(prototype_key)
-        key = prototype_key
+        draft = await self._write(prototype_key)
+        return replace(draft, html="") if prototype_key.text_only else draft
+
+    async def _write(self, key: Key) -> Draft:
         if key.meeting_id is None:
             public_url = self._services.settings.public_url
             if key.digest is not None:
                 return self._digest_draft(key, key.digest)
             words = plain_letters.phrase(key.kind, key.locale, key.instance, public_url)
             return self._draft(words, key.instance)
-        return self.draft_of(await self._occasion(key, key.meeting_id))
+        occasion = await self._occasion(key, key.meeting_id)
+        return self.draft_of(occasion, no_calendar=key.no_calendar)
 
     async def preview(
         self,
@@ -123,9 +129,9 @@ class Clerk:
         occasion = await self._occasion(key, meeting_id)
         return self.draft_of(replace(occasion, before=before, message=message))
 
-    def draft_of(self, occasion: Occasion) -> Draft:
+    def draft_of(self, occasion: Occasion, *, no_calendar: bool = False) -> Draft:
         """Write the letter of an occasion that is known as a whole."""
-        calendar = self._calendar(occasion)
+        calendar = None if no_calendar else self._calendar(occasion)
         words = phrasing.phrase(replace(occasion, has_calendar=calendar is not None))
         return replace(
             self._draft(words, occasion.instance),
@@ -142,6 +148,9 @@ class Clerk:
             return stop
         if row["address_state"] == "undeliverable" and not await self._may_probe(row):
             return Stop("undeliverable", "held")
+        return _as_wished(await self._go(row, instance), row)
+
+    async def _go(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
         if row["kind"] == "lost_links":
             return await self._lost_links(row, instance)
         if row["kind"] == digesting.KIND:
@@ -341,3 +350,12 @@ def _stays_away(occasion: Occasion) -> bool:
     """Tell whether the date has no place in these people's own calendars."""
     away = {"declined", "represented"} if occasion.kind == "receipt" else {"declined"}
     return occasion.stance in away
+
+
+def _as_wished(go: Go, row: Mapping[str, Any]) -> Go:
+    """Let the letter look as its reader wants it; a copy is for somebody else."""
+    key = go.prototype_key
+    if row["is_copy"] or not isinstance(key, Key):
+        return go
+    text_only, no_calendar = bool(row["text_only"]), bool(row["no_calendar"])
+    return replace(go, prototype_key=replace(key, text_only=text_only, no_calendar=no_calendar))

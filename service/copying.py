@@ -27,7 +27,7 @@ SELECT 'cpy:' || l.dedupe_key, 'copy', l.recipient_id, l.subject_id, l.subject_r
 FROM letter l
 JOIN outbox o USING (id)
 JOIN person p ON p.id = l.recipient_id
-WHERE l.created_at = now() AND l.kind = ANY ($1::text[])
+WHERE l.created_at = now() AND l.kind = ANY ($1::text[]) AND o.state = 'queued'
     AND p.copy_email IS NOT NULL AND lower(p.copy_email) <> p.email_normal
 """
 

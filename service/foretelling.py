@@ -228,7 +228,9 @@ class _Walk:
             await work(self._stage, at)
         room = MOST + 1 - len(self._told)
         rows = await self._stage.fetch(statements.DUE, at, _UNPLANNED, self._seen, room)
-        verdicts = await self._clerk.look_up([row["id"] for row in rows])
+        asked = [row["id"] for row in rows if row["left_out"] is None]
+        verdicts: dict[UUID, Go | Stop] = dict(await self._clerk.look_up(asked))
+        verdicts |= {row["id"]: Stop(row["left_out"]) for row in rows if row["left_out"]}
         found = [
             await self._read(row, verdicts.get(row["id"], Stop("gone")), at, is_told=is_told)
             for row in rows
@@ -305,7 +307,7 @@ class _Walk:
 
     def _reason(self, row: Record, rules: Mapping[UUID, Rule]) -> Reason:
         if row["rule_id"] in rules:
-            return Reason("rule", rules[row["rule_id"]])
+            return Reason("choice" if row["is_choice"] else "rule", rules[row["rule_id"]])
         if row["id"] in self._standing:
             return Reason("queued")
         if row["kind"] == digesting.KIND:

@@ -13,13 +13,14 @@ from uuid import UUID
 
 from asyncpg import Connection
 
-from service import auditing, tokens
+from service import auditing, reminding, tokens
 from service.auditing import Actor
 from service.database import Database
 from service.domain import preferences
 from service.domain.errors import FieldsError, LinkReplacedError, LinkUnknownError, NotFoundError
-from service.domain.preferences import Preferences, Topic
+from service.domain.preferences import OwnTimes, Preferences, Topic
 from service.keeping_people import today
+from service.tables import rule_rows
 from service.tokens import Keys, Purpose
 
 # Whoever writes to this local part with a token behind it unsubscribes (RFC 2369 section 3.2).
@@ -31,7 +32,8 @@ _UNSUBSCRIBING: Mapping[Topic, Purpose] = {
     Topic.DIGEST: Purpose.UNSUBSCRIBE_DIGEST,
     Topic.PAPERS: Purpose.UNSUBSCRIBE_PAPERS,
 }
-_COLUMNS = "s.reminders, s.nudges, s.papers, s.digest, s.digest_only, s.paused_until"
+_COLUMNS = """s.reminders, s.nudges, s.papers, s.digest, s.digest_only, s.paused_until,
+    s.has_own_times, s.own_days, s.own_at, s.own_minutes, s.text_only, s.no_calendar"""
 _FIND = f"""
 SELECT p.id, p.full_name, p.mail_epoch, s.changed_at, {_COLUMNS}
 FROM person p LEFT JOIN preference s ON s.person_id = p.id
@@ -42,12 +44,15 @@ _FIND_BY_ID = f"{_FIND} WHERE p.id = $1"
 _LOCK = "SELECT FROM person WHERE id = $1 FOR NO KEY UPDATE"
 _SAVE = """
 INSERT INTO preference AS s
-    (person_id, reminders, nudges, papers, digest, digest_only, paused_until, changed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    (person_id, reminders, nudges, papers, digest, digest_only, paused_until,
+     has_own_times, own_days, own_at, own_minutes, text_only, no_calendar, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (person_id) DO UPDATE
-SET reminders = excluded.reminders, nudges = excluded.nudges, papers = excluded.papers,
-    digest = excluded.digest, digest_only = excluded.digest_only,
-    paused_until = excluded.paused_until, changed_at = excluded.changed_at
+SET (reminders, nudges, papers, digest, digest_only, paused_until,
+     has_own_times, own_days, own_at, own_minutes, text_only, no_calendar, changed_at)
+  = (excluded.reminders, excluded.nudges, excluded.papers, excluded.digest, excluded.digest_only,
+     excluded.paused_until, excluded.has_own_times, excluded.own_days, excluded.own_at,
+     excluded.own_minutes, excluded.text_only, excluded.no_calendar, excluded.changed_at)
 """
 
 
@@ -72,6 +77,15 @@ def read(row: Mapping[str, Any]) -> Preferences:
         digest=row["digest"],
         digest_only=row["digest_only"],
         paused_until=row["paused_until"],
+        own_times=_own_times(row) if row["has_own_times"] else None,
+        text_only=row["text_only"],
+        no_calendar=row["no_calendar"],
+    )
+
+
+def _own_times(row: Mapping[str, Any]) -> OwnTimes:
+    return OwnTimes(
+        days=tuple(row["own_days"]), at=row["own_at"], minutes=tuple(row["own_minutes"])
     )
 
 
@@ -124,7 +138,7 @@ async def find_of_person(database: Database, person_id: UUID) -> Wishes:
 async def save_by_link(
     database: Database, keys: Keys, token: str, wished: Preferences, now: datetime
 ) -> None:
-    """Store what a person chose; raise `FieldsError` for a pause that cannot be."""
+    """Store what a person chose; raise `FieldsError` for a pause or times that cannot be."""
     found = await find(database, keys, token)
     await save(database, Actor("person", found.person_id), found.person_id, wished, now)
 
@@ -134,6 +148,7 @@ async def save(
 ) -> None:
     """Store a person's preferences, by the person or by the office on request."""
     _check_pause(wished, now)
+    _check_times(wished)
     async with database.unit_of_work() as unit:
         await _change(unit.connection, actor, person_id, lambda _: wished, now)
 
@@ -181,14 +196,48 @@ async def _change(
     row = await connection.fetchrow(_FIND_BY_ID, person_id)
     if row is None:
         raise NotFoundError
-    before, after = asdict(read(row)), asdict(decide(read(row)))
-    changed = {name: value for name, value in after.items() if value != before[name]}
-    if not changed:
+    before, after = read(row), decide(read(row))
+    if after == before:
         return
-    await connection.execute(_SAVE, person_id, *after.values(), now)
-    until = changed.get("paused_until")
-    plain = changed if until is None else changed | {"paused_until": until.isoformat()}
-    await auditing.record(connection, actor, "set_preferences", "person", person_id, **plain)
+    await connection.execute(_SAVE, person_id, *_values(after), now)
+    await auditing.record(
+        *(connection, actor, "set_preferences", "person", person_id), **_changed(before, after)
+    )
+    if after.own_times != before.own_times:
+        for rule in after.own_times.rules if after.own_times else ():
+            await rule_rows.keep_choice(connection, rule)
+        await reminding.plan_of_person(connection, person_id, now)
+
+
+def _values(wished: Preferences) -> tuple[Any, ...]:
+    own = wished.own_times or OwnTimes()
+    return (
+        *(wished.reminders, wished.nudges, wished.papers, wished.digest, wished.digest_only),
+        *(wished.paused_until, wished.own_times is not None),
+        *(list(own.days), own.at, list(own.minutes), wished.text_only, wished.no_calendar),
+    )
+
+
+def _changed(before: Preferences, after: Preferences) -> dict[str, Any]:
+    """Return what is new as it is kept: days and hours as text."""
+    was, is_now = asdict(before), asdict(after)
+    changed = {name: value for name, value in is_now.items() if value != was[name]}
+    if changed.get("paused_until") is not None:
+        changed["paused_until"] = changed["paused_until"].isoformat()
+    if changed.get("own_times") is not None:
+        changed["own_times"] |= {"at": f"{changed['own_times']['at']:%H:%M}"}
+    return changed
+
+
+def _check_times(wished: Preferences) -> None:
+    if wished.own_times is None:
+        return
+    try:
+        rules = wished.own_times.rules
+    except ValueError:
+        rules = ()
+    if not rules:
+        raise FieldsError({"own_days": ("prefs.err_no_times", {})})
 
 
 def _check_pause(wished: Preferences, now: datetime) -> None:

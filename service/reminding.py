@@ -32,16 +32,29 @@ EXPANSION_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class PlannedLetters:
-    """One slot as the session page shows it: when, what, to about how many, in which state."""
+    """One slot as the session page shows it: when, what, to about how many, in which state.
+
+    `is_choice` tells that people chose this time for themselves.
+    """
 
     id: UUID
     rule_id: UUID
-    kind: Kind
-    audience: tuple[Audience, ...]
+    rule: Rule
+    is_choice: bool
     due_at: datetime
     state: str
     reason: str | None
     letters: int
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of its letters."""
+        return self.rule.kind
+
+    @property
+    def audience(self) -> tuple[Audience, ...]:
+        """Whom it is for."""
+        return self.rule.audience
 
 
 async def ensure_rules(connection: "Connection[Any]") -> None:
@@ -80,6 +93,7 @@ async def plan_slots(connection: "Connection[Any]", meeting_id: UUID, now: datet
         return
     region = Region(row["holiday_country"], row["holiday_subdivision"])
     known = await rule_rows.load(connection, Scope(meeting_id=meeting_id), row["group_ids"])
+    known += await rule_rows.choices(connection, meeting_id)
     due = list(_due(known, meeting, obstacles.is_holiday(region)))
     ids = [each.id for each, _, _ in due]
     await connection.execute(reminder_statements.CANCEL_OTHERS, meeting_id, row["time_rev"], ids)
@@ -113,9 +127,16 @@ def _fate(
     told_at = invited_at or now
     if rule.minutes_before is None and due_at <= told_at + MERGED_WITHIN:
         return "skipped", "merged_in_invitation"
-    if not_after <= now:
+    if not_after <= max(now, due_at):
         return "missed", "too_late"
     return "planned", None
+
+
+async def plan_of_person(connection: "Connection[Any]", person_id: UUID, now: datetime) -> None:
+    """Plan the person's coming sessions anew; a time that lies behind is not sent late."""
+    for row in await connection.fetch(rule_statements.MEETINGS_OF_PERSON, person_id, now):
+        await plan_slots(connection, row["id"], now)
+        await connection.execute(rule_statements.SKIP_PAST, row["id"], now)
 
 
 async def plan_all(database: Database, now: datetime) -> int:
@@ -152,7 +173,7 @@ async def _queue_one(database: Database, now: datetime) -> int | None:
                 reminder_statements.FINISH_SLOT, slot["id"], "missed", reason, 0
             )
             return 0
-        count = await outbox.post_selected(
+        count = await outbox.post_judged(
             unit.connection, reminder_statements.EXPAND, slot["id"], now
         )
         await copying.follow(unit.connection)
@@ -169,8 +190,8 @@ async def planned_letters(database: Database, meeting_id: UUID) -> list[PlannedL
         PlannedLetters(
             id=row["id"],
             rule_id=row["rule_id"],
-            kind=Kind(row["kind"]),
-            audience=tuple(Audience(word) for word in row["audience"]),
+            rule=rule_rows.read(row),
+            is_choice=row["is_choice"],
             due_at=row["due_at"],
             state=row["state"],
             reason=row["reason"],

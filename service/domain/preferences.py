@@ -6,10 +6,11 @@ reminders, nudges, the weekly letter and papers are a matter of taste.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, time
 from enum import StrEnum
 
-from service.domain import instants
+from service.domain import instants, reminders
+from service.domain.reminders import Rule
 
 _ZONE = "Europe/Berlin"
 
@@ -41,11 +42,30 @@ class Refusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTimes:
+    """When somebody wants to be reminded, instead of when the office planned it.
+
+    `days` are days before at the hour `at`, `minutes` minutes before; one of both at least.
+    """
+
+    days: tuple[int, ...] = ()
+    at: time = reminders.DAY_HOUR
+    minutes: tuple[int, ...] = ()
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The times as rules, the earliest first; raises ValueError for what nobody offers."""
+        return reminders.own_rules(self.days, self.at, self.minutes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
     """What a person wants; the defaults are what everybody starts with.
 
     `digest_only` asks for the weekly letter instead of single reminders, nudges and papers.
-    `paused_until` is the last day of a pause, None when there is none.
+    `paused_until` is the last day of a pause, None when there is none. `own_times` take the place
+    of the planned reminders, never of nudges. `text_only` and `no_calendar` are about the looks of
+    every letter: no HTML, no entry for the calendar.
     """
 
     reminders: bool = True
@@ -54,6 +74,9 @@ class Preferences:
     digest: bool = False
     digest_only: bool = False
     paused_until: date | None = None
+    own_times: OwnTimes | None = None
+    text_only: bool = False
+    no_calendar: bool = False
 
     @property
     def gets_digest(self) -> bool:
@@ -102,7 +125,7 @@ def without(wished: Preferences, topic: Topic) -> Preferences:
 
 
 def without_all(wished: Preferences) -> Preferences:
-    """Switch off everything that can be switched off; a pause stays."""
-    return Preferences(
-        reminders=False, nudges=False, papers=False, paused_until=wished.paused_until
+    """Switch off everything that can be switched off; a pause, times and looks stay."""
+    return replace(
+        wished, reminders=False, nudges=False, papers=False, digest=False, digest_only=False
     )

@@ -1,8 +1,10 @@
 """When reminders fall due, and how long people have to answer: pure arithmetic on days."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from functools import partial
 
 from service.domain import instants, working_days
 from service.domain.changes import MeetingFacts
@@ -69,6 +71,11 @@ class Rule:
 
 COMING = (Audience.ACCEPTED, Audience.UNDECIDED)
 
+# What people may choose for themselves: days before at a full hour, and minutes before.
+OWN_DAYS = (7, 2, 1, 0)
+OWN_HOURS = tuple(range(7, 19))
+OWN_MINUTES = (120, 60, 30, 15)
+
 # What every group starts with; the office changes them per group and session.
 DEFAULT_RULES: tuple[Rule, ...] = (
     Rule(
@@ -96,6 +103,22 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     ),
     Rule(kind=Kind.REMINDER, audience=COMING, days_before=1, at_local_time=DAY_HOUR),
 )
+
+
+def own_rules(days: Iterable[int], at: time, minutes: Iterable[int]) -> tuple[Rule, ...]:
+    """Return the rules of somebody's own times, the earliest first; each stands alone.
+
+    Raises ValueError for a time that nobody can choose.
+    """
+    by_days, by_minutes = sorted(set(days), reverse=True), sorted(set(minutes), reverse=True)
+    odd = {*by_days} - {*OWN_DAYS} | {*by_minutes} - {*OWN_MINUTES}
+    if odd or at not in {time(hour) for hour in OWN_HOURS}:
+        raise ValueError("nobody can choose this time")
+    own = partial(Rule, kind=Kind.REMINDER, audience=COMING)
+    return (
+        *(own(days_before=n, at_local_time=at) for n in by_days),
+        *(own(minutes_before=n) for n in by_minutes),
+    )
 
 
 def due_at(rule: Rule, meeting: MeetingFacts, is_holiday: IsHoliday) -> datetime | None:

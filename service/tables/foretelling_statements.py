@@ -12,11 +12,13 @@ SELECT min(due_at) FROM (
 STANDING = "SELECT id FROM outbox WHERE state IN ('queued', 'sending', 'uncertain')"
 
 # $1 is the instant, $2 the kinds that nobody plans, $3 what was looked at before, $4 how many.
+# Whoever is left out when letters are written has a row, too, with the reason.
 DUE = """
 SELECT l.id, l.dedupe_key, l.kind, l.locale, l.recipient_id AS person_id, l.cause,
+    CASE WHEN o.state = 'cancelled' THEN o.reason END AS left_out,
     coalesce(p.full_name, '') AS name, coalesce(org.name, '') AS partner,
     m.id AS meeting_id, coalesce(m.title, '') AS meeting_title,
-    (l.cause ->> 'rule')::uuid AS rule_id, n.kind AS notice_kind, n.is_timed,
+    (l.cause ->> 'rule')::uuid AS rule_id, r.is_choice, n.kind AS notice_kind, n.is_timed,
     n.person_ids IS NULL AND n.due_at > n.created_at + interval '1 day' AS is_by_group_rule
 FROM outbox o
 JOIN letter l USING (id)
@@ -24,8 +26,11 @@ LEFT JOIN person p ON p.id = l.recipient_id
 LEFT JOIN meeting m ON m.id = l.subject_id
 LEFT JOIN invitation i ON i.meeting_id = m.id AND i.person_id = p.id
 LEFT JOIN organisation org ON org.id = i.organisation_id
+LEFT JOIN reminder_rule r ON r.id = (l.cause ->> 'rule')::uuid
 LEFT JOIN notice n ON n.id = (l.cause ->> 'notice')::uuid
-WHERE o.state = 'queued' AND o.next_attempt_at <= $1 AND o.expires_at > $1
+WHERE (o.state = 'queued' AND o.next_attempt_at <= $1 AND o.expires_at > $1
+        OR o.state = 'cancelled' AND o.attempts = 0 AND l.created_at = $1
+            AND o.finished_at = l.created_at)
     AND l.kind <> ALL ($2::text[]) AND l.id <> ALL ($3::uuid[])
 ORDER BY o.priority, l.kind, m.starts_at, m.id, p.sort_key, l.id
 LIMIT $4
@@ -52,6 +57,6 @@ RULES = "SELECT * FROM reminder_rule WHERE id = ANY ($1::uuid[])"
 SWITCHABLE = """
 SELECT r.*, coalesce(g.name, '') AS group_name
 FROM reminder_rule r LEFT JOIN working_group g ON g.id = r.group_id
-WHERE r.meeting_id IS NULL AND g.ended_on IS NULL
+WHERE r.meeting_id IS NULL AND NOT r.is_choice AND g.ended_on IS NULL
 ORDER BY g.position NULLS FIRST, g.name, r.kind, r.days_before DESC NULLS LAST, r.id
 """

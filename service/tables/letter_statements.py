@@ -32,7 +32,8 @@ SELECT l.id, coalesce(l.cause ->> 'copies', l.kind) AS kind, l.kind = 'copy' AS 
     k.id AS token_id, k.used_at, k.replaced_at, k.expires_at < now() AS token_is_old,
     s.state AS address_state, s.address_normal, s.probe_letter_id,
     p.mail_handle, p.mail_epoch, w.reminders, w.nudges, w.papers, w.digest, w.digest_only,
-    w.paused_until, {_REMINDERS_BEFORE} AS reminders_before,
+    w.paused_until, w.has_own_times, w.own_days, w.own_at, w.own_minutes, w.text_only,
+    w.no_calendar, r.is_choice, {_REMINDERS_BEFORE} AS reminders_before,
     ARRAY(SELECT g.name FROM meeting_group mg JOIN working_group g ON g.id = mg.group_id
         WHERE mg.meeting_id = m.id ORDER BY mg.position, g.position) AS group_names
 FROM letter l

@@ -1,6 +1,17 @@
 """Persons, where they belong from when to when, and their former addresses."""
 
-from piccolo.columns import UUID, Boolean, Date, ForeignKey, Integer, Text, Timestamptz
+from piccolo.columns import (
+    UUID,
+    Array,
+    Boolean,
+    Date,
+    ForeignKey,
+    Integer,
+    SmallInt,
+    Text,
+    Time,
+    Timestamptz,
+)
 from piccolo.columns.defaults import UUID4
 from piccolo.table import Table
 
@@ -43,6 +54,12 @@ class Preference(Table, tablename="preference"):
     digest_only = Boolean(default=False)
     paused_until = Date(default=None, null=True)
     changed_at = Timestamptz()
+    has_own_times = Boolean(default=False)
+    own_days = Array(SmallInt())
+    own_at = Time()
+    own_minutes = Array(SmallInt())
+    text_only = Boolean(default=False)
+    no_calendar = Boolean(default=False)
 
 
 class FormerAddress(Table, tablename="former_address"):

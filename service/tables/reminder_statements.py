@@ -1,6 +1,6 @@
 """SQL text of planning and expanding reminders."""
 
-from service.tables import facts
+from service.tables import facts, wishes
 from service.tables.invitation_statements import HOLDS
 
 MEETING = f"""
@@ -53,7 +53,7 @@ SELECT s.id, s.not_after, EXISTS (
     JOIN reminder_rule nr ON nr.id = n.rule_id
     JOIN reminder_rule r ON r.id = s.rule_id
     WHERE n.meeting_id = s.meeting_id AND n.time_rev = s.time_rev AND n.state = 'planned'
-      AND nr.kind = r.kind AND n.due_at <= $1
+      AND nr.kind = r.kind AND n.due_at <= $1 AND NOT nr.is_choice AND NOT r.is_choice
       AND nr.audience @> r.audience AND (r.only_online OR NOT nr.only_online)
       AND n.person_id IS NOT DISTINCT FROM s.person_id
       AND (n.due_at, n.id) > (s.due_at, s.id)) AS is_overtaken
@@ -73,54 +73,82 @@ CASE WHEN i.answer IS NULL OR NOT {HOLDS} THEN 'no_answer'
      ELSE 'declined' END
 """
 
+# Whom a slot is for, by its rule and by their answer: slot {0}, rule {1}. A person who said no
+# before a move is not pressed: the change notice asked once.
+_CONCERNS = f"""(
+    i.state = 'invited' AND {AUDIENCE} = ANY({{1}}.audience)
+    AND i.answer IS DISTINCT FROM 'declined'
+    AND ({{0}}.person_id IS NULL OR {{0}}.person_id = p.id)
+    AND (NOT {{1}}.only_online OR m.mode = 'online' OR i.answer = 'online')
+    AND (NOT {{1}}.is_choice OR {wishes.CHOSE.format("{1}")}))"""
+
+# The letter of the invitation says what a rule of days would say within a day of it.
+_LATELY = """CASE
+    WHEN (i.invited_at <= {0}.due_at - make_interval(days => {1}.min_days_invited)) IS NOT TRUE
+        THEN 'invited_lately'
+    WHEN {1}.minutes_before IS NULL AND i.invited_at > {0}.due_at - interval '24 hours'
+        THEN 'merged_in_invitation'
+    END"""
+
 # After a standstill several slots of a session may be due; each person gets only the newest one
-# that is for them, whatever the older ones say ($2 is now).
+# that is for them, whatever the older ones say.
 _NEWER_IS_DUE = f"""
 EXISTS (
     SELECT FROM reminder_slot n JOIN reminder_rule nr ON nr.id = n.rule_id
     WHERE n.meeting_id = s.meeting_id AND n.time_rev = s.time_rev AND n.state = 'planned'
-      AND n.due_at <= $2 AND n.not_after > $2 AND (n.due_at, n.id) > (s.due_at, s.id)
-      AND {AUDIENCE} = ANY(nr.audience)
-      AND (n.person_id IS NULL OR n.person_id = p.id)
-      AND i.invited_at <= n.due_at - make_interval(days => nr.min_days_invited)
-      AND (NOT nr.only_online OR m.mode = 'online' OR i.answer = 'online'))
+      AND n.due_at <= {{0}} AND n.not_after > {{0}} AND (n.due_at, n.id) > (s.due_at, s.id)
+      AND {_CONCERNS.format("n", "nr")} AND {_LATELY.format("n", "nr")} IS NULL
+      AND {wishes.REFUSAL.format("nr", "{0}")} IS NULL)
 """
 
 # At most one reminder or nudge a person and session in 20 hours; minute-based ones are exempt.
-# A person who said no before a move is not pressed: the change notice asked once.
+_TOO_SOON = """
+(r.minutes_before IS NULL AND EXISTS (
+    SELECT FROM letter l JOIN outbox o ON o.id = l.id
+    WHERE l.recipient_id = p.id AND l.subject_id = m.id AND l.kind IN ('reminder', 'nudge')
+      AND l.created_at > {0} - interval '20 hours' AND o.state NOT IN ('cancelled', 'expired')))
+"""
+
+# Everybody whom a slot is for, and why one of them is left out at the instant {0}: whoever counts
+# letters beforehand and whoever writes them ask this alone.
+_WHOM = f"""
+FROM invitation i
+JOIN person p ON p.id = i.person_id
+LEFT JOIN preference w ON w.person_id = p.id
+CROSS JOIN LATERAL (SELECT CASE
+    WHEN p.email IS NULL OR p.anonymised_at IS NOT NULL OR p.ended_on < current_date
+        THEN 'no_address'
+    ELSE coalesce({wishes.REFUSAL.format("r", "{0}")}, {_LATELY.format("s", "r")}, CASE
+        WHEN {_NEWER_IS_DUE} THEN 'newer_is_due'
+        WHEN {_TOO_SOON} THEN 'too_soon' END) END AS reason) left_out
+WHERE i.meeting_id = m.id AND {_CONCERNS.format("s", "r")}
+"""
+
+# $1 is the slot, $2 the present instant.
 EXPAND = f"""
 SELECT CASE r.kind WHEN 'nudge' THEN 'ndg:' ELSE 'rem:' END
-        || m.id || ':' || r.id || ':' || s.time_rev || ':' || p.id,
-    r.kind, p.id, m.id, m.revision, s.time_rev, p.id || ':' || m.id, p.locale,
-    jsonb_build_object('invitation', i.id, 'rule', r.id, 'slot', s.id),
-    5::smallint, now(), s.not_after, split_part(p.email_normal, '@', 2)
+        || m.id || ':' || r.id || ':' || s.time_rev || ':' || found.person_id,
+    r.kind, found.person_id, m.id, m.revision, s.time_rev, found.person_id || ':' || m.id,
+    found.locale, jsonb_build_object('invitation', found.id, 'rule', r.id, 'slot', s.id),
+    5::smallint, now(), s.not_after, found.domain, found.reason
 FROM reminder_slot s
 JOIN reminder_rule r ON r.id = s.rule_id
 JOIN meeting m ON m.id = s.meeting_id AND m.time_rev = s.time_rev AND m.state = 'confirmed'
-JOIN invitation i ON i.meeting_id = m.id AND i.state = 'invited'
-JOIN person p ON p.id = i.person_id AND p.email IS NOT NULL AND p.anonymised_at IS NULL
-    AND (p.ended_on IS NULL OR p.ended_on >= current_date)
+CROSS JOIN LATERAL (
+    SELECT i.id, p.id AS person_id, p.locale, split_part(p.email_normal, '@', 2) AS domain,
+        left_out.reason
+    {_WHOM.format("$2::timestamptz")}) found
 WHERE s.id = $1
-  AND {AUDIENCE} = ANY(r.audience)
-  AND i.answer IS DISTINCT FROM 'declined'
-  AND (s.person_id IS NULL OR s.person_id = p.id)
-  AND i.invited_at <= s.due_at - make_interval(days => r.min_days_invited)
-  AND (NOT r.only_online OR m.mode = 'online' OR i.answer = 'online')
-  AND NOT {_NEWER_IS_DUE}
-  AND (r.minutes_before IS NOT NULL OR NOT EXISTS (
-    SELECT FROM letter l JOIN outbox o ON o.id = l.id
-    WHERE l.recipient_id = p.id AND l.subject_id = m.id AND l.kind IN ('reminder', 'nudge')
-      AND l.created_at > now() - interval '20 hours' AND o.state NOT IN ('cancelled', 'expired')))
 """
 
 PLANNED = f"""
-SELECT s.id, s.rule_id, r.kind, r.audience, s.due_at, s.state, s.reason, coalesce(s.letters, (
-    SELECT count(*)::int FROM invitation i
-    WHERE i.meeting_id = m.id AND i.state = 'invited' AND i.answer IS DISTINCT FROM 'declined'
-      AND {AUDIENCE} = ANY(r.audience))) AS letters
+SELECT s.id, s.rule_id, r.kind, r.audience, r.anchor, r.days_before, r.at_local_time,
+    r.minutes_before, r.only_online, r.min_days_invited, r.is_choice, s.due_at, s.state, s.reason,
+    coalesce(s.letters, (SELECT count(*)::int
+        {_WHOM.format("greatest(s.due_at, now())")} AND left_out.reason IS NULL)) AS letters
 FROM reminder_slot s
 JOIN reminder_rule r ON r.id = s.rule_id
 JOIN meeting m ON m.id = s.meeting_id AND m.time_rev = s.time_rev
 WHERE s.meeting_id = $1
-ORDER BY s.due_at
+ORDER BY s.due_at, r.is_choice, s.id
 """

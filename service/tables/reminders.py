@@ -20,7 +20,10 @@ from service.tables.people import Person
 
 
 class ReminderRule(Table, tablename="reminder_rule"):
-    """When whom is reminded: of everybody's, one group's or one meeting's sessions."""
+    """When whom is reminded: of everybody's, one group's or one meeting's sessions.
+
+    A choice counts nowhere by itself: it is a time that people may choose for themselves.
+    """
 
     id = UUID(primary_key=True, default=UUID4())
     group_id = ForeignKey(WorkingGroup, default=None)
@@ -36,6 +39,7 @@ class ReminderRule(Table, tablename="reminder_rule"):
     is_enabled = Boolean(default=True)
     copied_from: ForeignKey["ReminderRule"] = ForeignKey("self", default=None)
     revision = Integer(default=1)
+    is_choice = Boolean(default=False)
 
 
 class ReminderSlot(Table, tablename="reminder_slot"):

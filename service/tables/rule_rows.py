@@ -108,6 +108,18 @@ async def load(
 _ORIGINS = {1: Origin.EVERYBODY, 2: Origin.GROUP, 3: Origin.SESSION}
 
 
+async def keep_choice(connection: "Connection[Any]", rule: Rule) -> None:
+    """Keep a time that somebody chose, once for all who choose it."""
+    kind, audience, anchor, days, at, minutes, *_ = _values(rule)
+    await connection.execute(rule_statements.KEEP_CHOICE, kind, audience, anchor, days, at, minutes)
+
+
+async def choices(connection: "Connection[Any]", meeting_id: UUID) -> list[KnownRule]:
+    """Return the times that people who are asked to a session chose for themselves."""
+    rows = await connection.fetch(rule_statements.CHOICES, meeting_id)
+    return [KnownRule(id=row["id"], rule=read(row), is_enabled=True, is_own=False) for row in rows]
+
+
 def _values(rule: Rule) -> tuple[Any, ...]:
     return (
         rule.kind.value,

@@ -1,8 +1,11 @@
 """SQL text of reminder rules: everybody's, a group's, a session's."""
 
-HAS_GLOBAL_RULES = (
-    "SELECT EXISTS (SELECT FROM reminder_rule WHERE group_id IS NULL AND meeting_id IS NULL)"
-)
+from service.tables import wishes
+
+# Rules that count for everybody; what single people choose for themselves is none of them.
+_GLOBAL = "{0}group_id IS NULL AND {0}meeting_id IS NULL AND NOT {0}is_choice"
+
+HAS_GLOBAL_RULES = f"SELECT EXISTS (SELECT FROM reminder_rule WHERE {_GLOBAL.format('')})"
 
 INSERT = """
 INSERT INTO reminder_rule (group_id, meeting_id, kind, audience, anchor, days_before,
@@ -22,13 +25,13 @@ RETURNING id
 # The rules that count in a scope: a session's own of a kind take the place of its group's, a
 # group's of everybody's; also those that are switched off, or "none here" could not be said.
 # $1 is a session or null, $2 the groups.
-IN_FORCE = """
+IN_FORCE = f"""
 WITH near AS (
     SELECT r.*, CASE WHEN r.meeting_id IS NOT NULL THEN 3 WHEN r.group_id IS NOT NULL THEN 2
         ELSE 1 END AS nearness
     FROM reminder_rule r
     WHERE r.meeting_id = $1 OR r.group_id = ANY($2::uuid[])
-        OR (r.meeting_id IS NULL AND r.group_id IS NULL)
+        OR ({_GLOBAL.format("r.")})
 )
 SELECT * FROM near
 WHERE nearness = (SELECT max(other.nearness) FROM near other WHERE other.kind = near.kind)
@@ -48,9 +51,7 @@ GROUP = "SELECT name FROM working_group WHERE id = $1"
 LOCK_MEETING = "SELECT FROM meeting WHERE id = $1 FOR UPDATE"
 # Weaker than FOR UPDATE: whoever saves a session of the group need not wait for its rules.
 LOCK_GROUP = "SELECT FROM working_group WHERE id = $1 FOR NO KEY UPDATE"
-LOCK_GLOBAL = """
-SELECT id FROM reminder_rule WHERE group_id IS NULL AND meeting_id IS NULL FOR UPDATE
-"""
+LOCK_GLOBAL = f"SELECT id FROM reminder_rule WHERE {_GLOBAL.format('')} FOR UPDATE"
 
 DELETE_OWN = """
 DELETE FROM reminder_rule
@@ -103,5 +104,31 @@ WHERE m.state = 'confirmed' AND m.ends_at > $3
     AND ($1::uuid IS NULL OR m.id = $1)
     AND ($2::uuid IS NULL OR EXISTS (
         SELECT FROM meeting_group mg WHERE mg.meeting_id = m.id AND mg.group_id = $2))
+ORDER BY m.id FOR SHARE OF m
+"""
+
+# A time that somebody chose; whoever chooses it next finds it there.
+KEEP_CHOICE = """
+INSERT INTO reminder_rule (kind, audience, anchor, days_before, at_local_time, minutes_before,
+    is_choice)
+VALUES ($1, $2, $3, $4, $5, $6, true)
+ON CONFLICT (days_before, at_local_time, minutes_before) WHERE is_choice DO NOTHING
+"""
+
+# $1 is the session: the times that people who are asked to it chose for themselves.
+CHOICES = f"""
+SELECT r.* FROM reminder_rule r
+WHERE r.is_choice AND EXISTS (
+    SELECT FROM invitation i JOIN preference w ON w.person_id = i.person_id
+    WHERE i.meeting_id = $1 AND i.state IN ('planned', 'invited') AND {wishes.CHOSE.format("r")})
+ORDER BY r.days_before DESC NULLS LAST, r.minutes_before DESC, r.id
+"""
+
+# The coming sessions of one person, in the order in which everybody locks them.
+MEETINGS_OF_PERSON = """
+SELECT m.id FROM meeting m
+WHERE m.state = 'confirmed' AND m.ends_at > $2 AND EXISTS (
+    SELECT FROM invitation i WHERE i.meeting_id = m.id AND i.person_id = $1
+        AND i.state IN ('planned', 'invited'))
 ORDER BY m.id FOR SHARE OF m
 """

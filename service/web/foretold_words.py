@@ -43,6 +43,8 @@ class Day:
 
 def say_reason(reason: Reason, locale: str) -> str:
     """Return why a letter leaves; a rule in its own words."""
+    if reason.rule is not None and reason.code == "choice":
+        return rule_words.say_choice(reason.rule, locale)
     if reason.rule is not None:
         return rule_words.say(reason.rule, locale)
     return texts(locale).t(f"foretold.reason_{reason.code}")

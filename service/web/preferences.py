@@ -1,6 +1,6 @@
 """Which letters somebody gets: by the link in a letter's foot, by one press, and by the office."""
 
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -10,23 +10,35 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from service import preferring
-from service.domain import preferences
+from service.domain import preferences, reminders
 from service.domain.errors import FieldsError, LinkReplacedError, LinkUnknownError
-from service.domain.preferences import Preferences
+from service.domain.preferences import OwnTimes, Preferences, Topic
+from service.pages import dates
 from service.preferring import Wishes
 from service.services import Services
-from service.web import errors, forms, respond
+from service.web import errors, forms, respond, rule_words
 from service.web.forms import Field, Form
 from service.web.policy import Policy
 from service.web.visitors import Visitor
 
+_REMINDERS = ("usual", "own", "none")
+_FORMATS = ("both", "text")
+_WAYS = ("calendar", "mail")
+_DAYS = tuple(str(days) for days in reminders.OWN_DAYS)
+_HOURS = tuple(f"{hour:02}:00" for hour in reminders.OWN_HOURS)
+_MINUTES = tuple(str(minutes) for minutes in reminders.OWN_MINUTES)
 FIELDS = (
-    Field("reminders", kind="flag", label="prefs.reminders"),
+    Field("reminders", "choice", "prefs.reminders", required=True, choices=_REMINDERS),
+    Field("own_days", "many", "prefs.own_days", choices=_DAYS),
+    Field("own_at", "choice", "prefs.own_at", choices=_HOURS),
+    Field("own_minutes", "many", "prefs.own_minutes", choices=_MINUTES),
     Field("nudges", kind="flag", label="prefs.nudges"),
     Field("papers", kind="flag", label="prefs.papers"),
     Field("digest", kind="flag", label="prefs.digest"),
     Field("digest_only", kind="flag", label="prefs.digest_only"),
     Field("paused_until", kind="day", label="prefs.paused_until"),
+    Field("mail_format", "choice", "prefs.format", choices=_FORMATS),
+    Field("calendar_way", "choice", "prefs.way", choices=_WAYS),
 )
 _SAVED = (Field("gespeichert", kind="flag"),)
 _SCOPE = (Field("umfang"),)
@@ -167,13 +179,23 @@ async def save_of_person(
 def summary(visitor: Visitor, wished: Preferences) -> list[tuple[str, str]]:
     """Say in a few words what a person chose, as label and value."""
     t = visitor.t
-    rows = [
-        (t(f"prefs.{topic}"), t("prefs.on") if wished.wants(topic) else t("prefs.off"))
-        for topic in preferences.Topic
-    ]
+    rows = [(t(f"prefs.{topic}"), _say_topic(visitor, wished, topic)) for topic in Topic]
     if wished.digest_only:
         rows.append((t("prefs.digest_only_short"), t("prefs.on")))
+    if wished.text_only:
+        rows.append((t("prefs.format"), t("prefs.format_text")))
+    if wished.no_calendar:
+        rows.append((t("prefs.way"), t("prefs.way_mail")))
     return rows
+
+
+def _say_topic(visitor: Visitor, wished: Preferences, topic: Topic) -> str:
+    if not wished.wants(topic):
+        return visitor.t("prefs.off")
+    if topic is Topic.REMINDERS and wished.own_times is not None:
+        times = (rule_words.say_when(rule, visitor.locale) for rule in wished.own_times.rules)
+        return "; ".join(times)
+    return visitor.t("prefs.on")
 
 
 def pause_of(wished: Preferences, now: datetime) -> Any:
@@ -186,10 +208,40 @@ def _office_path(person_id: UUID) -> str:
 
 
 def _read(form: Form) -> Preferences:
-    names = ("reminders", "nudges", "papers", "digest", "digest_only")
+    names = ("nudges", "papers", "digest", "digest_only")
     return Preferences(
-        **{name: bool(form[name]) for name in names}, paused_until=form["paused_until"]
+        **{name: bool(form[name]) for name in names},
+        reminders=form["reminders"] != "none",
+        own_times=_own_times(form) if form["reminders"] == "own" else None,
+        paused_until=form["paused_until"],
+        text_only=form["mail_format"] == "text",
+        no_calendar=form["calendar_way"] == "mail",
     )
+
+
+def _own_times(form: Form) -> OwnTimes:
+    at = form["own_at"]
+    return OwnTimes(
+        days=tuple(int(each) for each in _DAYS if each in form["own_days"]),
+        at=time.fromisoformat(at) if at else reminders.DAY_HOUR,
+        minutes=tuple(int(each) for each in _MINUTES if each in form["own_minutes"]),
+    )
+
+
+def _choices(visitor: Visitor, wished: Preferences) -> dict[str, Any]:
+    """Return what can be chosen about reminders, and what is."""
+    t, own = visitor.t, wished.own_times or OwnTimes()
+    return {
+        "days": [(each, t(f"prefs.day_{each}")) for each in _DAYS],
+        "hours": [
+            (each, dates.format_clock(time.fromisoformat(each), visitor.locale)) for each in _HOURS
+        ],
+        "minutes": [(each, t(f"prefs.minutes_{each}")) for each in _MINUTES],
+        "reminders_now": "none" if not wished.reminders else "own" if wished.own_times else "usual",
+        "own_days": [str(each) for each in own.days],
+        "own_at": f"{own.at:%H:%M}",
+        "own_minutes": [str(each) for each in own.minutes],
+    }
 
 
 def _show(
@@ -214,6 +266,7 @@ def _show(
         action=action,
         person_id=person_id,
         saved=saved,
+        **_choices(visitor, wishes.preferences),
     )
 
 

@@ -1,7 +1,7 @@
 """Reminder rules on the web: what counts for everybody, for a group, for a session."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -194,10 +194,16 @@ def _slots(book: RuleBook, visitor: Visitor) -> list[ShownSlot]:
     """
     words = {each.id: rule_words.say(each.rule, visitor.locale) for each in book.rules}
     return [
-        ShownSlot(words.get(each.rule_id, visitor.t(f"kind.{each.kind}")), each)
+        ShownSlot(_words(words, each, visitor), each)
         for each in book.slots
         if each.state != "cancelled"
     ]
+
+
+def _words(words: Mapping[UUID, str], slot: PlannedLetters, visitor: Visitor) -> str:
+    if slot.is_choice:
+        return rule_words.say_choice(slot.rule, visitor.locale)
+    return words.get(slot.rule_id, visitor.t(f"kind.{slot.kind}"))
 
 
 def _compare(now: RuleBook, then: RuleBook, visitor: Visitor) -> list[ShownSlot]:

@@ -40,10 +40,15 @@ KEPT = "kept"
 def say(rule: Rule, locale: str) -> str:
     """Return the rule as one phrase: when, and to whom."""
     t = texts(locale).t
-    parts = [_say_when(rule, locale), _say_whom(rule, locale)]
+    parts = [say_when(rule, locale), _say_whom(rule, locale)]
     if rule.min_days_invited:
         parts.append(t("rules.min_days_words", n=rule.min_days_invited))
     return ", ".join(parts)
+
+
+def say_choice(rule: Rule, locale: str) -> str:
+    """Return a time that people chose for themselves as one phrase."""
+    return texts(locale).t("rules.own_choice", when=say_when(rule, locale))
 
 
 def fields(known: Rule | None) -> tuple[Field, ...]:
@@ -145,7 +150,8 @@ def _unit_of(rule: Rule) -> tuple[str, int]:
     return ("days", rule.days_before or 0) if rest else ("weeks", weeks)
 
 
-def _say_when(rule: Rule, locale: str) -> str:
+def say_when(rule: Rule, locale: str) -> str:
+    """Return when a rule falls due, in words."""
     t = texts(locale).t
     unit, amount = _unit_of(rule)
     before = t(f"rules.before_{rule.anchor}")

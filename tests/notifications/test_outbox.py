@@ -287,7 +287,7 @@ async def test_a_large_set_is_not_compared_letter_by_letter(database: Database) 
     """With a nested loop the last step took thirteen seconds for 5,000 letters."""
     async with database.unit_of_work() as unit:
         rows = await unit.connection.fetch(
-            f"EXPLAIN {outbox._POST.format(select=SELECT)}", uuid4(), 5000
+            f"EXPLAIN {outbox._post(SELECT)}", uuid4(), 5000
         )
 
     plan = "\n".join(row[0] for row in rows)

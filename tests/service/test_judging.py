@@ -1,6 +1,6 @@
 """Whether a letter still holds: one row of the table for each kind and reason."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -41,7 +41,15 @@ WISHES: dict[str, Any] = {
     "digest": False,
     "digest_only": False,
     "paused_until": None,
+    "has_own_times": False,
+    "own_days": [],
+    "own_at": None,
+    "own_minutes": [],
+    "text_only": False,
+    "no_calendar": False,
+    "is_choice": None,
 }
+OWN_TIMES: dict[str, Any] = {"has_own_times": True, "own_days": [1], "own_at": time(9)}
 # What makes a letter of this kind hold, where it differs from the above.
 KINDS: dict[str, dict[str, Any]] = {
     "invitation": {},
@@ -116,6 +124,9 @@ CASES: tuple[Case, ...] = (
     (("invitation", "change"), {"reminders_before": 9}, None),
     (("reminder",), {**WISHES, "reminders": False}, "unsubscribed"),
     (("nudge",), {**WISHES, "nudges": False}, "unsubscribed"),
+    (("reminder",), {**WISHES, **OWN_TIMES}, "own_times"),
+    (("reminder",), {**WISHES, **OWN_TIMES, "is_choice": True}, None),
+    (("nudge",), {**WISHES, **OWN_TIMES}, None),
     (("nudge", "reminder"), {**WISHES, "digest_only": True}, "digest_only"),
     (("digest",), {**WISHES, "digest_only": True}, None),
     (("digest",), {**WISHES, "digest": False}, "unsubscribed"),

@@ -60,7 +60,13 @@ async def invited(database: Database, meeting: Row, answer: str | None = None, *
 
 
 async def recipients(database: Database, kind: str = "reminder") -> list[Any]:
-    return sorted(row["recipient_id"] for row in await builders.letters(database, kind=kind))
+    rows = await builders.letters(database, kind=kind)
+    return sorted(row["recipient_id"] for row in rows if row["state"] != "cancelled")
+
+
+async def left_out(database: Database) -> dict[Any, str]:
+    rows = await builders.letters(database)
+    return {row["recipient_id"]: row["reason"] for row in rows if row["state"] == "cancelled"}
 
 
 # Planning.
@@ -214,12 +220,13 @@ async def test_a_nudge_is_for_those_without_an_answer_that_holds_but_never_after
 async def test_who_was_invited_only_just_before_is_not_pressed(database: Database) -> None:
     meeting = await a_session(database, replace(NUDGE, min_days_invited=2))
     due = datetime(2027, 2, 23, 8, 0, tzinfo=UTC)
-    await invited(database, meeting, invited_at=due - timedelta(hours=47))
+    lately = await invited(database, meeting, invited_at=due - timedelta(hours=47))
     patient = await invited(database, meeting, invited_at=due - timedelta(hours=48))
 
     await reminding.queue_due(database, due)
 
     assert [patient["person_id"]] == await recipients(database, "nudge")
+    assert {lately["person_id"]: "invited_lately"} == await left_out(database)
 
 
 async def test_a_rule_for_online_people_leaves_those_on_site_alone(database: Database) -> None:
@@ -237,6 +244,7 @@ async def test_nobody_gets_two_reminders_of_a_session_within_20_hours(database: 
     meeting = await a_session(database, DAY_BEFORE)
     person = await invited(database, meeting, "in_person")
     await reminding.queue_due(database, A_DAY_BEFORE)
+    await database.fetch("UPDATE letter SET created_at = $1", A_DAY_BEFORE)
     other = replace(DAY_BEFORE, at_local_time=time(15))
     async with database.unit_of_work() as unit:
         await reminding.add_rule(unit.connection, other, meeting_id=meeting["id"])
@@ -247,6 +255,7 @@ async def test_nobody_gets_two_reminders_of_a_session_within_20_hours(database: 
 
     assert (0, 1) == (same_day, minute_based)
     assert [person["person_id"]] * 2 == await recipients(database)
+    assert {person["person_id"]: "too_soon"} == await left_out(database)
 
 
 async def test_two_expanders_at_once_write_each_letter_once(database: Database) -> None:
@@ -332,11 +341,16 @@ async def test_after_a_standstill_each_person_gets_the_newest_reminder_that_is_f
 
     await reminding.queue_due(database, A_DAY_BEFORE + timedelta(hours=8))
 
-    got = {row["recipient_id"]: row["cause"]["rule"] for row in await builders.letters(database)}
+    got = {
+        row["recipient_id"]: row["cause"]["rule"]
+        for row in await builders.letters(database)
+        if row["state"] == "queued"
+    }
     assert {
         coming["person_id"]: due[A_DAY_BEFORE + timedelta(hours=6)],
         undecided["person_id"]: due[A_DAY_BEFORE],
     } == got
+    assert {coming["person_id"]: "newer_is_due"} == await left_out(database)
 
 
 async def test_a_newer_reminder_for_fewer_people_silences_nobody_else(database: Database) -> None:

@@ -75,7 +75,7 @@ async def test_what_was_chosen_is_stored_and_shown(
     until = (services.clock() + timedelta(days=9)).date()
     answer = await send(
         *(anonymous, path),
-        {"reminders": "1", "digest": "1", "paused_until": until.isoformat()},
+        {"reminders": "usual", "digest": "1", "paused_until": until.isoformat()},
         locale,
     )
     page = await anonymous.get(answer.headers["location"])
@@ -94,7 +94,8 @@ async def test_a_pause_in_the_past_is_refused_and_what_was_ticked_stays(
 ) -> None:
     person = await builders.a_person(services.database)
     page = await send(
-        *(anonymous, page_path(services, person)), {"digest": "1", "paused_until": "2020-01-01"}
+        *(anonymous, page_path(services, person)),
+        {"reminders": "none", "digest": "1", "paused_until": "2020-01-01"},
     )
 
     assert 422 == page.status_code
@@ -166,7 +167,9 @@ async def test_the_office_sees_and_sets_on_request_what_a_person_wants(
     browser = await sign_in("coordinator")
     path = f"/buero/mitglied/{person['id']}"
     before = await browser.get(path)
-    answer = await browser.post(f"{path}/benachrichtigungen", {"digest_only": "1"})
+    answer = await browser.post(
+        f"{path}/benachrichtigungen", {"reminders": "none", "digest_only": "1"}
+    )
     after = await browser.get(path)
 
     assert 303 == answer.status_code
@@ -186,7 +189,7 @@ async def test_the_office_is_told_of_a_pause_that_cannot_be(
     person = await builders.a_person(database)
     browser = await sign_in("coordinator")
     path = f"/buero/mitglied/{person['id']}/benachrichtigungen"
-    page = await browser.post(path, {"paused_until": "2090-01-01"})
+    page = await browser.post(path, {"reminders": "usual", "paused_until": "2090-01-01"})
 
     assert 422 == page.status_code
     assert "höchstens ein Jahr" in page.text
