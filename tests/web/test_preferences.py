@@ -1,14 +1,15 @@
 """The switches behind the link in a letter's foot, one press in a mail program, and the office."""
 
 import re
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import time, timedelta
 
 import httpx
 import pytest
 
 from service import preferring
 from service.database import Database
-from service.domain.preferences import Preferences, Topic
+from service.domain.preferences import OwnTimes, Preferences, Topic
 from service.services import Services
 from tests import builders
 from tests.builders import Row
@@ -31,7 +32,10 @@ async def wished(database: Database, person: Row) -> Preferences:
 
 
 async def send(
-    client: httpx.AsyncClient, path: str, data: dict[str, str], locale: str = ""
+    client: httpx.AsyncClient,
+    path: str,
+    data: Mapping[str, str | Sequence[str]],
+    locale: str = "",
 ) -> httpx.Response:
     page = await client.get(locale + path)
     found = re.search(r'name="ft" value="([^"]+)"', page.text)
@@ -193,3 +197,72 @@ async def test_the_office_is_told_of_a_pause_that_cannot_be(
 
     assert 422 == page.status_code
     assert "höchstens ein Jahr" in page.text
+
+
+async def test_own_times_are_stored_shown_again_and_seen_by_the_office(
+    services: Services, anonymous: httpx.AsyncClient, sign_in: SignIn
+) -> None:
+    database = services.database
+    meeting = await builders.a_meeting(database, invited_at=builders.NOW)
+    person = await builders.a_person(database)
+    await builders.an_invitation(
+        database, meeting, person, answer="in_person", invited_at=builders.NOW
+    )
+    path = page_path(services, person)
+    typed = {
+        "reminders": "own",
+        "own_days": ["1", "0"],
+        "own_at": "15:00",
+        "own_minutes": "30",
+        "mail_format": "text",
+        "calendar_way": "mail",
+    }
+    await send(anonymous, path, typed)
+    page = await anonymous.get(path)
+    browser = await sign_in("coordinator")
+    office = await browser.get(f"/buero/mitglied/{person['id']}")
+    session = await browser.get(f"/buero/termin/{meeting['id']}")
+    rules = await browser.get(f"/buero/termin/{meeting['id']}/erinnerungen")
+
+    assert Preferences(
+        nudges=False,
+        papers=False,
+        own_times=OwnTimes(days=(1, 0), at=time(15), minutes=(30,)),
+        text_only=True,
+        no_calendar=True,
+    ) == await wished(database, person)
+    checked = re.findall(r'name="(\w+)" value="([^"]+)" checked', page.text)
+    assert {
+        ("reminders", "own"),
+        ("own_days", "1"),
+        ("own_days", "0"),
+        ("own_minutes", "30"),
+        ("mail_format", "text"),
+        ("calendar_way", "mail"),
+    } == set(checked)
+    assert '<option value="15:00" selected' in page.text
+    for words in ("1 Arbeitstag vorher um 15:00 Uhr", "30 Minuten vorher", "nur Text"):
+        assert words in office.text
+    assert 3 == session.text.count("(eigene Einstellung)")
+    assert "eigene Einstellung: 1 Arbeitstag vorher um 15:00 Uhr" in rules.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"reminders": "own"}, "Wählen Sie mindestens eine Zeit"),
+        ({"reminders": "own", "own_days": "3"}, "own_days"),
+        ({"reminders": "own", "own_days": "1", "own_at": "03:00"}, "own_at"),
+        ({}, "reminders"),
+    ],
+)
+async def test_own_times_that_cannot_be_are_refused_and_stay_in_the_form(
+    services: Services, anonymous: httpx.AsyncClient, typed: dict[str, str], words: str
+) -> None:
+    person = await builders.a_person(services.database)
+    page = await send(anonymous, page_path(services, person), {"digest": "1", **typed})
+
+    assert 422 == page.status_code
+    assert words in page.text
+    assert 'id="fehler"' in page.text
+    assert Preferences() == await wished(services.database, person)
