@@ -95,7 +95,6 @@ async def show_frame(
         visitor.locale,
         block=await _block(services, form, visitor.locale, visitor.now),
         instance=visitor.furnishing.instance,
-        level=_level(form),
         path="/einbetten/termine",
     )
     policy = frame_policy(services.settings.embed_origins or ())
@@ -122,6 +121,7 @@ async def show_help(
     """Show a web editor what to paste for the chosen list, and what it will look like."""
     form = forms.read_query(request, _HELP_FIELDS)
     _refuse_odd_numbers(form)
+    _fill_in_usual(form, visitor.locale)
     offers = await subscribing.list_offers(services.database)
     locale = form["sprache"] or visitor.locale
     chosen = form["art"] or FORMATS[0]
@@ -188,6 +188,13 @@ def _refuse_odd_numbers(form: Form) -> None:
     for name, (least, most) in limits.items():
         if form[name] is not None and not least <= form[name] <= most:
             form.refuse(name, "embed.err_range", least=least, most=most)
+
+
+def _fill_in_usual(form: Form, locale: str) -> None:
+    """Show what holds where nothing was typed."""
+    usual = {"anzahl": str(_USUAL_COUNT), "h": str(_USUAL_LEVEL), "sprache": locale}
+    for name, value in usual.items():
+        form.values[name] = form.values[name] or value
 
 
 def _recipe(services: Services, form: Form, chosen: str, locale: str) -> Recipe:

@@ -362,6 +362,18 @@ async def test_the_lines_of_the_element_carry_its_sum_and_its_policy(
     assert "Cookies werden nicht gesetzt." in lines_of(page, "satz")
 
 
+async def test_the_page_shows_what_holds_where_nothing_was_chosen(
+    anonymous: httpx.AsyncClient,
+) -> None:
+    page = await anonymous.get("/en/einbetten")
+
+    assert re.findall(r'name="(anzahl|h)"[^>]* value="(\d+)"', page.text) == [
+        ("anzahl", "10"),
+        ("h", "3"),
+    ]
+    assert re.findall(r'<option value="(\w+)" selected', page.text) == ["en"]
+
+
 async def test_the_page_says_that_frames_are_not_open_yet(anonymous: httpx.AsyncClient) -> None:
     page = await anonymous.get("/einbetten?art=frame")
 
