@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from tests.end_to_end.programs import Program
@@ -21,6 +21,7 @@ class Fleet:
     stage: Stage
     port: int
     dice: random.Random
+    more: dict[str, str]
     stacks: list[AsyncExitStack] = field(default_factory=list)
     programs: list[Program] = field(default_factory=list)
     deaths: int = 0
@@ -30,14 +31,16 @@ class Fleet:
         for _ in range(count):
             stack = AsyncExitStack()
             self.stacks.append(stack)
-            self.programs.append(await stack.enter_async_context(self.stage.worker(self.port)))
+            self.programs.append(await stack.enter_async_context(self._worker()))
 
     async def replace(self, place: int) -> None:
         """Start a worker where one has ended."""
         await self.stacks[place].aclose()
         self.stacks[place] = AsyncExitStack()
-        worker = self.stage.worker(self.port)
-        self.programs[place] = await self.stacks[place].enter_async_context(worker)
+        self.programs[place] = await self.stacks[place].enter_async_context(self._worker())
+
+    def _worker(self) -> AbstractAsyncContextManager[Program]:
+        return self.stage.worker(self.port, **self.more)
 
     async def kill_one(self) -> None:
         """End any of them as a power cut would, and start another one."""
@@ -68,9 +71,11 @@ class Fleet:
 
 
 @asynccontextmanager
-async def sailing(stage: Stage, port: int, count: int, dice: random.Random) -> AsyncIterator[Fleet]:
-    """Run a fleet, and leave no worker behind."""
-    fleet = Fleet(stage, port, dice)
+async def sailing(
+    stage: Stage, port: int, count: int, dice: random.Random, **more: str
+) -> AsyncIterator[Fleet]:
+    """Run a fleet, with more settings at will, and leave no worker behind."""
+    fleet = Fleet(stage, port, dice, more)
     try:
         await fleet.start(count)
         yield fleet

@@ -1,8 +1,9 @@
 """Everything at once for a long time: `python -m tests.faults.soak --seconds 1800 --seed 7`.
 
 Four workers, letters all the time, and every few seconds a fault that the seed draws: refusals,
-lost replies, cuts, resets, frozen networks, killed, stopped and frozen workers, and a database that
-dies. At the end everything is healed, and the whole history has to be true.
+lost and late replies, cuts, resets, frozen networks, killed, stopped and frozen workers, clocks
+that step, and a database that dies or is away. At the end everything is healed, and the whole
+history has to be true.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests import database as test_database
 from tests.faults import fleet, harness, proxy, servers
@@ -22,6 +24,7 @@ from tests.faults.harness import Stage
 from tests.faults.proxy import Proxy
 from tests.faults.servers import Fault, Faulty
 from tests.notifications import smtp_servers
+from tests.notifications.smtp_servers import Server
 
 WORKERS = 4
 AT_ONCE = 40
@@ -38,6 +41,10 @@ REFUSALS = (
     ("CONNECT", "421 4.3.2 too many connections"),
     ("RCPT", "hello"),
 )
+SLOW = ("CONNECT", ".")
+SLOW_SECONDS = (0.5, 4.0)
+AWAY_SECONDS = (1.0, 8.0)
+STEPS = ("-1h", "+3h", "+0")
 
 
 @dataclass
@@ -45,10 +52,12 @@ class Storm:
     """The faults, and how often each struck."""
 
     stage: Stage
+    server: Server
     script: Faulty
     network: Proxy
     workers: Fleet
     dice: random.Random
+    clock: Path
     struck: Counter[str] = field(default_factory=Counter)
 
     async def strike(self) -> None:
@@ -62,6 +71,9 @@ class Storm:
             self.workers.stop_one,
             self.workers.freeze_one,
             self.stage.restart_at_once,
+            self.be_slow,
+            self.be_away,
+            self.step_clocks,
         ]
         fault = self.dice.choice(faults)
         self.struck[fault.__name__] += 1
@@ -92,6 +104,22 @@ class Storm:
         await asyncio.sleep(self.dice.uniform(*HEAL_SECONDS))
         self.network.heal()
 
+    async def be_slow(self) -> None:
+        """Let the mail server take its time for a while."""
+        self.server.delays = {self.dice.choice(SLOW): self.dice.uniform(*SLOW_SECONDS)}
+        await asyncio.sleep(self.dice.uniform(*HEAL_SECONDS))
+        self.server.delays = {}
+
+    async def be_away(self) -> None:
+        """Let the database be away for longer than a restart takes."""
+        await asyncio.to_thread(self.stage.postgres, "stop", "-m", "immediate")
+        await asyncio.sleep(self.dice.uniform(*AWAY_SECONDS))
+        await asyncio.to_thread(self.stage.server.start, fsync=False)
+
+    async def step_clocks(self) -> None:
+        """Set the clocks of all workers to another hour; without libfaketime nothing happens."""
+        self.clock.write_text(self.dice.choice(STEPS) + "\n")
+
 
 async def post_always(stage: Stage, dice: random.Random) -> None:
     """Post letters again and again; a database that is away gets them next time."""
@@ -108,13 +136,14 @@ async def storm(stage: Stage, seconds: float, seed: int) -> int:
     """Let it rage, heal, and return how many violations there are."""
     dice = random.Random(seed)  # noqa: S311 - a run is to be repeatable
     script, end, told = Faulty(), time.monotonic() + seconds, time.monotonic()
+    clock = stage.server.cluster.parent / "clock"
     async with smtp_servers.running(script) as server:
         async with (
             proxy.running(server.port) as network,
-            fleet.sailing(stage, network.port, WORKERS, dice) as workers,
+            fleet.sailing(stage, network.port, WORKERS, dice, **harness.faked(clock)) as workers,
         ):
             posting = asyncio.create_task(post_always(stage, random.Random(seed)))  # noqa: S311
-            raging = Storm(stage, script, network, workers, dice)
+            raging = Storm(stage, server, script, network, workers, dice, clock)
             while time.monotonic() < end:
                 await raging.strike()
                 if time.monotonic() - told > 30:

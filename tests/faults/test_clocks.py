@@ -10,31 +10,26 @@ import pytest
 from service import reminding, scheduling
 from tests import builders
 from tests.builders import Row
+from tests.faults import harness
 from tests.faults.harness import Stage
 from tests.notifications import smtp_servers
 
 pytestmark = pytest.mark.xdist_group("faults")
 
-LIBRARY = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
 COUNT = 10
 TICK_SECONDS = 10.0
 
 
 @pytest.mark.long
-@pytest.mark.skipif(LIBRARY is None, reason="libfaketime (Debian package faketime) is missing")
+@pytest.mark.skipif(
+    harness.FAKETIME is None, reason="libfaketime (Debian package faketime) is missing"
+)
 @pytest.mark.parametrize("step", ["-1h", "+3h"])
 async def test_31_a_clock_that_steps_stops_no_tick_and_sends_nothing_early_or_twice(
     stage: Stage, step: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "clock"
-    file.write_text("+0\n")
-    faked = {
-        "LD_PRELOAD": str(LIBRARY),
-        "FAKETIME_TIMESTAMP_FILE": str(file),
-        "FAKETIME_NO_CACHE": "1",
-        "DONT_FAKE_MONOTONIC": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
+    faked = harness.faked(file)
     async with smtp_servers.running() as server, stage.worker(server.port, **faked):
         await stage.post(COUNT)
         await stage.in_state("sent", COUNT)
