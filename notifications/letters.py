@@ -273,8 +273,11 @@ def _calendar_part(draft: Draft, content_type: str, name: str) -> Part:
 
 
 def _file_part(item: Attachment) -> Part:
+    # What a single letter's calendar file says of itself, those of a joint one say, too.
+    kind = f'{item.content_type}; charset="utf-8"; method="PUBLISH"'
+    kind = kind if item.content_type == "text/calendar" else item.content_type
     head = (
-        f'Content-Type: {item.content_type}; name="{item.name}"\r\n'
+        f'Content-Type: {kind};\r\n name="{item.name}"\r\n'
         f'Content-Disposition: attachment; filename="{item.name}"\r\n'
         "Content-Transfer-Encoding: base64\r\n\r\n"
     )

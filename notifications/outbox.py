@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from notifications import crashing
+from notifications import combining, crashing
 from notifications.storage import Connection
 
 ANALYZE_ABOVE = 1000
@@ -72,6 +72,9 @@ written AS (
         ordering_key, locale, cause)
     SELECT id, dedupe_key, kind, recipient_id, subject_id, subject_rev, time_rev, ordering_key,
         locale, coalesce(cause, '{{}}') FROM single
+    -- What a letter about several subjects says already is not said again.
+    WHERE (SELECT part.letter_id FROM letter_subject part
+        WHERE part.dedupe_key = single.dedupe_key) IS NULL
     ON CONFLICT (dedupe_key) DO NOTHING
     RETURNING id
 )
@@ -108,10 +111,12 @@ WHERE l.id = o.id AND o.state = 'queued' AND l.subject_id = $1 AND l.kind = ANY(
 """
 
 _REPEAT = """
-SELECT 'man:' || gen_random_uuid(), l.kind, l.recipient_id, l.subject_id, l.subject_rev,
-    l.time_rev, l.ordering_key, l.locale, l.cause, o.priority, now(), $2::timestamptz,
-    o.recipient_domain
+SELECT 'man:' || gen_random_uuid(), coalesce(s.kind, l.kind), l.recipient_id,
+    coalesce(s.subject_id, l.subject_id), coalesce(s.subject_rev, l.subject_rev),
+    coalesce(s.time_rev, l.time_rev), coalesce(s.ordering_key, l.ordering_key), l.locale,
+    coalesce(s.cause, l.cause), o.priority, now(), $2::timestamptz, o.recipient_domain
 FROM letter l JOIN outbox o USING (id)
+LEFT JOIN letter_subject s ON s.letter_id = l.id AND s.subject_id = $4
 WHERE l.id = $1 AND o.state <> ALL ($3::text[])
 """
 
@@ -229,11 +234,12 @@ async def cancel(
     """Take back queued letters of these kinds about a subject, and return how many.
 
     Letters that are leaving already are not touched: the guard or the next letter sets them right.
+    Of one about several subjects this one drops out; with its last one it is taken back.
     """
-    status = await connection.execute(
-        _CANCEL, subject_id, [str(kind) for kind in kinds], reason, recipient_id
-    )
-    return int(status.rsplit(" ", 1)[-1])
+    names = [str(kind) for kind in kinds]
+    status = await connection.execute(_CANCEL, subject_id, names, reason, recipient_id)
+    parts = await combining.drop_parts(connection, subject_id, names, reason, recipient_id)
+    return int(status.rsplit(" ", 1)[-1]) + parts
 
 
 async def repeat(
@@ -242,14 +248,21 @@ async def repeat(
     expires_at: datetime,
     *,
     unless: Sequence[State] = OPEN,
+    subject_id: UUID | None = None,
 ) -> UUID | None:
-    """Post a letter once more under a new id, on purpose; None while it is in one of the states."""
+    """Post a letter once more under a new id, on purpose; None while it is in one of the states.
+
+    With `subject_id` only what it says of this subject, as a letter of its own.
+    """
     found: UUID | None = await connection.fetchval(
         _post(_REPEAT) + " RETURNING id",
         letter_id,
         expires_at,
         [str(state) for state in unless],
+        subject_id,
     )
+    if found is not None and subject_id is None:
+        await combining.take_over_parts(connection, letter_id, found)
     return found
 
 

@@ -7,6 +7,7 @@ what counts is the net effect since people were told last.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -46,17 +47,33 @@ class Change:
     said: Overrides = overrides.NONE
 
 
+class BatchKind(StrEnum):
+    """What one press was about that gave rise to several notices."""
+
+    WELCOME = "welcome"
+    FAREWELL = "farewell"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Notices that one press gave rise to; they are told in one letter."""
+
+    id: UUID
+    kind: BatchKind
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """An invitation or a nudge; `person_ids` None means everybody whom it can concern.
 
-    `is_timed` keeps the office's own time when the session moves.
+    `is_timed` keeps the office's own time when the session moves. `batch` is what it belongs to.
     """
 
     kind: NoticeKind
     meeting_id: UUID
     person_ids: Sequence[UUID] | None = None
     is_timed: bool = False
+    batch: Batch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +105,7 @@ async def put_down_change(
         await connection.execute(notice_statements.REPLACE, change.meeting_id, kinds, now)
         return None
     if pending is not None:
-        return await _merge(connection, pending, change, now)
+        return await _merge(connection, actor, pending, change, now)
     words = _words(change.effect, is_ticked=change.is_ticked)
     if words is None:
         return None
@@ -113,9 +130,14 @@ async def put_down_asking(
         notice_statements.INSERT,
         *(asking.meeting_id, asking.kind, due, row["revision"], row["revision"]),
         *(changes.to_json(facts.read(row)), people, False, False, "", actor.id, now),
-        asking.is_timed,
+        *(asking.is_timed, *_batch_of(asking)),
     )
-    return await _keep_if_anybody(connection, notice_id, asking.kind)
+    kept = await _keep_if_anybody(connection, notice_id, asking.kind)
+    return await _gather(connection, actor, kept, due, now)
+
+
+def _batch_of(asking: Asking) -> tuple[UUID | None, BatchKind | None]:
+    return (asking.batch.id, asking.batch.kind) if asking.batch else (None, None)
 
 
 async def follow_revision(
@@ -158,9 +180,10 @@ async def _put_down(
         *(change.meeting_id, words.kind, due, change.from_revision, change.to_revision),
         *(changes.to_json(known), None, words.tells is Tells.ALL),
         *(change.effect.asks_again or change.asked_again > 0, change.message, actor.id, now),
-        False,
+        *(False, None, None),
     )
-    return await _keep_if_anybody(connection, notice_id, words.kind)
+    kept = await _keep_if_anybody(connection, notice_id, words.kind)
+    return await _gather(connection, actor, kept, due, now)
 
 
 async def _known(connection: "Connection[Any]", change: Change) -> MeetingFacts:
@@ -177,7 +200,7 @@ async def _known(connection: "Connection[Any]", change: Change) -> MeetingFacts:
 
 
 async def _merge(
-    connection: "Connection[Any]", pending: Record, change: Change, now: datetime
+    connection: "Connection[Any]", actor: Actor, pending: Record, change: Change, now: datetime
 ) -> UUID | None:
     known = changes.from_json(pending["before"])
     verdict = overrides.verdict_since(
@@ -195,13 +218,14 @@ async def _merge(
     if words is None:
         await connection.execute(notice_statements.FINISH, pending["id"], "unneeded", 0, now)
         return None
+    due = due_at(words.kind, _start(change), now)
     await connection.execute(
         notice_statements.MERGE,
-        *(pending["id"], words.kind, due_at(words.kind, _start(change), now), change.to_revision),
+        *(pending["id"], words.kind, due, change.to_revision),
         *(words.tells is Tells.ALL, net.asks_again or change.asked_again > 0, change.message),
     )
     if await _is_for_anybody(connection, pending["id"], words.kind):
-        return pending["id"]  # type: ignore[no-any-return]
+        return await _gather(connection, actor, pending["id"], due, now)
     await connection.execute(notice_statements.FINISH, pending["id"], "unneeded", 0, now)
     return None
 
@@ -229,6 +253,22 @@ async def _keep_if_anybody(
         return notice_id
     await connection.execute(notice_statements.DROP, notice_id)
     return None
+
+
+async def _gather(
+    connection: "Connection[Any]",
+    actor: Actor,
+    notice_id: UUID | None,
+    due: datetime,
+    now: datetime,
+) -> UUID | None:
+    """Let what the same hand put down just before leave with it, where the same people read both.
+
+    Only what leaves after a plain countdown; what is urgent waits for nothing.
+    """
+    if notice_id is not None and due == now + COUNTDOWN:
+        await connection.execute(notice_statements.GATHER, notice_id, due, actor.id, now)
+    return notice_id
 
 
 async def _is_for_anybody(connection: "Connection[Any]", notice_id: UUID, kind: NoticeKind) -> bool:

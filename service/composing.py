@@ -1,81 +1,44 @@
 """The clerk that the postman asks whether a letter still holds, for whom, and in which words."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from calendars import invitation
-from notifications import addresses
+from notifications import addresses, combining
 from notifications.clerk import Go, Stop
+from notifications.combining import Dropped
 from notifications.letters import Draft
 from service import (
-    describing,
     digesting,
     furnishing,
-    hearing,
     judging,
     phrasing,
     plain_letters,
     preferring,
     subscribing,
+    tailoring,
     tokens,
-    wording,
 )
 from service.database import Database
-from service.digesting import Shape
-from service.domain import changes, preferences
+from service.domain import preferences
 from service.domain.changes import MeetingFacts
-from service.domain.errors import NotFoundError
-from service.domain.words import State
+from service.drafting import Drafter, Key
 from service.furnishing import InstanceData
 from service.occasions import Occasion
 from service.pages import dates
 from service.pages.catalogue import texts
 from service.pages.rendering import localised
 from service.services import Services
-from service.tables import facts, letter_statements, shown_meetings
+from service.tables import letter_statements
 from service.tokens import Purpose
-from service.wording import Words
 
-# Kinds whose calendar file the reader's program should take in.
-_WITH_CALENDAR = frozenset(
-    {
-        "invitation",
-        "date_confirmed",
-        "change",
-        "cancellation",
-        "postponed",
-        "uncancellation",
-        "receipt",
-    }
-)
 # Kinds that speak of the recipient's own answer; the others are the same for everybody.
 _WITH_STANCE = frozenset(
     {"date_confirmed", "nudge", "reminder", "change", "uncancellation", "receipt"}
 )
-_MEETING = f"{shown_meetings.SELECT}, meeting.capacity FROM meeting WHERE meeting.id = $1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """What letters with the same wording have in common; equal keys promise equal drafts."""
-
-    kind: str
-    locale: str
-    instance: InstanceData
-    meeting_id: UUID | None = None
-    revision: int = 0
-    group_names: tuple[str, ...] = ()
-    notice_id: UUID | None = None
-    is_first: bool = False
-    stance: str = ""
-    holds: bool = False
-    has_deputy: bool = False
-    is_copy: bool = False
-    digest: Shape | None = None
-    text_only: bool = False
-    no_calendar: bool = False
 
 
 class Clerk:
@@ -84,32 +47,29 @@ class Clerk:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._database: Database = services.database
+        self._drafter = Drafter(services)
 
     async def look_up(self, ids: Sequence[UUID]) -> Mapping[UUID, Go | Stop]:
         """Answer for a claimed batch with one query."""
         rows = await self._database.fetch(letter_statements.LOOK_UP, list(ids))
         office = await furnishing.look(self._database)
-        return {
-            row["id"]: await self._judge(row, office.instance, is_ready=office.is_ready)
-            for row in rows
-        }
+        verdicts: dict[UUID, Go | Stop] = {}
+        for letter_id, found in groupby(rows, itemgetter("id")):
+            row, *more = found
+            if row["part"] is None:
+                verdict = await self._judge(row, office.instance, is_ready=office.is_ready)
+            else:
+                verdict = await self._judge_parts(
+                    [row, *more], office.instance, is_ready=office.is_ready
+                )
+            verdicts[letter_id] = verdict
+        return verdicts
 
     async def compose(self, prototype_key: Hashable) -> Draft:
         """Write what all recipients with this key have in common."""
         if not isinstance(prototype_key, Key):
             raise TypeError(prototype_key)
-        draft = await self._write(prototype_key)
-        return replace(draft, html="") if prototype_key.text_only else draft
-
-    async def _write(self, key: Key) -> Draft:
-        if key.meeting_id is None:
-            public_url = self._services.settings.public_url
-            if key.digest is not None:
-                return self._digest_draft(key, key.digest)
-            words = plain_letters.phrase(key.kind, key.locale, key.instance, public_url)
-            return self._draft(words, key.instance)
-        occasion = await self._occasion(key, key.meeting_id)
-        return self.draft_of(occasion, no_calendar=key.no_calendar)
+        return await self._drafter.write(prototype_key)
 
     async def preview(
         self,
@@ -126,19 +86,11 @@ class Clerk:
         """
         instance = (await furnishing.look(self._database)).instance
         key = Key(kind=kind, locale=locale, instance=instance, meeting_id=meeting_id)
-        occasion = await self._occasion(key, meeting_id)
-        return self.draft_of(replace(occasion, before=before, message=message))
+        return await self._drafter.preview(key, meeting_id, before=before, message=message)
 
-    def draft_of(self, occasion: Occasion, *, no_calendar: bool = False) -> Draft:
+    def draft_of(self, occasion: Occasion) -> Draft:
         """Write the letter of an occasion that is known as a whole."""
-        calendar = None if no_calendar else self._calendar(occasion)
-        words = phrasing.phrase(replace(occasion, has_calendar=calendar is not None))
-        return replace(
-            self._draft(words, occasion.instance),
-            calendar=calendar,
-            headers=() if occasion.is_copy else self._stop_headers(occasion.kind),
-            references=f"<meeting-{occasion.meeting.uid}@{self._services.settings.mail_domain}>",
-        )
+        return self._drafter.draft_of(occasion)
 
     async def _judge(
         self, row: Mapping[str, Any], instance: InstanceData, *, is_ready: bool
@@ -157,6 +109,54 @@ class Clerk:
             return await self._digest(row, instance)
         plain = {"sign_in": self._sign_in, "hint_received": self._hint, "probe": self._probe}
         return plain.get(row["kind"], self._about_meeting)(row, instance)
+
+    async def _judge_parts(
+        self, rows: Sequence[Mapping[str, Any]], instance: InstanceData, *, is_ready: bool
+    ) -> Go | Stop:
+        """Let a letter about several sessions leave with the parts that still hold."""
+        now = self._services.clock()
+        fates = [(row, row["dropped_because"] or judging.judge(row, now)) for row in rows]
+        gone = [(row, reason) for row, reason in fates if reason is not None]
+        if len(gone) == len(rows):
+            return Stop(gone[0][1])
+        standing = [row for row, reason in fates if reason is None]
+        new = [one for one in gone if one[0]["dropped_because"] is None]
+        await combining.note_dropped(
+            self._database,
+            [Dropped(row["id"], row["subject_id"], reason) for row, reason in new],
+        )
+        # What spares somebody the way may try an address that the rest would only wait for.
+        likely = min(standing, key=lambda row: row["kind"] not in judging.PROBES)
+        stop = self._stop(likely, is_ready=is_ready)
+        if stop is not None:
+            return stop
+        if likely["address_state"] == "undeliverable" and not await self._may_probe(likely):
+            return Stop("undeliverable", "held")
+        return _as_wished(self._about_meetings(rows, standing, instance), likely)
+
+    def _about_meetings(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        standing: Sequence[Mapping[str, Any]],
+        instance: InstanceData,
+    ) -> Go:
+        """Give each part its own links, dropped ones too: bytes that were promised need them."""
+        parts = [self._about_meeting(row, instance) for row in standing]
+        first = standing[0]
+        values = {**self._wish_links(first)}
+        values |= {name: parts[0].values[name] for name in ("name", "addressee")}
+        for row in rows:
+            values[f"deputy_{row['part']}"] = row["deputy_name"] or ""
+            if row["handle"] is not None:
+                links = self._links(row["handle"], row["epoch"], row["locale"])
+                values[f"link_answer_{row['part']}"] = links["link_answer"]
+        keys = tuple(
+            replace(part.prototype_key, slot=f"_{row['part']}")
+            for part, row in zip(parts, standing, strict=True)
+            if isinstance(part.prototype_key, Key)
+        )
+        whole = replace(keys[0], kind=first["whole_kind"], meeting_id=None, parts=keys)
+        return replace(parts[0], values=values, prototype_key=whole)
 
     def _stop(self, row: Mapping[str, Any], *, is_ready: bool) -> Stop | None:
         reason = judging.judge(row, self._services.clock())
@@ -267,11 +267,6 @@ class Clerk:
         key = Key(kind=digesting.KIND, locale=locale, instance=instance, digest=found.shape)
         return Go(row["person_email"], name, values, key)
 
-    def _digest_draft(self, key: Key, shape: Shape) -> Draft:
-        public_url = self._services.settings.public_url
-        words = plain_letters.phrase_digest(key.locale, key.instance, public_url, shape)
-        return replace(self._draft(words, key.instance), headers=self._stop_headers(key.kind))
-
     def _open_link(self, link: Mapping[str, Any], locale: str) -> str:
         starts = link["starts_local"]
         day = f", {dates.format_short_date(starts.date(), locale)}" if starts else ""
@@ -288,68 +283,6 @@ class Clerk:
                 address = f"{self._services.settings.public_url}{own.path}"
                 lines.append(f"{person['full_name']}: {label}\n{address}")
         return lines
-
-    async def _occasion(self, key: Key, meeting_id: UUID) -> Occasion:
-        row = await self._database.fetchrow(_MEETING, meeting_id)
-        if row is None:
-            raise NotFoundError
-        notice = None
-        if key.notice_id is not None:
-            notice = await self._database.fetchrow(letter_statements.NOTICE, key.notice_id)
-        return Occasion(
-            kind=key.kind,
-            locale=key.locale,
-            public_url=self._services.settings.public_url,
-            meeting=shown_meetings.from_row(row),
-            now_facts=facts.read(row),
-            instance=key.instance,
-            is_first=key.is_first,
-            stance=key.stance,
-            holds=key.holds,
-            has_deputy=key.has_deputy,
-            is_copy=key.is_copy,
-            before=changes.from_json(notice["before"]) if notice and notice["before"] else None,
-            message=notice["message"] if notice else "",
-        )
-
-    def _calendar(self, occasion: Occasion) -> bytes | None:
-        """Write the entry as a file; None where the letter's date is not one for a calendar."""
-        if occasion.kind not in _WITH_CALENDAR or occasion.is_copy or _stays_away(occasion):
-            return None
-        if occasion.kind == "uncancellation" and occasion.now_facts.state is State.POSTPONED:
-            return None
-        settings, data = self._services.settings, occasion.instance
-        voice = describing.voice_of(settings, occasion.locale, data.office_name, data.phone)
-        entry = describing.invited_entry(occasion.meeting, voice)
-        return None if entry is None else invitation.render_download(entry)
-
-    def _stop_headers(self, kind: str) -> tuple[tuple[str, str], ...]:
-        """Let mail programs unsubscribe from what can be switched off (RFC 8058, RFC 2369)."""
-        if kind not in preferences.TOPICS:
-            return ()
-        ways = "<⟦link_unsubscribe⟧>"
-        # No button without an ear: a program that only knows mail would write to nobody.
-        if hearing.stop_address(self._services.settings):
-            domain = hearing.stop_address(self._services.settings).rpartition("@")[2]
-            ways += f", <mailto:⟦link_unsubscribe_mail⟧@{domain}>"
-        return (
-            ("List-Unsubscribe", ways),
-            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-        )
-
-    def _draft(self, words: Words, instance: InstanceData) -> Draft:
-        return Draft(
-            subject=words.subject,
-            text=wording.write_text(words),
-            html=wording.write_html(words),
-            reply_to=instance.email or None,
-        )
-
-
-def _stays_away(occasion: Occasion) -> bool:
-    """Tell whether the date has no place in these people's own calendars."""
-    away = {"declined", "represented"} if occasion.kind == "receipt" else {"declined"}
-    return occasion.stance in away
 
 
 def _as_wished(go: Go, row: Mapping[str, Any]) -> Go:

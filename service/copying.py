@@ -16,7 +16,7 @@ KIND = "copy"
 # A receipt answers whoever has just answered.
 KINDS = (
     *("invitation", "date_confirmed", "change", "postponed", "cancellation", "uncancellation"),
-    *("uninvited", "nudge", "reminder"),
+    *("uninvited", "nudge", "reminder", "several", "welcome", "farewell"),
 )
 
 # Letters bear the moment at which their transaction began: this finds those of this very one.
@@ -32,6 +32,20 @@ WHERE l.created_at = now() AND l.kind = ANY ($1::text[]) AND o.state = 'queued'
 """
 
 
+_POST_PARTS = """
+INSERT INTO letter_subject (letter_id, subject_id, subject_rev, position, kind, time_rev,
+    ordering_key, cause)
+SELECT l.id, s.subject_id, s.subject_rev, s.position, s.kind, s.time_rev,
+    'cpy:' || s.ordering_key, s.cause
+FROM letter l JOIN letter_subject s ON s.letter_id = (l.cause ->> 'of')::uuid
+WHERE l.created_at = now() AND l.kind = 'copy'
+ON CONFLICT DO NOTHING
+"""
+
+
 async def follow(connection: "Connection[Any]") -> int:
     """Post copies of the letters that this transaction has posted; return how many are new."""
-    return await outbox.post_selected(connection, _POST, list(KINDS))
+    count = await outbox.post_selected(connection, _POST, list(KINDS))
+    if count:
+        await connection.execute(_POST_PARTS)
+    return count

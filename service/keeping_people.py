@@ -97,7 +97,8 @@ DELETE FROM invitation i USING meeting m
 WHERE m.id = i.meeting_id AND i.person_id = ANY ($1::uuid[])
     AND i.state = 'planned' AND i.answer IS NULL
     AND (m.starts_at IS NULL OR m.starts_at > $2)
-    AND NOT EXISTS (SELECT FROM letter l WHERE l.subject_id = m.id AND l.recipient_id = i.person_id)
+    AND NOT EXISTS (SELECT FROM letter_about l
+        WHERE l.subject_id = m.id AND l.recipient_id = i.person_id)
     AND NOT EXISTS (SELECT FROM membership s JOIN meeting_group mg ON mg.group_id = s.group_id
         WHERE mg.meeting_id = m.id AND s.person_id = i.person_id AND s.to_on IS NULL)
     AND NOT EXISTS (SELECT FROM meeting_audience a

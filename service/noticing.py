@@ -14,7 +14,7 @@ from uuid import UUID
 
 from asyncpg import Connection, Record
 
-from notifications import crashing, outbox
+from notifications import combining, crashing, outbox
 from service import announcing, asking, auditing, copying, publishing, reminding, timing
 from service.announcing import Asking
 from service.auditing import Actor
@@ -27,6 +27,8 @@ from service.tables import facts, meeting_statements, notice_statements
 
 EXPANSION_SECONDS = 60.0
 _MOST_AT_ONCE = 1000
+# Notices of one transaction; whoever changes one of their sessions waits until it ends.
+_MOST_TOGETHER = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,15 +112,46 @@ async def send_now(
     *,
     authority: Authority = EVERYTHING,
 ) -> int | None:
-    """End the countdown and return how many letters were posted, None if it was over already."""
+    """End the countdown and return how many letters were posted, None if it was over already.
+
+    What was put down by the same press leaves with it, as one letter a person.
+    """
+    return await send_together(database, actor, [notice_id], now, authority=authority)
+
+
+async def send_together(
+    database: Database,
+    actor: Actor,
+    notice_ids: Sequence[UUID],
+    now: datetime,
+    *,
+    authority: Authority = EVERYTHING,
+) -> int | None:
+    """End several countdowns at once, and write to each person once about all of them.
+
+    None when all of them were over already. Raises `NotFoundError` for a foreign or unknown one.
+    """
     async with database.unit_of_work(statement_seconds=EXPANSION_SECONDS) as unit:
-        notice = await _lock_pending(unit.connection, notice_id, authority)
-        if notice is None:
-            return None
+        return await send_named(unit.connection, actor, notice_ids, now, authority=authority)
+
+
+async def send_named(
+    connection: "Connection[Any]",
+    actor: Actor,
+    notice_ids: Sequence[UUID],
+    now: datetime,
+    *,
+    authority: Authority = EVERYTHING,
+) -> int | None:
+    """Do so within a transaction."""
+    notices = await _lock_pending(connection, notice_ids, authority, with_batch=True)
+    if not notices:
+        return None
+    for notice in notices:
         await auditing.record(
-            unit.connection, actor, "sent_now", "notice", notice_id, kind=notice["kind"]
+            connection, actor, "sent_now", "notice", notice["id"], kind=notice["kind"]
         )
-        return await _expand(unit.connection, notice, now)
+    return await _expand(connection, notices, now)
 
 
 async def withdraw(
@@ -131,12 +164,13 @@ async def withdraw(
 ) -> bool:
     """Take a notice back before its letters exist; the change itself stays. False if too late."""
     async with database.unit_of_work() as unit:
-        notice = await _lock_pending(unit.connection, notice_id, authority)
-        if notice is None:
+        if not await _lock_pending(unit.connection, [notice_id], authority):
             return False
-        await unit.connection.execute(notice_statements.FINISH, notice_id, "withdrawn", None, now)
+        finished = await unit.connection.fetchrow(
+            notice_statements.FINISH, notice_id, "withdrawn", None, now
+        )
         await auditing.record(
-            unit.connection, actor, "withdrew", "notice", notice_id, kind=notice["kind"]
+            unit.connection, actor, "withdrew", "notice", notice_id, kind=finished["kind"]
         )
         return True
 
@@ -155,9 +189,10 @@ async def set_time(
     Raises `FieldsError` for a time that is past or leaves nobody time to answer.
     """
     async with database.unit_of_work() as unit:
-        notice = await _lock_pending(unit.connection, notice_id, authority)
-        if notice is None:
+        notices = await _lock_pending(unit.connection, [notice_id], authority)
+        if not notices:
             return False
+        notice = notices[0]
         meeting = await unit.connection.fetchrow(meeting_statements.FIND, notice["meeting_id"])
         due = timing.read_own_time(facts.read(meeting), local, now)
         is_set = await unit.connection.fetchval(notice_statements.SET_TIME, notice_id, due)
@@ -170,17 +205,21 @@ async def set_time(
 
 
 async def queue_due(database: Database, now: datetime) -> int:
-    """Turn due notices into letters, one transaction each, and return how many letters are new.
+    """Turn due notices into letters and return how many letters are new.
 
-    Any number of replicas may do so any number of times: a notice is claimed by one of them.
+    All that is due at once is one transaction, and one letter a person. Any number of replicas may
+    do so any number of times: a notice is claimed by one of them.
     """
     letters = 0
     for _ in range(_MOST_AT_ONCE):
         async with database.unit_of_work(statement_seconds=EXPANSION_SECONDS) as unit:
-            notice = await unit.connection.fetchrow(notice_statements.CLAIM_DUE, now)
-            if notice is None:
+            first = await unit.connection.fetchrow(notice_statements.CLAIM_FIRST, now)
+            if first is None:
                 break
-            letters += await _expand(unit.connection, notice, now)
+            others = await unit.connection.fetch(
+                notice_statements.CLAIM_OTHERS, now, first["id"], _MOST_TOGETHER - 1
+            )
+            letters += await _expand(unit.connection, [first, *others], now)
     if letters:
         crashing.pass_point("before_wake")
     return letters
@@ -201,8 +240,33 @@ async def find_pending(database: Database, meeting_id: UUID) -> list[PlannedNoti
         return await list_pending(connection, meeting_id)
 
 
-async def _expand(connection: "Connection[Any]", notice: Record, now: datetime) -> int:
-    """Post the letters of a notice whose meeting is locked, and note who has been told."""
+async def _expand(connection: "Connection[Any]", notices: Sequence[Record], now: datetime) -> int:
+    """Post the letters of notices whose meetings are locked, and note who has been told.
+
+    Order of locks: invitations of all meetings in the order of their ids, then feeds. A session's
+    change comes before its invitation, which says the newest anyway.
+    """
+    told = [(notice, await _post(connection, notice, now)) for notice in sorted(notices, key=_rank)]
+    folded = 0
+    if len(notices) > 1 or notices[0]["batch_id"] is not None:
+        folded = await combining.fold_selected(
+            connection, notice_statements.FOLD, list(notice_statements.TOGETHER)
+        )
+    await copying.follow(connection)
+    for notice, count in told:
+        if notice["kind"] == NoticeKind.INVITATION:
+            # From now on the invited people's own calendars carry the access and their answer.
+            await publishing.touch_feeds(connection, notice["meeting_id"], now)
+        await connection.execute(notice_statements.FINISH, notice["id"], "sent", count, now)
+    return sum(count for _, count in told) - folded
+
+
+def _rank(notice: Record) -> tuple[Any, ...]:
+    is_invitation = notice["kind"] == NoticeKind.INVITATION
+    return notice["meeting_id"], is_invitation, notice["created_at"], notice["id"]
+
+
+async def _post(connection: "Connection[Any]", notice: Record, now: datetime) -> int:
     kind = NoticeKind(notice["kind"])
     if kind is NoticeKind.INVITATION and notice["person_ids"] is None:
         # Weeks may have passed: who has joined since is asked, who has left is not.
@@ -210,27 +274,39 @@ async def _expand(connection: "Connection[Any]", notice: Record, now: datetime) 
     count = await outbox.post_selected(
         connection, notice_statements.EXPAND[kind], notice["id"], now
     )
-    await copying.follow(connection)
     if kind is NoticeKind.INVITATION:
         await connection.execute(notice_statements.MARK_INVITED, notice["id"], now)
         await connection.execute(notice_statements.MARK_MEETING_INVITED, notice["meeting_id"], now)
         await reminding.plan_slots(connection, notice["meeting_id"], now)
-        # From now on the invited people's own calendars carry the access and their answer.
-        await publishing.touch_feeds(connection, notice["meeting_id"], now)
     elif kind.value in notice_statements.CHANGES:
         await connection.execute(notice_statements.MARK_TOLD, notice["id"])
-    await connection.execute(notice_statements.FINISH, notice["id"], "sent", count, now)
     return count
 
 
 async def _lock_pending(
-    connection: "Connection[Any]", notice_id: UUID, authority: Authority
-) -> Record | None:
-    meeting = await connection.fetchrow(notice_statements.LOCK_MEETING, notice_id)
-    if meeting is None:
+    connection: "Connection[Any]",
+    notice_ids: Sequence[UUID],
+    authority: Authority,
+    *,
+    with_batch: bool = False,
+) -> list[Record]:
+    """Lock the named notices that still wait, at will with what came of the same press.
+
+    Of that only what the account may change. Raises `NotFoundError` for a foreign or unknown one.
+    """
+    ids = list(notice_ids)
+    meetings = await connection.fetch(notice_statements.LOCK_MEETINGS, ids, with_batch)
+    named = [meeting for meeting in meetings if meeting["is_named"]]
+    if not named:
         raise NotFoundError
-    rights.require_change(authority, meeting["group_ids"])
-    return await connection.fetchrow(notice_statements.LOCK_PENDING, notice_id)
+    for meeting in named:
+        rights.require_change(authority, meeting["group_ids"])
+    allowed = [
+        meeting["id"]
+        for meeting in meetings
+        if all(authority.may_change_group(group_id) for group_id in meeting["group_ids"])
+    ]
+    return await connection.fetch(notice_statements.LOCK_PENDING, ids, with_batch, allowed)  # type: ignore[no-any-return]
 
 
 async def _describe(connection: "Connection[Any]", row: Record) -> PlannedNotice:

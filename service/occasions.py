@@ -20,7 +20,8 @@ class Occasion:
 
     `stance` is what they said (an answer, "" for none); `holds` whether it still counts.
     `before` are the facts that a change notice starts from. `is_first` marks letters to people
-    who never had one, `is_copy` those to their secretariats. Kinds are those of the letters.
+    who never had one, `is_copy` those to their secretariats. Kinds are those of the letters. In a
+    letter about several sessions `slot` ends the names of the gaps that belong to this one.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class Occasion:
     is_copy: bool = False
     before: MeetingFacts | None = None
     message: str = ""
+    slot: str = ""
 
     def t(self, key: str, /, **values: Any) -> str:
         """Return a text in the letter's language."""

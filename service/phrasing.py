@@ -39,7 +39,7 @@ def phrase(occasion: Occasion) -> Words:
             # Two people may share a mailbox, so every letter names its person first.
             paragraph(occasion.t("letter.greeting")),
             *_BODIES[kind](occasion),
-            *_first_time(occasion),
+            *first_time(occasion),
         ],
         footer=_footer(occasion),
     )
@@ -60,14 +60,16 @@ def _subject(occasion: Occasion) -> str:
     )
 
 
-# The pieces that bodies are made of.
+# The pieces that bodies are made of, and those of letters about several sessions.
 
 
-def _said(occasion: Occasion, key: str) -> Block:
+def said(occasion: Occasion, key: str) -> Block:
+    """Write one sentence; it may name their answer and the office."""
     return paragraph(occasion.t(key, answer=occasion.said, office=occasion.office))
 
 
-def _facts(occasion: Occasion, *, with_deadline: bool = True) -> Block:
+def facts_of(occasion: Occasion, *, with_deadline: bool = True) -> Block:
+    """Say what, when, where and until when."""
     t, now, locale = occasion.t, occasion.now_facts, occasion.locale
     return facts(
         (t("letter.what"), occasion.meeting.title),
@@ -105,7 +107,7 @@ def _agenda(occasion: Occasion) -> list[Block]:
     return blocks
 
 
-def _access(occasion: Occasion) -> list[Block]:
+def access(occasion: Occasion) -> list[Block]:
     """Tell how to get into the video call."""
     meeting, t = occasion.meeting, occasion.t
     if occasion.now_facts.mode is Mode.ON_SITE:
@@ -118,15 +120,17 @@ def _access(occasion: Occasion) -> list[Block]:
     ]
 
 
-def _own_answer(occasion: Occasion) -> list[Block]:
+def own_answer(occasion: Occasion) -> list[Block]:
+    """Say what they answered, and who comes for them."""
     if not occasion.stance:
         return []
     t = occasion.t
-    deputy = (t("letter.deputy"), "⟦deputy⟧" if occasion.has_deputy else "")
+    deputy = (t("letter.deputy"), f"⟦deputy{occasion.slot}⟧" if occasion.has_deputy else "")
     return [facts((t("letter.your_answer"), occasion.said), deputy)]
 
 
-def _message(occasion: Occasion) -> list[Block]:
+def message(occasion: Occasion) -> list[Block]:
+    """Write what the office adds, line by line."""
     return [Block("lines", occasion.message)] if occasion.message else []
 
 
@@ -138,49 +142,49 @@ def _calendar(occasion: Occasion, key: str = "letter.calendar_file") -> list[Blo
 
 
 def _invitation(occasion: Occasion) -> list[Block]:
-    return [_said(occasion, "letter.invitation.lead"), *_invited(occasion)]
+    return [said(occasion, "letter.invitation.lead"), *_invited(occasion)]
 
 
 def _invited(occasion: Occasion) -> list[Block]:
     return [
-        *_message(occasion),
-        _facts(occasion),
+        *message(occasion),
+        facts_of(occasion),
         *_choices(occasion),
-        *_access(occasion),
+        *access(occasion),
         *_agenda(occasion),
         *_calendar(occasion),
     ]
 
 
 def _date_confirmed(occasion: Occasion) -> list[Block]:
-    lead = _said(occasion, "letter.date_confirmed.lead")
+    lead = said(occasion, "letter.date_confirmed.lead")
     if occasion.asks:
         return [lead, *_asked_again(occasion), *_invited(occasion)]
     return [
         lead,
-        *_message(occasion),
-        _facts(occasion, with_deadline=False),
+        *message(occasion),
+        facts_of(occasion, with_deadline=False),
         *_standing(occasion),
-        *_access(occasion),
+        *access(occasion),
         *_agenda(occasion),
         *_calendar(occasion),
     ]
 
 
 def _asked_again(occasion: Occasion) -> list[Block]:
-    return [_said(occasion, "letter.change.ask_again")] if occasion.stance else []
+    return [said(occasion, "letter.change.ask_again")] if occasion.stance else []
 
 
 def _standing(occasion: Occasion) -> list[Block]:
     """Say that an answer still counts, or that a former no need not be said again."""
     if occasion.holds:
-        return [_said(occasion, "letter.change.holds"), *_change_answer(occasion)]
-    return [_said(occasion, "letter.change.declined"), *_change_answer(occasion)]
+        return [said(occasion, "letter.change.holds"), *_change_answer(occasion)]
+    return [said(occasion, "letter.change.declined"), *_change_answer(occasion)]
 
 
 def _nudge(occasion: Occasion) -> list[Block]:
     lead = "letter.nudge.lead_again" if occasion.stance else "letter.nudge.lead"
-    return [_said(occasion, lead), _facts(occasion), *_choices(occasion)]
+    return [said(occasion, lead), facts_of(occasion), *_choices(occasion)]
 
 
 def _reminder(occasion: Occasion) -> list[Block]:
@@ -189,10 +193,10 @@ def _reminder(occasion: Occasion) -> list[Block]:
     if is_coming and occasion.stance == "represented":
         key = "letter.reminder.lead_represented"
     return [
-        _said(occasion, key),
-        _facts(occasion, with_deadline=not is_coming),
-        *_own_answer(occasion),
-        *_access(occasion),
+        said(occasion, key),
+        facts_of(occasion, with_deadline=not is_coming),
+        *own_answer(occasion),
+        *access(occasion),
         *(_change_answer(occasion) if is_coming else _choices(occasion)),
         *_agenda(occasion),
     ]
@@ -201,25 +205,25 @@ def _reminder(occasion: Occasion) -> list[Block]:
 def _change(occasion: Occasion) -> list[Block]:
     rows = occasions.changed_rows(occasion)
     return [
-        _said(occasion, "letter.change.lead"),
-        *_message(occasion),
+        said(occasion, "letter.change.lead"),
+        *message(occasion),
         *([Block("changes", rows=rows)] if rows else []),
-        *_changed_texts(occasion),
-        *_change_ending(occasion),
-        _facts(occasion, with_deadline=occasion.asks),
+        *changed_texts(occasion),
+        *change_ending(occasion),
+        facts_of(occasion, with_deadline=occasion.asks),
         *(_choices(occasion) if occasion.asks else _change_answer(occasion)),
         *(_agenda(occasion) if occasions.changed_texts(occasion) else []),
         *_calendar(occasion, "letter.change.calendar"),
     ]
 
 
-def _changed_texts(occasion: Occasion) -> list[Block]:
+def changed_texts(occasion: Occasion) -> list[Block]:
     """Name the longer texts that are new; they stand below in full."""
     names = [occasion.t(f"letter.{name}") for name in occasions.changed_texts(occasion)]
     return [paragraph(occasion.t("letter.change.texts", names=", ".join(names)))] if names else []
 
 
-def _change_ending(occasion: Occasion) -> list[Block]:
+def change_ending(occasion: Occasion) -> list[Block]:
     """Say what the change means for the answer that these people gave."""
     if not occasion.takes_answers:
         return []
@@ -228,31 +232,32 @@ def _change_ending(occasion: Occasion) -> list[Block]:
         if occasion.stance:
             is_moved = occasions.is_moved(occasion)
             key = "letter.change.ask_again" if is_moved else "letter.change.ask_again_same_date"
-        return [_said(occasion, key)]
+        return [said(occasion, key)]
     key = "letter.change.holds" if occasion.holds else "letter.change.declined"
-    return [_said(occasion, key)]
+    return [said(occasion, key)]
 
 
 def _cancellation(occasion: Occasion) -> list[Block]:
     reason = occasion.meeting.cancel_reason
     return [
-        _said(occasion, "letter.cancellation.lead"),
+        said(occasion, "letter.cancellation.lead"),
         # The office's message is the reason itself unless it wrote another one.
-        *(_message(occasion) if occasion.message != reason else []),
-        *_called_off(occasion, reason),
+        *(message(occasion) if occasion.message != reason else []),
+        *called_off(occasion, reason),
         *_calendar(occasion, "letter.cancellation.calendar"),
     ]
 
 
 def _postponed(occasion: Occasion) -> list[Block]:
     return [
-        _said(occasion, "letter.postponed.lead"),
-        *_called_off(occasion, occasion.message),
+        said(occasion, "letter.postponed.lead"),
+        *called_off(occasion, occasion.message),
         *_calendar(occasion, "letter.postponed.calendar"),
     ]
 
 
-def _called_off(occasion: Occasion, reason: str) -> list[Block]:
+def called_off(occasion: Occasion, reason: str) -> list[Block]:
+    """Say what falls out, when it was planned, and why."""
     t = occasion.t
     rows = facts(
         (t("letter.what"), occasion.meeting.title),
@@ -267,21 +272,21 @@ def _uncancellation(occasion: Occasion) -> list[Block]:
     state = occasion.now_facts.state
     is_firm = state is State.CONFIRMED
     lead = "letter.uncancellation.lead" if is_firm else f"letter.uncancellation.lead_{state}"
-    blocks = [_said(occasion, lead), *_message(occasion)]
+    blocks = [said(occasion, lead), *message(occasion)]
     if not is_firm:
-        return [*blocks, _facts(occasion, with_deadline=False), *_calendar(occasion)]
+        return [*blocks, facts_of(occasion, with_deadline=False), *_calendar(occasion)]
     if occasion.asks:
         ask = "letter.change.ask_again" if occasion.stance else "letter.change.ask"
-        blocks += [_said(occasion, ask), _facts(occasion), *_choices(occasion)]
+        blocks += [said(occasion, ask), facts_of(occasion), *_choices(occasion)]
     else:
-        blocks += [_facts(occasion, with_deadline=False), *_standing(occasion)]
-    return [*blocks, *_access(occasion), *_calendar(occasion)]
+        blocks += [facts_of(occasion, with_deadline=False), *_standing(occasion)]
+    return [*blocks, *access(occasion), *_calendar(occasion)]
 
 
 def _uninvited(occasion: Occasion) -> list[Block]:
     t = occasion.t
     return [
-        _said(occasion, "letter.uninvited.lead"),
+        said(occasion, "letter.uninvited.lead"),
         facts(
             (t("letter.what"), occasion.meeting.title),
             (t("letter.when"), occasions.when(occasion.now_facts, occasion.locale)),
@@ -293,10 +298,10 @@ def _uninvited(occasion: Occasion) -> list[Block]:
 def _receipt(occasion: Occasion) -> list[Block]:
     is_undecided = occasion.stance == "undecided"
     return [
-        _said(occasion, "letter.receipt.lead"),
-        *_own_answer(occasion),
-        _facts(occasion, with_deadline=is_undecided),
-        *(_access(occasion) if occasion.stance in {"online", "represented"} else []),
+        said(occasion, "letter.receipt.lead"),
+        *own_answer(occasion),
+        facts_of(occasion, with_deadline=is_undecided),
+        *(access(occasion) if occasion.stance in {"online", "represented"} else []),
         *_change_answer(occasion),
         paragraph(occasion.t("letter.receipt.not_you")),
         *_calendar(occasion),
@@ -317,13 +322,13 @@ _BODIES: Mapping[str, Callable[[Occasion], list[Block]]] = {
 }
 
 
-def _first_time(occasion: Occasion) -> list[Block]:
+def first_time(occasion: Occasion) -> list[Block]:
     """Say in a person's first letter where we have the data from (Art. 14 GDPR)."""
     if not occasion.is_first:
         return []
     return [
         Block("heading", occasion.t("letter.art14.title")),
-        _said(occasion, "letter.art14.text"),
+        said(occasion, "letter.art14.text"),
         Block("links", rows=[(occasion.t("letter.art14.more"), occasion.address("/datenschutz"))]),
     ]
 

@@ -32,8 +32,9 @@ _KNOWN = "SELECT kind, before FROM notice WHERE meeting_id = $1 AND state = 'pen
 _PENDING = "SELECT id FROM notice WHERE meeting_id = $1 AND state = 'pending'"
 # Letters to the session's people that have not left, as the move leaves them.
 _QUEUED = """
-SELECT l.kind, count(*) FROM letter l JOIN outbox o USING (id)
+SELECT l.kind, count(*) FROM letter_about l JOIN outbox o ON o.id = l.letter_id
 WHERE l.subject_id = $1 AND o.state IN ('queued', 'sending', 'uncertain')
+    AND l.dropped_because IS NULL
 GROUP BY l.kind ORDER BY l.kind
 """
 

@@ -111,11 +111,13 @@ WHERE m.id = $1 AND i.meeting_id = m.id AND i.state = 'planned' AND i.answer IS 
 PLAN_AGAIN = """
 UPDATE invitation i SET state = 'planned', invited_at = NULL, told_rev = 0
 WHERE i.meeting_id = $1 AND i.state = 'invited' AND i.answer IS NULL
-    AND EXISTS (SELECT FROM letter l JOIN outbox o USING (id)
+    AND EXISTS (SELECT FROM letter_about l JOIN outbox o ON o.id = l.letter_id
         WHERE l.subject_id = $1 AND l.recipient_id = i.person_id AND l.kind = 'invitation'
-            AND o.state = 'cancelled' AND o.reason = 'superseded')
-    AND NOT EXISTS (SELECT FROM letter l JOIN outbox o USING (id)
+            AND (l.dropped_because = 'superseded'
+                OR o.state = 'cancelled' AND o.reason = 'superseded'))
+    AND NOT EXISTS (SELECT FROM letter_about l JOIN outbox o ON o.id = l.letter_id
         WHERE l.subject_id = $1 AND l.recipient_id = i.person_id AND o.state <> 'cancelled'
+            AND l.dropped_because IS NULL
             AND l.kind IN ('invitation', 'date_confirmed', 'change', 'postponed', 'uncancellation'))
 RETURNING i.id
 """

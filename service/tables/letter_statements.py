@@ -14,10 +14,13 @@ CASE WHEN l.kind IN ('reminder', 'nudge') THEN (
         AND (e.created_at, e.id) < (l.created_at, l.id)) ELSE 0 END
 """
 
+# One row a letter, or one a part of a letter about several sessions (`part` counts them from 1).
 LOOK_UP = f"""
-SELECT l.id, coalesce(l.cause ->> 'copies', l.kind) AS kind, l.kind = 'copy' AS is_copy,
+SELECT l.id, coalesce(s.kind, l.cause ->> 'copies', l.kind) AS kind, l.kind = 'copy' AS is_copy,
+    coalesce(l.cause ->> 'copies', l.kind) AS whole_kind, s.position AS part, s.dropped_because,
     CASE WHEN original.state = 'cancelled' THEN original.reason END AS taken_back_because,
-    l.locale, l.cause, l.time_rev, l.subject_id, l.recipient_id,
+    l.locale, coalesce(s.cause, l.cause) AS cause, coalesce(s.time_rev, l.time_rev) AS time_rev,
+    coalesce(s.subject_id, l.subject_id) AS subject_id, l.recipient_id,
     m.state AS meeting_state, m.revision AS meeting_revision, m.time_rev AS meeting_time_rev,
     m.starts_at, i.handle, i.epoch, i.state AS invitation_state, i.answer, i.answer_rev,
     i.deputy_name,
@@ -30,26 +33,28 @@ SELECT l.id, coalesce(l.cause ->> 'copies', l.kind) AS kind, l.kind = 'copy' AS 
     o.name AS organisation_name,
     a.full_name AS account_name, a.email AS account_email, a.disabled_at,
     k.id AS token_id, k.used_at, k.replaced_at, k.expires_at < now() AS token_is_old,
-    s.state AS address_state, s.address_normal, s.probe_letter_id,
+    b.state AS address_state, b.address_normal, b.probe_letter_id,
     p.mail_handle, p.mail_epoch, w.reminders, w.nudges, w.papers, w.digest, w.digest_only,
     w.paused_until, w.has_own_times, w.own_days, w.own_at, w.own_minutes, w.text_only,
     w.no_calendar, r.is_choice, {_REMINDERS_BEFORE} AS reminders_before,
     ARRAY(SELECT g.name FROM meeting_group mg JOIN working_group g ON g.id = mg.group_id
         WHERE mg.meeting_id = m.id ORDER BY mg.position, g.position) AS group_names
 FROM letter l
-LEFT JOIN meeting m ON m.id = l.subject_id
+LEFT JOIN letter_subject s ON s.letter_id = l.id
+LEFT JOIN meeting m ON m.id = coalesce(s.subject_id, l.subject_id)
 LEFT JOIN person p ON p.id = l.recipient_id
 LEFT JOIN preference w ON w.person_id = p.id
 LEFT JOIN invitation i ON i.meeting_id = m.id AND i.person_id = p.id
 LEFT JOIN organisation o ON o.id = i.organisation_id
-LEFT JOIN reminder_rule r ON r.id = (l.cause ->> 'rule')::uuid
-LEFT JOIN notice n ON n.id = (l.cause ->> 'notice')::uuid
+LEFT JOIN reminder_rule r ON r.id = (coalesce(s.cause, l.cause) ->> 'rule')::uuid
+LEFT JOIN notice n ON n.id = (coalesce(s.cause, l.cause) ->> 'notice')::uuid
 LEFT JOIN account a ON a.id = l.recipient_id
 LEFT JOIN one_time_token k ON k.id = (l.cause ->> 'token_id')::uuid
-LEFT JOIN address_state s ON s.address_normal
+LEFT JOIN address_state b ON b.address_normal
     = CASE WHEN l.kind = 'copy' THEN lower(p.copy_email) ELSE p.email_normal END
 LEFT JOIN outbox original ON original.id = (l.cause ->> 'of')::uuid
 WHERE l.id = ANY($1::uuid[])
+ORDER BY l.id, s.position
 """
 
 NOTICE = "SELECT before, message FROM notice WHERE id = $1"

@@ -19,8 +19,8 @@ ORDER BY created_at LIMIT 1
 """
 INSERT = """
 INSERT INTO notice (meeting_id, kind, due_at, from_revision, to_revision, before, person_ids,
-    with_decliners, asks_again, message, created_by, created_at, is_timed)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    with_decliners, asks_again, message, created_by, created_at, is_timed, batch_id, batch_kind)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 RETURNING id
 """
 MERGE = """
@@ -49,7 +49,7 @@ DROP = "DELETE FROM notice WHERE id = $1 AND state = 'pending'"
 FINISH = """
 UPDATE notice SET state = $2, letters = $3, finished_at = $4
 WHERE id = $1 AND state = 'pending'
-RETURNING id
+RETURNING id, kind
 """
 REPLACE = """
 UPDATE notice SET state = 'replaced', finished_at = $3
@@ -57,20 +57,51 @@ WHERE meeting_id = $1 AND state = 'pending' AND kind = ANY ($2::text[])
 RETURNING id
 """
 
-# Both rows are locked, and both without waiting: whoever holds one of them comes later anyway.
-CLAIM_DUE = """
+# Both rows are locked, and both without waiting: whoever holds one of them comes later anyway. Only
+# who gets the eldest that is due takes the others, so that two replicas do not share out what one
+# person is to read in one letter.
+CLAIM_FIRST = """
 SELECT n.* FROM notice n JOIN meeting m ON m.id = n.meeting_id
-WHERE n.state = 'pending' AND n.due_at <= $1
-ORDER BY n.due_at LIMIT 1
+WHERE n.state = 'pending' AND n.id = (
+    SELECT id FROM notice WHERE state = 'pending' AND due_at <= $1 ORDER BY due_at, id LIMIT 1)
 FOR UPDATE OF n, m SKIP LOCKED
 """
-# The meeting comes first, as with everybody who changes one.
-LOCK_MEETING = """
-SELECT m.id, ARRAY(SELECT group_id FROM meeting_group WHERE meeting_id = m.id) AS group_ids
-FROM meeting m JOIN notice n ON n.meeting_id = m.id
-WHERE n.id = $1 FOR UPDATE OF m
+CLAIM_OTHERS = """
+SELECT n.* FROM notice n JOIN meeting m ON m.id = n.meeting_id
+WHERE n.state = 'pending' AND n.due_at <= $1 AND n.id <> $2
+ORDER BY n.due_at, n.id LIMIT $3
+FOR UPDATE OF n, m SKIP LOCKED
 """
-LOCK_PENDING = "SELECT * FROM notice WHERE id = $1 AND state = 'pending' FOR UPDATE"
+# The meetings come first, as with everybody who changes one. What one press gave rise to (a batch)
+# is named by any of its notices.
+_NAMED = """(n.id = ANY ($1::uuid[]) OR $2::boolean AND n.batch_id IN (
+    SELECT batch_id FROM notice WHERE id = ANY ($1::uuid[])))"""
+LOCK_MEETINGS = f"""
+SELECT m.id, ARRAY(SELECT group_id FROM meeting_group WHERE meeting_id = m.id) AS group_ids,
+    EXISTS (SELECT FROM notice n WHERE n.meeting_id = m.id AND n.id = ANY ($1::uuid[])) AS is_named
+FROM meeting m
+WHERE m.id IN (SELECT n.meeting_id FROM notice n WHERE {_NAMED})
+ORDER BY m.id FOR UPDATE OF m
+"""
+LOCK_PENDING = f"""
+SELECT n.* FROM notice n
+WHERE {_NAMED} AND n.state = 'pending' AND n.meeting_id = ANY ($3::uuid[])
+ORDER BY n.meeting_id, n.id FOR UPDATE OF n
+"""
+# $1 is a new notice, $2 when it is due, $3 who put it down, $4 now. What the same hand did within
+# one countdown leaves together, where it tells the same people; nothing that is urgent waits.
+GATHER = """
+UPDATE notice SET due_at = $2 WHERE id IN (
+    SELECT n.id FROM notice n JOIN meeting m ON m.id = n.meeting_id
+    WHERE n.state = 'pending' AND n.id <> $1 AND n.created_by = $3 AND NOT n.is_timed
+        AND n.due_at > $4 AND n.due_at < $2 AND n.created_at > $4 - interval '20 minutes'
+        AND n.due_at >= n.created_at + interval '10 minutes' AND n.kind <> 'cancellation'
+        AND (m.starts_at IS NULL OR m.starts_at > $4 + interval '48 hours')
+        AND EXISTS (SELECT FROM notice one JOIN invitation mine USING (meeting_id)
+            JOIN invitation theirs ON theirs.person_id = mine.person_id
+            WHERE one.id = $1 AND theirs.meeting_id = n.meeting_id)
+    FOR UPDATE OF n SKIP LOCKED)
+"""
 
 # Whom a notice of each kind is for, as a condition on invitation `i`, meeting `m`, notice `n`.
 _NOT_DECLINED = "(n.with_decliners OR i.answer IS DISTINCT FROM 'declined')"
@@ -131,6 +162,39 @@ ORDER BY o.sort_key NULLS LAST, p.sort_key, p.id
 # $1 is the notice, $2 now; one constant text a kind.
 EXPAND = {kind: _expand(kind) for kind in NoticeKind}
 RECIPIENTS = {kind: _list(kind) for kind in NoticeKind}
+
+# Letters that this transaction has posted, as one letter a person: those who get two or more, and
+# those to newcomers and to who leaves. A subject occurs once in a letter, the urgent news of it.
+TOGETHER = (
+    *("invitation", "date_confirmed", "change", "postponed", "cancellation", "uncancellation"),
+    "uninvited",
+)
+FOLD = """
+SELECT id, kind, 'cmb:' || kind || ':' || batch || ':' || recipient_id, place
+FROM (
+    SELECT id, recipient_id,
+        CASE WHEN is_welcome AND is_farewell OR NOT is_welcome AND NOT is_farewell THEN 'several'
+            WHEN is_welcome THEN 'welcome' ELSE 'farewell' END AS kind,
+        md5(string_agg(dedupe_key, ' ') OVER (PARTITION BY recipient_id ORDER BY dedupe_key
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING))::uuid AS batch,
+        row_number() OVER (
+            PARTITION BY recipient_id ORDER BY starts NULLS LAST, subject_id)::smallint AS place,
+        count(*) OVER (PARTITION BY recipient_id) AS parts, is_welcome, is_farewell
+    FROM (
+        SELECT DISTINCT ON (l.recipient_id, l.subject_id) l.id, l.recipient_id, l.subject_id,
+            l.dedupe_key, coalesce(m.starts_local, m.previous_starts_local) AS starts,
+            coalesce(bool_or(n.batch_kind = 'welcome') OVER person, false) AS is_welcome,
+            coalesce(bool_or(n.batch_kind = 'farewell') OVER person, false) AS is_farewell
+        FROM letter l
+        JOIN outbox o USING (id)
+        JOIN meeting m ON m.id = l.subject_id
+        JOIN notice n ON n.id = (l.cause ->> 'notice')::uuid
+        WHERE l.created_at = now() AND l.kind = ANY ($1::text[])
+            AND o.state = 'queued' AND o.lease_token = 0
+        WINDOW person AS (PARTITION BY l.recipient_id)
+        ORDER BY l.recipient_id, l.subject_id, o.priority, l.id) fresh) sorted
+WHERE parts > 1 OR is_welcome OR is_farewell
+"""
 
 # After the letters were posted, so that the conditions above still found everybody.
 MARK_INVITED = f"""

@@ -1,0 +1,190 @@
+"""Write letters as drafts: what everybody with the same key reads, calendar files included."""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from calendars import invitation
+from notifications.letters import Attachment, Draft
+from service import describing, hearing, joint_letters, phrasing, plain_letters, wording
+from service.database import Database
+from service.digesting import Shape
+from service.domain import changes, preferences
+from service.domain.changes import MeetingFacts
+from service.domain.errors import NotFoundError
+from service.domain.words import State
+from service.furnishing import InstanceData
+from service.joint_letters import Whole
+from service.occasions import Occasion
+from service.services import Services
+from service.tables import facts, letter_statements, shown_meetings
+from service.wording import Words
+
+# Kinds whose calendar file the reader's program should take in.
+_WITH_CALENDAR = frozenset(
+    {
+        "invitation",
+        "date_confirmed",
+        "change",
+        "cancellation",
+        "postponed",
+        "uncancellation",
+        "receipt",
+    }
+)
+_MEETING = f"{shown_meetings.SELECT}, meeting.capacity FROM meeting WHERE meeting.id = $1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """What letters with the same wording have in common; equal keys promise equal drafts."""
+
+    kind: str
+    locale: str
+    instance: InstanceData
+    meeting_id: UUID | None = None
+    revision: int = 0
+    group_names: tuple[str, ...] = ()
+    notice_id: UUID | None = None
+    is_first: bool = False
+    stance: str = ""
+    holds: bool = False
+    has_deputy: bool = False
+    is_copy: bool = False
+    digest: Shape | None = None
+    text_only: bool = False
+    no_calendar: bool = False
+    slot: str = ""
+    parts: tuple["Key", ...] = ()
+
+
+class Drafter:
+    """Composes with what the database says now."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._database: Database = services.database
+
+    async def write(self, key: Key) -> Draft:
+        """Write what all recipients with this key have in common."""
+        draft = await self._write(key)
+        return replace(draft, html="") if key.text_only else draft
+
+    async def preview(
+        self, key: Key, meeting_id: UUID, *, before: MeetingFacts | None, message: str
+    ) -> Draft:
+        """Write a letter that is about a change which nobody was told yet."""
+        occasion = await self._occasion(key, meeting_id)
+        return self.draft_of(replace(occasion, before=before, message=message))
+
+    def draft_of(self, occasion: Occasion, *, no_calendar: bool = False) -> Draft:
+        """Write the letter of an occasion that is known as a whole."""
+        calendar = None if no_calendar else self._calendar(occasion)
+        words = phrasing.phrase(replace(occasion, has_calendar=calendar is not None))
+        return replace(
+            self._draft(words, occasion.instance),
+            calendar=calendar,
+            headers=() if occasion.is_copy else self._stop_headers(occasion.kind),
+            references=f"<meeting-{occasion.meeting.uid}@{self._services.settings.mail_domain}>",
+        )
+
+    async def _write(self, key: Key) -> Draft:
+        if key.parts:
+            return await self._joint_draft(key)
+        if key.meeting_id is None:
+            public_url = self._services.settings.public_url
+            if key.digest is not None:
+                return self._digest_draft(key, key.digest)
+            words = plain_letters.phrase(key.kind, key.locale, key.instance, public_url)
+            return self._draft(words, key.instance)
+        occasion = await self._occasion(key, key.meeting_id)
+        return self.draft_of(occasion, no_calendar=key.no_calendar)
+
+    def _digest_draft(self, key: Key, shape: Shape) -> Draft:
+        public_url = self._services.settings.public_url
+        words = plain_letters.phrase_digest(key.locale, key.instance, public_url, shape)
+        return replace(self._draft(words, key.instance), headers=self._stop_headers(key.kind))
+
+    async def _joint_draft(self, key: Key) -> Draft:
+        parts = [
+            await self._occasion(part, part.meeting_id) for part in key.parts if part.meeting_id
+        ]
+        found = [] if key.no_calendar else [self._calendar(part) for part in parts]
+        files = [file for file in found if file is not None]
+        whole = Whole(
+            kind=key.kind,
+            locale=key.locale,
+            instance=key.instance,
+            is_first=key.is_first,
+            is_copy=key.is_copy,
+            files=len(files),
+        )
+        # One file a session: programs that open a file with several offer it as a whole calendar.
+        attached = tuple(
+            Attachment(f"termin-{number}.ics", "text/calendar", file)
+            for number, file in enumerate(files, 1)
+        )
+        draft = self._draft(joint_letters.phrase(whole, parts), key.instance)
+        return replace(draft, attachments=attached)
+
+    async def _occasion(self, key: Key, meeting_id: UUID) -> Occasion:
+        row = await self._database.fetchrow(_MEETING, meeting_id)
+        if row is None:
+            raise NotFoundError
+        notice = None
+        if key.notice_id is not None:
+            notice = await self._database.fetchrow(letter_statements.NOTICE, key.notice_id)
+        return Occasion(
+            kind=key.kind,
+            locale=key.locale,
+            public_url=self._services.settings.public_url,
+            meeting=shown_meetings.from_row(row),
+            now_facts=facts.read(row),
+            instance=key.instance,
+            is_first=key.is_first,
+            stance=key.stance,
+            holds=key.holds,
+            has_deputy=key.has_deputy,
+            is_copy=key.is_copy,
+            before=changes.from_json(notice["before"]) if notice and notice["before"] else None,
+            message=notice["message"] if notice else "",
+            slot=key.slot,
+        )
+
+    def _calendar(self, occasion: Occasion) -> bytes | None:
+        """Write the entry as a file; None where the letter's date is not one for a calendar."""
+        if occasion.kind not in _WITH_CALENDAR or occasion.is_copy or _stays_away(occasion):
+            return None
+        if occasion.kind == "uncancellation" and occasion.now_facts.state is State.POSTPONED:
+            return None
+        settings, data = self._services.settings, occasion.instance
+        voice = describing.voice_of(settings, occasion.locale, data.office_name, data.phone)
+        entry = describing.invited_entry(occasion.meeting, voice)
+        return None if entry is None else invitation.render_download(entry)
+
+    def _stop_headers(self, kind: str) -> tuple[tuple[str, str], ...]:
+        """Let mail programs unsubscribe from what can be switched off (RFC 8058, RFC 2369)."""
+        if kind not in preferences.TOPICS:
+            return ()
+        ways = "<⟦link_unsubscribe⟧>"
+        # No button without an ear: a program that only knows mail would write to nobody.
+        if hearing.stop_address(self._services.settings):
+            domain = hearing.stop_address(self._services.settings).rpartition("@")[2]
+            ways += f", <mailto:⟦link_unsubscribe_mail⟧@{domain}>"
+        return (
+            ("List-Unsubscribe", ways),
+            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        )
+
+    def _draft(self, words: Words, instance: InstanceData) -> Draft:
+        return Draft(
+            subject=words.subject,
+            text=wording.write_text(words),
+            html=wording.write_html(words),
+            reply_to=instance.email or None,
+        )
+
+
+def _stays_away(occasion: Occasion) -> bool:
+    """Tell whether the date has no place in these people's own calendars."""
+    away = {"declined", "represented"} if occasion.kind == "receipt" else {"declined"}
+    return occasion.stance in away
