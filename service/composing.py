@@ -19,7 +19,6 @@ from service import (
     plain_letters,
     preferring,
     subscribing,
-    tailoring,
     tokens,
 )
 from service.database import Database
