@@ -33,6 +33,7 @@ __all__ = [
     "find_invitation",
     "list_answers",
     "load_invitation",
+    "record_heard",
     "record_reply",
 ]
 
@@ -122,6 +123,21 @@ async def enter_reply(  # noqa: PLR0917 - what the office's form holds
         if meeting_id is not None and view.meeting_id != meeting_id:
             raise NotFoundError
         recorded = await _try_to_record(database, view, reply, _Source(way, actor), now)
+        if recorded is not None:
+            return recorded
+    raise MeetingChangedError
+
+
+async def record_heard(
+    database: Database, actor: Actor, invitation_id: UUID, reply: Reply, now: datetime
+) -> Recorded:
+    """Store what a calendar program answers; the same rules hold, and no receipt leaves.
+
+    Raise `NotFoundError`, `AnsweringClosedError`, `FieldsError` or `SeatsTakenError`.
+    """
+    for _ in range(_ATTEMPTS):
+        view = await load_invitation(database, invitation_id, now)
+        recorded = await _try_to_record(database, view, reply, _Source(Way.CALENDAR, actor), now)
         if recorded is not None:
             return recorded
     raise MeetingChangedError

@@ -88,7 +88,8 @@ WITH found AS (
     SELECT 'rcp:' || id || ':' || (answer_rev + 1), 'receipt', person_id, meeting_id, revision,
         time_rev, person_id || ':' || meeting_id, locale,
         jsonb_build_object('invitation', id, 'answer_rev', answer_rev + 1), $2
-    FROM stored WHERE email IS NOT NULL
+    -- A calendar program shows by itself what its button said.
+    FROM stored WHERE email IS NOT NULL AND $4 <> 'calendar'
     RETURNING id, ordering_key
 ), queued AS (
     INSERT INTO outbox (id, priority, ordering_key, recipient_domain, created_at, next_attempt_at,

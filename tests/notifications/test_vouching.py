@@ -18,7 +18,7 @@ def head(*results: str, sender: str = "Mira <Mira@Partner.example.org>") -> byte
         (["mx.alliance.example.org; dmarc=pass header.from=partner.example.org"], True),
         (
             [
-                "MX.alliance.example.org 1; spf=pass;\r\n DMARC=pass (p=NONE) header.from=partner.example.org",
+                "MX.alliance.example.org 1;\r\n DMARC=pass (a) header.from=Partner.Example.org",
             ],
             True,
         ),
