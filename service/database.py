@@ -79,6 +79,7 @@ class Database:
         self.dsn = dsn
         self._pool_size = pool_size
         self._pool: asyncpg.Pool | None = None
+        self._listeners: set[asyncpg.Connection] = set()
 
     @property
     def pool(self) -> asyncpg.Pool:
@@ -106,6 +107,9 @@ class Database:
         if self._pool is None:
             return
         pool, self._pool = self._pool, None
+        for listener in self._listeners:
+            listener.terminate()
+        self._listeners.clear()
         _opened.remove(self)
         ENGINE.pool = _opened[-1].pool if _opened else None
         try:
@@ -187,6 +191,31 @@ class Database:
             return await getattr(connection, kind)(sql, *args)
         finally:
             await _give_back(pool, connection)
+
+    async def listen(
+        self, channel: str, on_message: Callable[[], None], on_begin: Callable[[], None]
+    ) -> None:
+        """Call `on_message` for everything that is told on a channel, until the connection ends.
+
+        `on_begin` is called as soon as messages arrive; what was told before is missed.
+        The connection is one of its own. Messages are hints: behind a pooler in transaction mode
+        none arrives.
+        """
+        if self._pool is None:
+            raise NoDatabaseError
+        connection = await asyncpg.connect(
+            self.dsn, timeout=10, server_settings={"application_name": "terminbuch listener"}
+        )
+        ended = asyncio.Event()
+        connection.add_termination_listener(lambda _: ended.set())
+        self._listeners.add(connection)
+        try:
+            await connection.add_listener(channel, lambda *_: on_message())
+            on_begin()
+            await ended.wait()
+        finally:
+            self._listeners.discard(connection)
+            connection.terminate()
 
     async def migrate(self, apps: Sequence[migrations.Source] | None = None) -> list[str]:
         """Run pending migrations in one transaction and name them; a second caller waits."""

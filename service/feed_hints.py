@@ -10,6 +10,7 @@ from collections.abc import Callable
 import asyncpg
 import structlog
 
+from service.database import Database, NoDatabaseError
 from service.tables import feed_rows
 
 RETRY_SECONDS = 2.0
@@ -17,32 +18,25 @@ RETRY_SECONDS = 2.0
 _log = structlog.get_logger(__name__)
 
 
-async def listen(dsn: str, on_hint: Callable[[], None], on_loss: Callable[[], None]) -> None:
+async def listen(
+    database: Database, on_hint: Callable[[], None], on_loss: Callable[[], None]
+) -> None:
     """Call `on_hint` after each edit until cancelled; connect again when the connection is lost.
 
-    `on_loss` is called after each loss, once it hears again: nobody knows what it missed.
+    `on_loss` is called after each loss, once it hears again: nobody knows what it missed. The end
+    of the database is the end of it.
     """
-    was_lost = False
+    on_begin = _nothing
     while True:
         try:
-            await _hear(dsn, on_hint, on_loss if was_lost else None)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            await database.listen(feed_rows.CHANNEL, on_hint, on_begin)
+        except NoDatabaseError:
+            return
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             _log.info("feeds.hints_lost", kind=type(error).__name__)
-        was_lost = True
+        on_begin = on_loss
         await asyncio.sleep(RETRY_SECONDS)
 
 
-async def _hear(dsn: str, on_hint: Callable[[], None], on_begin: Callable[[], None] | None) -> None:
-    """Listen on a connection of its own until that ends."""
-    connection = await asyncpg.connect(
-        dsn, timeout=10, server_settings={"application_name": "terminbuch feeds"}
-    )
-    ended = asyncio.Event()
-    connection.add_termination_listener(lambda _: ended.set())
-    try:
-        await connection.add_listener(feed_rows.CHANNEL, lambda *_: on_hint())
-        if on_begin is not None:
-            on_begin()
-        await ended.wait()
-    finally:
-        connection.terminate()
+def _nothing() -> None:
+    """At the beginning no copy is older than the listening."""

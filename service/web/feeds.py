@@ -72,7 +72,7 @@ class FeedApplication:
             now=services.clock,
             month_of=feeding.month_of,
             max_bytes=room - room // 4,
-            listen=partial(feed_hints.listen, services.database.dsn),
+            listen=partial(feed_hints.listen, services.database),
             poll_seconds=poll_seconds,
         )
         self._safety = _safety_headers(is_local=services.settings.is_local)

@@ -19,7 +19,7 @@ from tests.web.conftest import Clock
 
 PUBLIC = "/ics/alle/termine.ics"
 NOW = datetime(2027, 1, 20, 9, 0, tzinfo=UTC)
-_LISTENS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'terminbuch feeds'"
+_LISTENS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'terminbuch listener'"
 
 
 @pytest.fixture
