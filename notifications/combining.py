@@ -34,7 +34,7 @@ parts AS MATERIALIZED (
         cause FROM parts
 ), whole AS (
     UPDATE letter l SET kind = p.whole_kind, dedupe_key = p.whole_key, subject_id = NULL,
-        subject_rev = 0, time_rev = 0, cause = '{{}}',
+        subject_rev = 0, time_rev = 0, cause = jsonb_build_object('joint', p.whole_key),
         ordering_key = '{prefix}' || l.recipient_id
     FROM parts p WHERE p.id = l.id AND p.id = p.whole_id
 ), queued AS (

@@ -44,7 +44,7 @@ async def send_again(
         if row is None:
             raise NotFoundError
         rights.require_change(authority, row["group_ids"])
-        if row["id"] is None or not await _post(unit.connection, row, now, outbox.OPEN):
+        if row["id"] is None or not await _post(unit.connection, row, meeting_id, now, outbox.OPEN):
             return False
         await auditing.record(unit.connection, actor, "sent_again", "invitation", invitation_id)
         return True
@@ -63,13 +63,21 @@ async def follow_new_link(
     )
     if row is None or row["id"] is None or not row["can_get"]:
         return False
-    await _post(connection, row, now, (State.QUEUED,))
+    await _post(connection, row, meeting_id, now, (State.QUEUED,))
     await copying.follow(connection)
     return True
 
 
 async def _post(
-    connection: "Connection[Any]", row: Record, now: datetime, unless: Sequence[State]
+    connection: "Connection[Any]",
+    row: Record,
+    meeting_id: UUID,
+    now: datetime,
+    unless: Sequence[State],
 ) -> bool:
+    """Post it again; of a letter about several sessions only what it says of this one."""
     expires_at = row["starts_at"] if row["starts_at"] is not None else now + _LIFE
-    return await outbox.repeat(connection, row["id"], expires_at, unless=unless) is not None
+    posted = await outbox.repeat(
+        connection, row["id"], expires_at, unless=unless, subject_id=meeting_id
+    )
+    return posted is not None

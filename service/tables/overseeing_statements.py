@@ -27,11 +27,12 @@ JOIN meeting m ON m.id = i.meeting_id
 JOIN person p ON p.id = i.person_id
 LEFT JOIN organisation o ON o.id = i.organisation_id
 LEFT JOIN LATERAL (
-    SELECT l.kind, b.state, b.reason,
+    SELECT l.kind, CASE WHEN l.dropped_because IS NULL THEN b.state ELSE 'cancelled' END AS state,
+        coalesce(l.dropped_because, b.reason) AS reason,
         coalesce(b.accepted_at, b.finished_at, b.next_attempt_at) AS at
-    FROM letter l JOIN outbox b USING (id)
+    FROM letter_about l JOIN outbox b ON b.id = l.letter_id
     WHERE l.subject_id = i.meeting_id AND l.recipient_id = i.person_id AND l.kind <> 'copy'
-    ORDER BY l.created_at DESC, l.id LIMIT 1) last ON true
+    ORDER BY l.created_at DESC, l.letter_id LIMIT 1) last ON true
 WHERE i.meeting_id = $1
 ORDER BY o.sort_key NULLS LAST, o.id, p.sort_key, p.id
 """
@@ -77,9 +78,10 @@ FROM invitation i
 JOIN meeting m ON m.id = i.meeting_id
 JOIN person p ON p.id = i.person_id
 LEFT JOIN LATERAL (
-    SELECT l.id FROM letter l JOIN outbox b USING (id)
+    SELECT l.letter_id AS id FROM letter_about l
     WHERE l.subject_id = i.meeting_id AND l.recipient_id = i.person_id AND l.kind = ANY ($3::text[])
-    ORDER BY l.created_at DESC, l.id LIMIT 1) l ON true
+        AND l.dropped_because IS NULL
+    ORDER BY l.created_at DESC, l.letter_id LIMIT 1) l ON true
 WHERE i.id = $1 AND i.meeting_id = $2
 """
 

@@ -12,6 +12,12 @@ _IS_NEWEST = """(NOT EXISTS (
     ))"""
 # A copy goes to the person's second address.
 _ADDRESS = "CASE WHEN l.kind = 'copy' THEN p.copy_email ELSE coalesce(p.email, a.email) END"
+_PARTS = """FROM letter_subject s JOIN meeting t ON t.id = s.subject_id
+        WHERE s.letter_id = l.id AND s.dropped_because IS NULL"""
+# A letter about several sessions ends with the last of them, and names them all.
+_ENDS = f"coalesce(m.ends_at, (SELECT max(t.ends_at) {_PARTS}))"
+_TITLE = f"""coalesce(m.title, (
+        SELECT string_agg(t.title, ', ' ORDER BY s.position) {_PARTS}))"""
 # $1 states, $2 session, $3 what to look for; None or "" stands for all. $4, where given, is the
 # moment at which somebody could still do something about the letter.
 _WANTED = f"""
@@ -20,16 +26,18 @@ JOIN outbox o USING (id)
 LEFT JOIN meeting m ON m.id = l.subject_id
 LEFT JOIN person p ON p.id = l.recipient_id
 LEFT JOIN account a ON a.id = l.recipient_id
-WHERE ($1::text[] IS NULL OR o.state = ANY ($1)) AND ($2::uuid IS NULL OR l.subject_id = $2)
+WHERE ($1::text[] IS NULL OR o.state = ANY ($1))
+    AND ($2::uuid IS NULL OR l.subject_id = $2 OR EXISTS (
+        SELECT FROM letter_subject s WHERE s.letter_id = l.id AND s.subject_id = $2))
     AND ($3::text = '' OR strpos(lower(concat_ws(' ', p.full_name, a.full_name, m.title,
         l.to_addr, {_ADDRESS})), lower($3)) > 0)
     AND ($4::timestamptz IS NULL
-        OR (m.ends_at IS NULL OR m.ends_at > $4) AND {_IS_NEWEST.format(f="l")})
+        OR coalesce({_ENDS} > $4, true) AND {_IS_NEWEST.format(f="l")})
 """
 _COLUMNS = f"""
 SELECT l.id, l.kind, l.created_at, l.subject_id, l.recipient_id, l.cause, l.to_addr, o.state,
     o.reason, o.attempts, o.next_attempt_at, o.expires_at, o.accepted_at, o.last_code, o.last_text,
-    m.title AS meeting_title, m.id AS meeting_id, p.id AS person_id,
+    {_TITLE} AS meeting_title, m.id AS meeting_id, p.id AS person_id,
     coalesce(p.full_name, a.full_name, '') AS name,
     coalesce(l.to_addr, {_ADDRESS}, '') AS address, coalesce({_ADDRESS}, '') AS current_address
 """
@@ -52,7 +60,11 @@ WITH found AS ({_COLUMNS} {_WANTED.replace("WHERE ($1", "WHERE l.id = $5 AND ($1
 {_SHOWN}
 """
 LOCK = "SELECT FROM outbox WHERE id = $1 FOR UPDATE"
-STARTS = "SELECT m.starts_at FROM letter l JOIN meeting m ON m.id = l.subject_id WHERE l.id = $1"
+# That of the last session of a letter about several.
+STARTS = """
+SELECT max(m.starts_at) FROM letter_about l JOIN meeting m ON m.id = l.subject_id
+WHERE l.letter_id = $1
+"""
 # Sessions whose letters may still be there, the nearest to today first.
 SESSIONS = """
 SELECT id, title FROM meeting WHERE published_at IS NOT NULL

@@ -47,7 +47,9 @@ REFUSED = f"""
 SELECT o.id, coalesce(m.ends_at, $2::timestamptz + interval '14 days') AS expires_at
 FROM outbox o JOIN letter l USING (id)
 JOIN person p ON p.id = l.recipient_id
-JOIN meeting m ON m.id = l.subject_id
+CROSS JOIN LATERAL (
+    SELECT max(m.ends_at) AS ends_at FROM letter_about a JOIN meeting m ON m.id = a.subject_id
+    WHERE a.letter_id = l.id AND a.dropped_because IS NULL HAVING count(*) > 0) m
 LEFT JOIN address_state s ON s.address_normal = {_ADDRESS}
 WHERE o.state = 'failed' AND o.reason IN ('address_refused', 'bounced') AND o.finished_at > $1
   AND (m.ends_at IS NULL OR m.ends_at > $2) AND l.kind <> 'receipt'
@@ -55,7 +57,9 @@ WHERE o.state = 'failed' AND o.reason IN ('address_refused', 'bounced') AND o.fi
   AND (lower(l.to_addr) <> {_ADDRESS} AND coalesce(s.state, 'ok') = 'ok'
     OR s.state = 'ok' AND s.updated_at > o.finished_at)
   AND NOT EXISTS (SELECT FROM letter younger JOIN outbox y ON y.id = younger.id
-      WHERE younger.recipient_id = l.recipient_id AND younger.subject_id = l.subject_id
+      WHERE younger.recipient_id = l.recipient_id
+        AND (younger.subject_id = l.subject_id
+          OR l.subject_id IS NULL AND younger.kind = l.kind AND younger.cause = l.cause)
         AND (younger.kind = 'copy') = (l.kind = 'copy')
         AND younger.created_at > l.created_at AND y.state <> 'cancelled')
 ORDER BY o.finished_at LIMIT 200

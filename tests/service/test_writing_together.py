@@ -16,11 +16,13 @@ from notifications import leases
 from notifications import letters as mail
 from notifications.clerk import Go, Stop
 from notifications.letters import Envelope, Sender
-from service import noticing, scheduling
+from service import noticing, posting, reaching, repeating, scheduling
 from service.auditing import Actor
 from service.composing import Clerk
 from service.database import Database
+from service.posting import Wanted
 from service.services import Services
+from service.tables import overseeing_statements
 from tests import builders
 from tests.builders import Row
 from tests.service import test_composing
@@ -373,3 +375,83 @@ async def test_secretariats_get_a_copy_with_the_same_parts(
     message, _ = await opened(services, copy)
     assert message["to"].addresses[0].addr_spec == "sekretariat@example.org"
     assert "Abschrift für das Sekretariat." in text_of(message)
+
+
+async def test_the_session_page_shows_the_letter_and_what_dropped_out_of_it(
+    services: Services, database: Database
+) -> None:
+    scene = await a_scene(database)
+    await scene.invite(database, 0, 1, state="planned", invited_at=None)
+    for session in scene.sessions[:2]:
+        await noticing.invite(database, OFFICE, session["id"], NOW)
+    await sweep(database)
+    await scheduling.postpone(database, OFFICE, scene.sessions[0]["id"], NOW)
+
+    shown = [
+        {
+            (row["letter_kind"], row["letter_state"], row["letter_reason"])
+            for row in await database.fetch(overseeing_statements.PEOPLE, session["id"])
+        }
+        for session in scene.sessions[:2]
+    ]
+
+    assert [{("invitation", "cancelled", "superseded")}, {("invitation", "queued", None)}] == shown
+
+
+async def test_the_log_names_all_sessions_of_a_letter_and_finds_it_by_each(
+    services: Services, database: Database
+) -> None:
+    scene = await a_scene(database)
+    await scene.invite(database, 0, 1)
+    await cancel(database, *scene.sessions[:2])
+    await sweep(database)
+
+    page = await posting.list_letters(database, Wanted(meeting_id=scene.sessions[1]["id"]))
+
+    titles = "16. Arbeitsgruppensitzung Klima, 17. Arbeitsgruppensitzung Klima"
+    assert [("several", titles)] * 2 == [(one.kind, one.meeting_title) for one in page.letters]
+
+
+async def test_sending_again_from_a_session_repeats_its_part_alone(
+    services: Services, database: Database
+) -> None:
+    scene = await a_scene(database)
+    await scene.invite(database, 0, 1, state="planned", invited_at=None)
+    for session in scene.sessions[:2]:
+        await noticing.invite(database, OFFICE, session["id"], NOW)
+    await sweep(database)
+    await database.fetch("UPDATE outbox SET state = 'sent'")
+    invitation = await database.fetchval(
+        "SELECT id FROM invitation WHERE person_id = $1 AND meeting_id = $2",
+        *(scene.mira["id"], scene.sessions[1]["id"]),
+    )
+
+    is_sent = await repeating.send_again(database, OFFICE, scene.sessions[1]["id"], invitation, NOW)
+
+    assert is_sent
+    again = await database.fetchval("SELECT id FROM letter WHERE dedupe_key LIKE 'man:%'")
+    message, _ = await opened(services, again)
+    assert str(message["subject"]).startswith("Einladung: 17. Arbeitsgruppensitzung Klima")
+
+
+async def test_a_letter_that_was_refused_leaves_again_for_a_corrected_address(
+    services: Services, database: Database
+) -> None:
+    scene = await a_scene(database)
+    await scene.invite(database, 0, 1)
+    await cancel(database, *scene.sessions[:2])
+    await sweep(database)
+    letter = await letter_of(database, scene.mira)
+    await database.fetch(
+        "UPDATE outbox SET state = 'failed', reason = 'address_refused', finished_at = now()"
+        " WHERE id = $1",
+        letter,
+    )
+    await database.fetch("UPDATE letter SET to_addr = 'alt@example.org' WHERE id = $1", letter)
+
+    for _ in range(2):
+        await reaching.release(database, NOW)
+
+    again = await database.fetchval("SELECT id FROM letter WHERE dedupe_key LIKE 'man:%'")
+    message, _ = await opened(services, again)
+    assert message["subject"] == "Mehrere Änderungen: 2 Sitzungen"
