@@ -187,10 +187,9 @@ async def post_judged(connection: Connection, select_sql: str, *args: object) ->
     Such a letter is kept as cancelled with its reason and never leaves; it is not counted.
     """
     sql = _POST.format(select=select_sql, more=", reason", tail=_JUDGE)
-    counts = await connection.fetchrow(sql, *args)
-    posted, kept = (counts["posted"], counts["kept"]) if counts else (0, 0)
-    await _after_posting(connection, kept)
-    return int(posted)
+    (counts,) = await connection.fetch(sql, *args)
+    await _after_posting(connection, counts["kept"])
+    return int(counts["posted"])
 
 
 def _post(select_sql: str) -> str:

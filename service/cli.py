@@ -190,13 +190,24 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option(
     "--letters", type=click.Path(file_okay=False, path_type=Path), help="Write .eml files."
 )
-def rehearse(first: datetime | None, last: datetime | None, letters: Path | None) -> None:
+@click.option("--rule", type=click.UUID, help="What switching this rule would change.")
+@click.option("--rules", is_flag=True, help="List the rules that --rule can name.")
+def rehearse(
+    first: datetime | None,
+    last: datetime | None,
+    letters: Path | None,
+    rule: UUID | None,
+    *,
+    rules: bool,
+) -> None:
     """Tell which letters would leave in the next days; sends nothing, keeps nothing."""
     from service import foretelling_command  # noqa: PLC0415
 
     settings = read_settings()
+    if rules:
+        run(lambda: foretelling_command.list_rules(settings, click.echo))
     days = first.date() if first else None, last.date() if last else None
-    run(lambda: foretelling_command.run(settings, *days, letters, click.echo))
+    run(lambda: foretelling_command.run(settings, *days, letters, click.echo, rule))
 
 
 @main.command()

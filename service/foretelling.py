@@ -6,7 +6,7 @@ nobody will.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -85,7 +85,12 @@ class Foretold:
     @property
     def identity(self) -> tuple[object, ...]:
         """Return what makes two rehearsals speak of the same letter."""
-        return self.at, self.kind, self.person_id, self.meeting_id
+        return self.at, *self.errand
+
+    @property
+    def errand(self) -> tuple[object, ...]:
+        """Return what stays the same of a letter that leaves at another time."""
+        return self.kind, self.person_id, self.meeting_id
 
     @property
     def subject(self) -> str:
@@ -114,13 +119,13 @@ class Foretelling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchableRule:
-    """A rule of everybody's or of a group, to see what switching it would change."""
+    """A rule of everybody's, a group's or a session's, to see what switching it would change."""
 
     id: UUID
     scope: Scope
     rule: Rule
     is_enabled: bool
-    group_name: str
+    scope_name: str
 
     def switched(self, actor: Actor) -> Change:
         """Return the change that switches it for once."""
@@ -135,10 +140,15 @@ class SwitchableRule:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Which letters a change adds and which it takes away, both in order of time."""
+    """Which letters a change adds, takes away and moves, each in order of time.
+
+    `until` is where the comparison ends because there are more letters than are told, else None.
+    """
 
     more: tuple[Foretold, ...]
     less: tuple[Foretold, ...]
+    moved: tuple[tuple[Foretold, Foretold], ...] = ()
+    until: datetime | None = None
 
 
 async def foretell(
@@ -160,25 +170,57 @@ async def foretell(
         return await walk.tell()
 
 
-async def list_switchable(database: Database) -> list[SwitchableRule]:
-    """Return the rules of everybody, then those of the groups."""
+async def list_switchable(database: Database, now: datetime) -> list[SwitchableRule]:
+    """Return the rules of everybody, of the groups, then those of sessions to come."""
     return [
         SwitchableRule(
             id=row["id"],
-            scope=Scope(group_id=row["group_id"]),
+            scope=Scope(group_id=row["group_id"], meeting_id=row["meeting_id"]),
             rule=rule_rows.read(row),
             is_enabled=row["is_enabled"],
-            group_name=row["group_name"],
+            scope_name=row["scope_name"],
         )
-        for row in await database.fetch(statements.SWITCHABLE)
+        for row in await database.fetch(statements.SWITCHABLE, now)
     ]
 
 
+async def foretell_difference(services: Services, window: Window, change: Change) -> Difference:
+    """Return which letters of the window a change would add, take away or move."""
+    as_it_is = await foretell(services, window)
+    return compare(as_it_is, await foretell(services, window, change=change))
+
+
 def compare(before: Foretelling, after: Foretelling) -> Difference:
-    """Return what the second foretelling has more and what less than the first."""
+    """Return what the second foretelling has more, less and at another time than the first."""
+    # What lies behind the end of one of them cannot be told from what is missing there.
+    cut = [each.letters[-1].at for each in (before, after) if each.is_cut and each.letters]
+    until = min(cut, default=None)
+    was, then = (_up_to(each.letters, until) for each in (before, after))
+    more, less = _beyond(then, was), _beyond(was, then)
+    moved = tuple(_pair(less, more))
+    gone, come = {was.id for was, _ in moved}, {then.id for _, then in moved}
     return Difference(
-        more=_beyond(after.letters, before.letters), less=_beyond(before.letters, after.letters)
+        more=tuple(each for each in more if each.id not in come),
+        less=tuple(each for each in less if each.id not in gone),
+        moved=moved,
+        until=until,
     )
+
+
+def _up_to(letters: Sequence[Foretold], until: datetime | None) -> Sequence[Foretold]:
+    return letters if until is None else [each for each in letters if each.at < until]
+
+
+def _pair(
+    less: Sequence[Foretold], more: Sequence[Foretold]
+) -> Iterator[tuple[Foretold, Foretold]]:
+    """Yield each letter that leaves at another time, with what it becomes."""
+    waiting: dict[tuple[object, ...], list[Foretold]] = {}
+    for each in more:
+        waiting.setdefault(each.errand, []).append(each)
+    for each in less:
+        if waiting.get(each.errand):
+            yield each, waiting[each.errand].pop(0)
 
 
 def _beyond(these: Sequence[Foretold], those: Sequence[Foretold]) -> tuple[Foretold, ...]:

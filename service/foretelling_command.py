@@ -3,34 +3,46 @@
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from notifications import letters
 from notifications.letters import Envelope
 from service import app, foretelling, furnishing, relaying
+from service.auditing import COMMAND
 from service.domain import instants
-from service.foretelling import LONGEST, Foretelling, Foretold, Window
+from service.foretelling import LONGEST, Foretelling, Foretold, SwitchableRule, Window
 from service.pages.catalogue import texts
 from service.services import Services
 from service.settings import Settings
-from service.web import foretold_words
-from service.web.foretold_words import Batch
+from service.web import foretold_words, rule_words
+from service.web.foretold_words import Batch, Shift
 
 Say = Callable[[str], object]
 _DAYS = timedelta(days=7)
 _HEAD = ("day", "time", "letters", "kind", "session", "reason")
 
 
-async def run(
-    settings: Settings, first: date | None, last: date | None, folder: Path | None, say: Say
+async def run(  # noqa: PLR0917 - one argument an option
+    settings: Settings,
+    first: date | None,
+    last: date | None,
+    folder: Path | None,
+    say: Say,
+    rule_id: UUID | None = None,
 ) -> int:
-    """Print a table of what would leave; return 2 for an odd time."""
+    """Print a table of what would leave; return 2 for an odd time or rule.
+
+    With a rule, print what switching it would change instead.
+    """
     async with app.open_services(settings, migrate=False) as services:
         zone = ZoneInfo((await furnishing.look(services.database)).time_zone)
         window = _window(first, last, services.clock(), zone)
         if window is None:
             say(f"Give a time from today on, of {LONGEST.days} days at most, its end not first.")
             return 2
+        if rule_id is not None:
+            return await _switch(services, window, rule_id, zone, say)
         found = await foretelling.foretell(services, window)
         for line in _table(found, zone):
             say(line)
@@ -38,6 +50,45 @@ async def run(
             _write(services, found, folder)
             say(f"Wrote {len(found.letters)} letters into {folder}; their links open nothing.")
     return 0
+
+
+async def list_rules(settings: Settings, say: Say) -> None:
+    """Print one line a rule that can be switched to see what it would change."""
+    async with app.open_services(settings, migrate=False) as services:
+        for each in await foretelling.list_switchable(services.database, services.clock()):
+            say(f"{each.id}  {_words(each)}")
+
+
+async def _switch(
+    services: Services, window: Window, rule_id: UUID, zone: ZoneInfo, say: Say
+) -> int:
+    known = await foretelling.list_switchable(services.database, services.clock())
+    rule = next((each for each in known if each.id == rule_id), None)
+    if rule is None:
+        say("There is no such rule; `terminbuch rehearse --rules` lists them.")
+        return 2
+    found = await foretelling.foretell_difference(services, window, rule.switched(COMMAND))
+    say(f"If this rule were switched {'off' if rule.is_enabled else 'on'}: {_words(rule)}")
+    for shift in foretold_words.shifts(found, "en"):
+        say(_line(shift, zone))
+    say(f"{len(found.more)} letters more, {len(found.less)} less, {len(found.moved)} moved.")
+    if found.until is not None:
+        say(f"There are very many letters; compared until {found.until.astimezone(zone):%c}.")
+    return 0
+
+
+def _words(known: SwitchableRule) -> str:
+    state = "on" if known.is_enabled else "off"
+    where = f" ({known.scope_name})" if known.scope_name else ""
+    return f"{rule_words.say(known.rule, 'en')}{where}, now {state}"
+
+
+def _line(shift: Shift, zone: ZoneInfo) -> str:
+    mark = {"new": "+", "gone": "-"}.get(shift.change, "~")
+    was = f", instead of {shift.was_at.astimezone(zone):%Y-%m-%d %H:%M}" if shift.was_at else ""
+    kind = texts("en").t(f"kind.{shift.kind}")
+    at = f"{shift.at.astimezone(zone):%Y-%m-%d %H:%M}"
+    return f"{mark} {at}  {shift.count}  {kind}  {shift.title}{was}"
 
 
 def _window(first: date | None, last: date | None, now: datetime, zone: ZoneInfo) -> Window | None:

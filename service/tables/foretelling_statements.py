@@ -53,10 +53,15 @@ WHERE id = ANY ($1::uuid[]) AND first_letter_on IS NULL
 
 RULES = "SELECT * FROM reminder_rule WHERE id = ANY ($1::uuid[])"
 
-# Rules that can be switched to see what it would change: everybody's, then those of the groups.
+# Rules that can be switched to see what it would change: everybody's, those of the groups, and
+# those of sessions to come ($1 is now).
 SWITCHABLE = """
-SELECT r.*, coalesce(g.name, '') AS group_name
-FROM reminder_rule r LEFT JOIN working_group g ON g.id = r.group_id
-WHERE r.meeting_id IS NULL AND NOT r.is_choice AND g.ended_on IS NULL
-ORDER BY g.position NULLS FIRST, g.name, r.kind, r.days_before DESC NULLS LAST, r.id
+SELECT r.*, coalesce(g.name, m.title, '') AS scope_name
+FROM reminder_rule r
+LEFT JOIN working_group g ON g.id = r.group_id
+LEFT JOIN meeting m ON m.id = r.meeting_id
+WHERE NOT r.is_choice AND g.ended_on IS NULL
+    AND (m.id IS NULL OR m.state = 'confirmed' AND m.ends_at > $1)
+ORDER BY m.starts_at NULLS FIRST, m.id, g.position NULLS FIRST, g.name, r.kind,
+    r.days_before DESC NULLS LAST, r.id
 """

@@ -23,6 +23,7 @@ from service.foretelling import (
 )
 from service.services import Services
 from service.web import foretold_words, forms, respond, rule_words
+from service.web.foretold_words import Batch
 from service.web.forms import Field, Form
 from service.web.mail_log import say_reason
 from service.web.policy import Policy
@@ -54,7 +55,7 @@ async def show_preview(
     """Show what leaves in the wanted time, by day."""
     typed = forms.read_query(request, FIELDS)
     zone = ZoneInfo(visitor.furnishing.time_zone)
-    rules = await foretelling.list_switchable(services.database)
+    rules = await foretelling.list_switchable(services.database, visitor.now)
     window = _window(typed, visitor.now, zone)
     rule = next((each for each in rules if each.id == typed.parsed.get("regel")), None)
     look = await _look(services, visitor, window, rule) if window else None
@@ -112,21 +113,31 @@ async def _look(
 def _shown(look: Look | None, typed: Form, zone: ZoneInfo, visitor: Visitor) -> dict[str, Any]:
     """Return a look as the page shows it, for one person if one is wanted."""
     if look is None:
-        return {"days": None, "total": 0, "is_cut": False, "stopped": (), "changes": None}
+        return {
+            "days": None,
+            "total": 0,
+            "is_cut": False,
+            "stopped": (),
+            "changes": None,
+            "moved": (),
+        }
     wanted = (typed.parsed.get("person") or "").casefold()
     letters = _of(look.found.letters, wanted)
     changes = None
+    moved: Sequence[tuple[datetime, Batch]] = ()
     if look.difference is not None:
         changes = {
             word: foretold_words.days(_of(those, wanted), zone, visitor.locale)
             for word, those in (("more", look.difference.more), ("less", look.difference.less))
         }
+        moved = foretold_words.moves(_pairs_of(look.difference.moved, wanted), visitor.locale)
     return {
         "days": foretold_words.days(letters, zone, visitor.locale),
         "total": len(letters),
         "is_cut": look.found.is_cut,
         "stopped": _of(look.found.stopped, wanted),
         "changes": changes,
+        "moved": moved,
     }
 
 
@@ -138,10 +149,16 @@ def _of(letters: Sequence[Foretold], wanted: str) -> tuple[Foretold, ...]:
     )
 
 
+def _pairs_of(
+    moved: Sequence[tuple[Foretold, Foretold]], wanted: str
+) -> list[tuple[Foretold, Foretold]]:
+    return [(was, then) for was, then in moved if _of((then,), wanted)]
+
+
 def _say(rule: SwitchableRule, visitor: Visitor) -> str:
     words = rule_words.say(rule.rule, visitor.locale)
-    if rule.group_name:
-        words = visitor.t("foretold.rule_of_group", rule=words, group=rule.group_name)
+    if rule.scope_name:
+        words = visitor.t("foretold.rule_of_group", rule=words, group=rule.scope_name)
     return visitor.t("foretold.rule_off" if rule.is_enabled else "foretold.rule_on", rule=words)
 
 

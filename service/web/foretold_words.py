@@ -6,7 +6,7 @@ from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from service.foretelling import Foretold, Reason
+from service.foretelling import Difference, Foretold, Reason
 from service.pages.catalogue import texts
 from service.web import rule_words
 
@@ -26,6 +26,22 @@ class Batch:
     def samples(self) -> tuple[Foretold, ...]:
         """One letter of each wording."""
         return tuple({id(each.draft): each for each in reversed(self.letters)}.values())[::-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """What a change does to letters of one kind about one session: "new", "gone" or "moved".
+
+    `was_at` is when moved ones would have left; `at` when they leave now.
+    """
+
+    change: str
+    at: datetime
+    kind: str
+    meeting_id: UUID | None
+    title: str
+    count: int
+    was_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +80,36 @@ def days(letters: Sequence[Foretold], zone: ZoneInfo, locale: str) -> tuple[Day,
     for batch in batches(letters, locale):
         found.setdefault(batch.at.astimezone(zone).date(), []).append(batch)
     return tuple(Day(day, tuple(those)) for day, those in found.items())
+
+
+def moves(
+    pairs: Iterable[tuple[Foretold, Foretold]], locale: str
+) -> tuple[tuple[datetime, Batch], ...]:
+    """Put together what leaves together at another time, with the time at which it would have."""
+    found: dict[datetime, list[Foretold]] = {}
+    for was, then in pairs:
+        found.setdefault(was.at, []).append(then)
+    return tuple(
+        (was_at, batch)
+        for was_at, those in sorted(found.items())
+        for batch in batches(those, locale)
+    )
+
+
+def shifts(difference: Difference, locale: str) -> tuple[Shift, ...]:
+    """Return a difference as lines without names, in order of time."""
+    lines = [
+        _shift(change, batch)
+        for change, those in (("new", difference.more), ("gone", difference.less))
+        for batch in batches(those, locale)
+    ]
+    lines += [_shift("moved", batch, was) for was, batch in moves(difference.moved, locale)]
+    return tuple(sorted(lines, key=lambda each: each.at))
+
+
+def _shift(change: str, batch: Batch, was_at: datetime | None = None) -> Shift:
+    about = batch.kind, batch.meeting_id, batch.title, len(batch.letters)
+    return Shift(change, batch.at, *about, was_at)
 
 
 def _batch(letters: Sequence[Foretold], locale: str) -> Batch:

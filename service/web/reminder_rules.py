@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +12,15 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
-from service import ruling
+from service import foretelling, ruling
 from service.domain.errors import NotFoundError, StaleFormError
 from service.domain.reminders import Kind, Rule
+from service.foretelling import Window
+from service.pretending import Stage
 from service.reminding import PlannedLetters
 from service.ruling import EVERYBODY, KnownRule, RuleBook, Scope
 from service.services import Services
-from service.web import forms, respond, rule_words, stale
+from service.web import foretold_words, forms, respond, rule_words, stale
 from service.web.forms import Field, Form
 from service.web.policy import Policy
 from service.web.visitors import Visitor
@@ -248,7 +251,7 @@ def _edit(  # noqa: PLR0917 - a form and what it is about
     **context: Any,
 ) -> Page:
     rule = known.rule if known else None
-    said = {"slots": None, "is_stale": False, **context}
+    said = {"slots": None, "shifts": None, "look_days": 0, "is_stale": False, **context}
     return respond.page(
         services,
         visitor,
@@ -260,6 +263,7 @@ def _edit(  # noqa: PLR0917 - a form and what it is about
         audiences=rule_words.audiences(rule),
         anchors=rule_words.anchors(rule),
         units=tuple(rule_words.RANGES),
+        look_choices=rule_words.LOOK_DAYS,
         **said,
     )
 
@@ -273,15 +277,36 @@ async def _preview(  # noqa: PLR0917 - a form and what it is about
     known: KnownRule | None,
     rule: Rule,
 ) -> Page:
-    """Show the form again, with what would be planned."""
-    seen = await ruling.rehearse_rule(
-        *(services.database, visitor.actor, book.scope, rule, visitor.now),
-        rule_id=known.id if known else None,
-        is_enabled=known.is_enabled if known else True,
-        authority=visitor.staff,
+    """Show the form again, with what would be planned, and what leaves otherwise then."""
+    now = visitor.now
+    slots = None
+    if book.scope.meeting_id is not None:
+        seen = await ruling.rehearse_rule(
+            *(services.database, visitor.actor, book.scope, rule, now),
+            rule_id=known.id if known else None,
+            is_enabled=known.is_enabled if known else True,
+            authority=visitor.staff,
+        )
+        slots = _compare(book, seen, visitor)
+
+    async def save(stage: Stage) -> None:
+        await ruling.save_rule(
+            *(stage, visitor.actor, book.scope, rule, stage.now()),
+            rule_id=known.id if known else None,
+            is_enabled=known.is_enabled if known else True,
+            authority=visitor.staff,
+        )
+
+    days = int(form["look_days"] or rule_words.LOOK_DAYS[0])
+    window = Window(now, now + timedelta(days=days))
+    difference = await foretelling.foretell_difference(services, window, save)
+    return _edit(
+        *(request, services, visitor, book, form, known),
+        slots=slots,
+        shifts=foretold_words.shifts(difference, visitor.locale),
+        shifts_until=difference.until,
+        look_days=days,
     )
-    slots = _compare(book, seen, visitor)
-    return _edit(request, services, visitor, book, form, known, slots=slots)
 
 
 async def _show_stale(

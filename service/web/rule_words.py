@@ -25,6 +25,8 @@ RANGES: Mapping[str, tuple[int, int]] = {
     "minutes": (1, 1440),
 }
 _MOST_DAYS_INVITED = 60
+# How many days a look at what a rule would change reaches.
+LOOK_DAYS = ("30", "7", "90")
 # What somebody can choose: the kind of letter, who gets it, and whether only those online.
 WHOM: Mapping[str, tuple[Kind, tuple[Audience, ...], bool]] = {
     "no_answer": (Kind.NUDGE, (Audience.NO_ANSWER,), False),
@@ -62,6 +64,7 @@ def fields(known: Rule | None) -> tuple[Field, ...]:
         Field("anchor", "choice", "rules.anchor", required=True, choices=anchors(known)),
         Field("at_time", "clock", "rules.at_time"),
         Field("min_days", "number", "rules.min_days"),
+        Field("look_days", "choice", "rules.look_days", choices=LOOK_DAYS),
     )
 
 

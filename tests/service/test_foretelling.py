@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from email import policy
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest_asyncio
 
@@ -30,7 +30,7 @@ from service.auditing import COMMAND
 from service.composing import Clerk
 from service.database import Database, in_fresh_context
 from service.domain.reminders import COMING, Anchor, Audience, Kind, Rule
-from service.foretelling import Foretelling, Window
+from service.foretelling import Foretelling, Foretold, Reason, Window
 from service.jobs import Ticks
 from service.pages.assets import static_urls
 from service.pages.rendering import Instance, Pages
@@ -422,3 +422,94 @@ async def test_a_rule_that_is_saved_for_once_adds_its_letters(services: Services
     (more,) = foretelling.compare(before, after).more
     assert DAY_BEFORE == more.reason.rule
     assert (1, 2) == (len(before.letters), len(after.letters))
+
+
+async def test_a_rule_at_another_time_moves_its_letters(services: Services) -> None:
+    database = services.database
+    (rule_id,) = await rules(database, DAY_BEFORE)
+    meeting = await a_session(database, THURSDAY)
+    await a_guest(database, meeting, "in_person")
+    await a_guest(database, meeting, "undecided")
+    earlier = replace(DAY_BEFORE, days_before=2)
+
+    async def save(stage: Stage) -> None:
+        await ruling.save_rule(
+            stage, COMMAND, ruling.EVERYBODY, earlier, stage.now(), rule_id=rule_id
+        )
+
+    found = await foretelling.foretell_difference(services, WEEK, save)
+
+    assert ((), (), None) == (found.more, found.less, found.until)
+    assert [timedelta(days=-1)] * 2 == [then.at - was.at for was, then in found.moved]
+
+
+async def test_beyond_what_is_told_nothing_is_compared(services: Services) -> None:
+    """A cut list lacks letters that are there: they must not look as if the change took them."""
+    some = Foretelling(letters=tuple(_letter(days) for days in range(4)), stopped=())
+    cut = Foretelling(letters=some.letters[:3], stopped=(), is_cut=True)
+    found = foretelling.compare(some, cut)
+
+    assert ((), (), some.letters[2].at) == (found.less, found.more, found.until)
+
+
+def _letter(days: int) -> Foretold:
+    return Foretold(
+        id=uuid4(),
+        at=NOW + timedelta(days=days),
+        kind="reminder",
+        locale="de",
+        person_id=UUID(int=1),
+        name="",
+        partner="",
+        meeting_id=UUID(int=days),
+        meeting_title="",
+        reason=Reason("rule"),
+    )
+
+
+async def test_a_rule_of_one_session_can_be_switched_for_once(services: Services) -> None:
+    database = services.database
+    meeting, other = [await a_session(database, THURSDAY) for _ in range(2)]
+    for one in (meeting, other):
+        await a_guest(database, one, "in_person")
+    async with database.unit_of_work() as unit:
+        await reminding.add_rule(unit.connection, DAY_BEFORE, meeting_id=meeting["id"])
+    await reminding.plan_all(database, NOW)
+    (known,) = await foretelling.list_switchable(database, NOW)
+    over = await foretelling.list_switchable(database, NOW + timedelta(days=30))
+    found = await foretelling.foretell_difference(services, WEEK, known.switched(COMMAND))
+
+    assert ([], meeting["title"]) == (over, known.scope_name)
+    assert [meeting["id"]] == [each.meeting_id for each in found.less]
+
+
+async def test_the_command_lists_rules_and_says_what_one_would_change(
+    services: Services, database_url: str
+) -> None:
+    now = datetime.now(UTC)
+    starts = (now + timedelta(days=3)).replace(hour=9, minute=0, second=0, tzinfo=None)
+    told = now - timedelta(days=20)
+    (rule_id,) = await rules(services.database, HOUR_BEFORE)
+    meeting = await builders.a_meeting(
+        services.database, starts_local=starts, invited_at=told, title="Klimasitzung"
+    )
+    await builders.an_invitation(services.database, meeting, answer="in_person", invited_at=told)
+    await reminding.plan_all(services.database, now)
+    settings = replace(services.settings, database_url=database_url)
+    listed: list[str] = []
+    said: list[str] = []
+    odd: list[str] = []
+    await in_fresh_context(lambda: foretelling_command.list_rules(settings, listed.append))
+    codes = [
+        await in_fresh_context(
+            lambda say=say, one=one: foretelling_command.run(settings, None, None, None, say, one)
+        )
+        for say, one in ((said.append, rule_id), (odd.append, UUID(int=1)))
+    ]
+
+    assert [0, 2] == codes
+    assert listed[0].startswith(f"{rule_id}  60 minutes before")
+    assert said[1].startswith("- ")
+    assert "Klimasitzung" in said[1]
+    assert "0 letters more, 1 less, 0 moved." == said[2]
+    assert 1 == len(odd)

@@ -50,6 +50,33 @@ async def a_ruled_session(database: Database, clock: Clock, of: Row | None = Non
     return meeting
 
 
+async def test_a_rule_that_is_typed_shows_which_letters_would_leave_otherwise(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    """Where the time alone is new, a letter moves; nothing is saved, and nothing is sent."""
+    await a_ruled_session(database, clock)
+    known = next(
+        each
+        for each in await ruling.list_rules(database)
+        if each.rule.kind is Kind.REMINDER and each.rule.days_before == 1
+    )
+    browser = await sign_in("coordinator")
+    page = await opened(browser, f"/buero/erinnerungen/{known.id}")
+    typed = {"at_time": "14:00", "look_days": "90"}
+    moved = await pressed(browser, page, "Was ändert sich?", typed)
+    page = await opened(browser, "/buero/erinnerungen/neu")
+    typed = {"audience": "coming", "amount": "60", "unit": "minutes", "look_days": "90"}
+    added = await pressed(browser, page, "Was ändert sich?", typed)
+
+    assert "E-Mails der nächsten 90 Tage: der Unterschied" in moved.text
+    assert "zu anderer Zeit" in moved.text
+    assert "statt" in moved.text
+    assert "neu" in added.text
+    assert known in await ruling.list_rules(database)
+    assert 4 == await database.fetchval("SELECT count(*) FROM reminder_rule")
+    assert [] == await builders.letters(database)
+
+
 @pytest.mark.parametrize(
     ("rule", "german", "english"),
     [
@@ -127,7 +154,7 @@ async def test_a_lead_changes_a_rule_of_a_session_and_goes_back(
     inherited = page.text
     page = await opened(browser, page.link("Regel 4 ändern"))
     typed = {"amount": "2", "at_time": "14:00"}
-    shown = await pressed(browser, page, "Zeigen, was sich ändert", typed)
+    shown = await pressed(browser, page, "Was ändert sich?", typed)
     unchanged = await ruling.list_rules(database, Scope(meeting_id=meeting["id"]))
     changed = await pressed(browser, shown, "Speichern")
     page = await opened(browser, changed.link("Eigene Regeln verwerfen"))
