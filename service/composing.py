@@ -12,12 +12,15 @@ from notifications.clerk import Go, Stop
 from notifications.combining import Dropped
 from notifications.letters import Draft
 from service import (
+    alarming,
     digesting,
+    forwarding,
     furnishing,
     judging,
     phrasing,
     plain_letters,
     preferring,
+    relaying,
     subscribing,
     tokens,
 )
@@ -34,6 +37,7 @@ from service.services import Services
 from service.tables import letter_statements
 from service.tokens import Purpose
 
+_TO_THE_OFFICE = frozenset({forwarding.KIND, alarming.KIND})
 # Kinds that speak of the recipient's own answer; the others are the same for everybody.
 _WITH_STANCE = frozenset(
     {"date_confirmed", "nudge", "reminder", "change", "uncancellation", "receipt"}
@@ -97,6 +101,8 @@ class Clerk:
         stop = self._stop(row, is_ready=is_ready)
         if stop is not None:
             return stop
+        if row["kind"] in _TO_THE_OFFICE:
+            return await self._to_the_office(row, instance)
         if row["address_state"] == "undeliverable" and not await self._may_probe(row):
             return Stop("undeliverable", "held")
         return _as_wished(await self._go(row, instance), row)
@@ -231,7 +237,28 @@ class Clerk:
         return Go(self._office(instance), instance.office_name, {}, key)
 
     def _office(self, instance: InstanceData) -> str:
-        return instance.email or self._services.settings.mail_from
+        return relaying.office_address(self._services.settings, instance)
+
+    async def _to_the_office(self, row: Mapping[str, Any], instance: InstanceData) -> Go | Stop:
+        public_url, locale = self._services.settings.public_url, row["locale"]
+        if row["kind"] == forwarding.KIND:
+            told = await forwarding.read(self._database, row["cause"], locale, public_url)
+            to = self._office(instance)
+        else:
+            told = await alarming.read(self._database, row["cause"], locale, public_url)
+            to = alarming.address(self._services.settings, instance)
+            if not await alarming.is_reachable(self._database, to):
+                return Stop("undeliverable")
+        if told is None:
+            return Stop("gone")
+        key = Key(
+            kind=row["kind"],
+            locale=locale,
+            instance=instance,
+            heading=told.heading,
+            reply_to=told.reply_to,
+        )
+        return Go(to, instance.office_name, told.values, key, told.secrets)
 
     def _hint(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
         values = {"lines": plain_letters.hint_lines(row["cause"], row["locale"])}

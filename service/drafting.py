@@ -55,6 +55,8 @@ class Key:
     no_calendar: bool = False
     slot: str = ""
     parts: tuple["Key", ...] = ()
+    heading: str = ""
+    reply_to: str = ""
 
 
 class Drafter:
@@ -92,6 +94,8 @@ class Drafter:
             return await self._joint_draft(key)
         if key.meeting_id is None:
             public_url = self._services.settings.public_url
+            if key.heading:
+                return self._office_draft(key)
             if key.digest is not None:
                 return self._digest_draft(key, key.digest)
             words = plain_letters.phrase(key.kind, key.locale, key.instance, public_url)
@@ -103,6 +107,14 @@ class Drafter:
         public_url = self._services.settings.public_url
         words = plain_letters.phrase_digest(key.locale, key.instance, public_url, shape)
         return replace(self._draft(words, key.instance), headers=self._stop_headers(key.kind))
+
+    def _office_draft(self, key: Key) -> Draft:
+        public_url = self._services.settings.public_url
+        words = plain_letters.phrase_office(
+            key.kind, key.locale, key.instance, public_url, key.heading
+        )
+        draft = self._draft(words, key.instance)
+        return replace(draft, reply_to=key.reply_to) if key.reply_to else draft
 
     async def _joint_draft(self, key: Key) -> Draft:
         parts = [

@@ -1,20 +1,24 @@
 """Hear what comes back: from the settings to the listener and the mailbox that `notifications` has.
 
-What is heard but lies outside of letters (answers of calendar programs) is passed on by
-`IntakeOptions.hear`; nothing here does so yet, the office reads words itself.
+What is heard but lies outside of letters is passed on by `IntakeOptions.hear`: words of people
+stand on the pages (`transcribing`) and go on to the office's mailbox (`forwarding`).
 """
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import structlog
 
 from notifications import mailbox as mailboxes
-from notifications.intake import IntakeOptions
+from notifications.bounces import Kind
+from notifications.intake import Heard, IntakeOptions
 from notifications.listening import Listener, Place, PlaceTakenError
 from notifications.mailbox import Mailbox
-from service import blackening, preferring, relaying
+from notifications.storage import Connection
+from service import blackening, forwarding, preferring, probing, relaying
+from service.answering import Answers
 from service.domain.errors import LinkReplacedError, LinkUnknownError
 from service.services import Services
 from service.settings import Settings
@@ -79,7 +83,10 @@ class Ear:
             intake_options(services.settings),
             stop_address=stop_address(services.settings),
             stop=self._stop,
+            hear=self._hear,
+            is_answered=partial(probing.is_answered, services.settings, services.keys),
         )
+        self._answers = Answers(services.database, services.settings, services.keys)
         self._mailbox = mailbox_of(services.settings)
         where = place(services.settings)
         self._listener = (
@@ -87,6 +94,11 @@ class Ear:
             if where is None
             else Listener(where, services.database, self._options, services.clock)
         )
+
+    @property
+    def options(self) -> IntakeOptions:
+        """What the listener and the mailbox go by."""
+        return self._options
 
     @property
     def is_wanted(self) -> bool:
@@ -106,6 +118,21 @@ class Ear:
             )
             if count:
                 _log.info("intake.mailbox_read", mails=count)
+
+    async def _hear(self, connection: Connection, heard: Heard) -> None:
+        """Say what a kept mail of a person was, in the transaction that keeps it.
+
+        Answers of calendar programs and our letters to ourselves come first: words are what is
+        left for people to read, and only those go on to the office's mailbox.
+        """
+        services = self._services
+        now = services.clock()
+        if heard.report.kind is Kind.OWN:
+            await probing.hear(connection, heard.report.letters, now)
+        elif heard.report.kind is Kind.ANSWER:
+            await self._answers.hear(connection, heard, now)
+        else:
+            await forwarding.forward(connection, services.settings, self._options, heard, now)
 
     async def _stop(self, token: str) -> None:
         services = self._services

@@ -18,7 +18,7 @@ REMINDERS_A_DAY = 5
 # These try an address that does not work, one letter of them.
 PROBES = frozenset({"cancellation", "change", "date_confirmed", "postponed", "uncancellation"})
 _OPTIONAL = frozenset(preferences.TOPICS)
-_TO_THE_OFFICE = frozenset({"hint_received", "probe"})
+_TO_THE_OFFICE = frozenset({"hint_received", "probe", "reply_forwarded", "alarm"})
 _OF_A_PERSON = frozenset({"lost_links", "digest"})
 _OFF = frozenset({State.DRAFT, State.CANCELLED, State.HELD})
 

@@ -1,6 +1,7 @@
 """The letters that are about no single meeting: signing in, lost links, and those to the office."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from service import digesting, phrasing
 from service.digesting import Shape
@@ -11,6 +12,21 @@ from service.pages.rendering import localised
 from service.wording import Block, Words, paragraph
 
 Text = Callable[..., str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfficeLetter:
+    """What a letter to the office says: its subject's end, where answers go, what stands in it.
+
+    `reply_to` "" stands for the office; `secrets` are never stored with the letter.
+    """
+
+    heading: str
+    values: Mapping[str, str]
+    reply_to: str = ""
+    secrets: frozenset[str] = frozenset()
+
+
 # These go to people who are invited; the others to whoever works here.
 _TO_PEOPLE = frozenset({"lost_links", "digest"})
 
@@ -18,6 +34,14 @@ _TO_PEOPLE = frozenset({"lost_links", "digest"})
 def phrase(kind: str, locale: str, instance: InstanceData, public_url: str) -> Words:
     """Write the letter of this kind; values that differ by recipient are slots."""
     return _letter((kind, locale), _BODIES[kind](texts(locale).t), instance, public_url)
+
+
+def phrase_office(
+    kind: str, locale: str, instance: InstanceData, public_url: str, heading: str
+) -> Words:
+    """Write a letter to the office itself whose subject ends with what it is about."""
+    body = _BODIES[kind](texts(locale).t)
+    return _letter((kind, locale), body, instance, public_url, heading=heading)
 
 
 def phrase_digest(locale: str, instance: InstanceData, public_url: str, shape: Shape) -> Words:
@@ -96,9 +120,27 @@ def _probe(t: Text) -> list[Block]:
     return [paragraph(t("letter.probe.lead")), paragraph(t("letter.probe.arrived"))]
 
 
+def _forwarded(t: Text) -> list[Block]:
+    link = (t("letter.reply_forwarded.enter"), "⟦link_office⟧")
+    return [
+        Block("value", "⟦facts⟧"),
+        Block("heading", t("letter.reply_forwarded.words")),
+        Block("value", "⟦lines⟧"),
+        Block("links", rows=[link]),
+        paragraph(t("letter.reply_forwarded.lead")),
+    ]
+
+
+def _alarm(t: Text) -> list[Block]:
+    link = (t("letter.alarm.look"), "⟦link_office⟧")
+    return [Block("value", "⟦lines⟧"), Block("links", rows=[link])]
+
+
 _BODIES: Mapping[str, Callable[[Text], list[Block]]] = {
     "sign_in": _sign_in,
     "lost_links": _lost_links,
     "hint_received": _hint,
     "probe": _probe,
+    "reply_forwarded": _forwarded,
+    "alarm": _alarm,
 }

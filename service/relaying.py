@@ -11,6 +11,7 @@ from notifications.postman import Options
 from notifications.relay import RelaySettings
 from notifications.returning import ReturnOptions, return_address
 from service import furnishing
+from service.furnishing import InstanceData
 from service.services import Services
 from service.settings import Settings
 
@@ -79,7 +80,7 @@ async def post_trial(services: Services, now: datetime) -> bool:
     known = await furnishing.look(database)
     if not known.is_ready or await database.fetchval(_OPEN_TRIAL, TRIAL_KIND):
         return False
-    office = known.instance.email or services.settings.mail_from
+    office = office_address(services.settings, known.instance)
     letter = NewLetter(
         dedupe_key=f"probe:{relay.name}:{int(now.timestamp() // _TRIAL_EVERY.total_seconds())}",
         kind=TRIAL_KIND,
@@ -94,6 +95,11 @@ async def post_trial(services: Services, now: datetime) -> bool:
     )
     async with database.unit_of_work() as unit:
         return await outbox.post(unit.connection, letter) is not None
+
+
+def office_address(settings: Settings, instance: InstanceData) -> str:
+    """Return where letters to the office itself go."""
+    return instance.email or settings.mail_from
 
 
 def sender(settings: Settings) -> Sender:

@@ -136,6 +136,12 @@ class Settings:
         "yes where a program reads the reports at that address and its mail server takes "
         "name+tag@domain: each letter then has a sender address of its own.",
     )
+    alarm_address: str | None = _setting(
+        kinds.address,
+        "",
+        "Who is told by mail when letters stay, are given up, or ticks stand still.",
+        shown="the office",
+    )
     intake_lmtp: str | None = _setting(
         kinds.lmtp_place,
         "",

@@ -11,6 +11,7 @@ from functools import partial
 
 from notifications.postman import Postman
 from service import (
+    alarming,
     digesting,
     furnishing,
     housekeeping,
@@ -64,6 +65,7 @@ def ticks(services: Services, postman: Postman | None, ear: Ear | None = None) -
         Tick("meetings_held", 60, partial(scheduling.hold_finished, database)),
         Tick("first_letters", 60, first_letters),
         Tick("trial", 15, posting(partial(relaying.post_trial, services))),
+        Tick("alarms", 60, posting(partial(alarming.look, services))),
         Tick("reached", 60, posting(partial(reaching.release, database))),
         Tick("heartbeat", 15, heartbeat),
         Tick("housekeeping", 3600, partial(housekeeping.keep_house, database)),

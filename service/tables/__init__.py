@@ -17,7 +17,7 @@ from service.tables.meetings import (
     MeetingSeats,
 )
 from service.tables.notices import Notice
-from service.tables.operation import JobHealth, Worker
+from service.tables.operation import Alarm, JobHealth, Worker
 from service.tables.organisations import Organisation
 from service.tables.people import Affiliation, FormerAddress, Membership, Person, Preference
 from service.tables.reminders import ReminderRule, ReminderSlot
@@ -55,6 +55,7 @@ TABLES: tuple[type[Table], ...] = (
     Audit,
     JobHealth,
     Worker,
+    Alarm,
 )
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "Account",
     "AccountGroup",
     "Affiliation",
+    "Alarm",
     "Answer",
     "Audit",
     "CalendarAnswer",

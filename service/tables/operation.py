@@ -1,6 +1,6 @@
-"""How the clock's jobs and the workers are doing."""
+"""How the clock's jobs and the workers are doing, and what somebody was told of."""
 
-from piccolo.columns import Text, Timestamptz
+from piccolo.columns import Integer, Text, Timestamptz
 from piccolo.table import Table
 
 
@@ -21,3 +21,14 @@ class Worker(Table, tablename="worker"):
     role = Text()
     started_at = Timestamptz(default=None)
     heartbeat_at = Timestamptz(default=None)
+
+
+class Alarm(Table, tablename="alarm"):
+    """Since when something is wrong, one row a reason, and when somebody was told by mail."""
+
+    reason = Text(primary_key=True)
+    began_at = Timestamptz(default=None)
+    seen_at = Timestamptz(default=None)
+    ended_at = Timestamptz(default=None, null=True)
+    told_at = Timestamptz(default=None, null=True)
+    letters = Integer()

@@ -13,7 +13,7 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from notifications.outbox import State
-from service import hearing, housekeeping, mending, pausing, posting
+from service import alarming, hearing, housekeeping, mending, pausing, posting
 from service.pages.catalogue import texts
 from service.posting import Wanted
 from service.services import Services
@@ -63,6 +63,7 @@ async def list_letters(
         unmatched=await mending.list_unmatched(services.database),
         query=_query(typed),
         standstill=await pausing.find(services, visitor.now),
+        wrong=await alarming.look_over(services, visitor.locale),
         done=_done(typed),
         done_n=typed["n"] or 0,
         **_common(visitor),

@@ -7,7 +7,7 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.response import Response
 
-from service import pausing, subscribing, surveying
+from service import alarming, pausing, subscribing, surveying
 from service.pages.catalogue import texts
 from service.services import Services
 from service.subscribing import Owner
@@ -37,6 +37,9 @@ async def show_board(
         board=board,
         account=visitor.staff,
         standstill=(await pausing.find(services, visitor.now) if visitor.staff.is_office else None),
+        wrong=(
+            await alarming.look_over(services, visitor.locale) if visitor.staff.is_office else None
+        ),
         may_plan=visitor.staff.role != "reader",
         done=done if done in _DONE else None,
         job_name=_job_name(visitor),

@@ -25,6 +25,13 @@ PLAIN_VALUES = {
     "link_sign_in": "https://termine.example.org/anmelden/l/" + "k3" * 26,
     "lines": "Mira Muster: 16. Sitzung, Do 21.1.2027\nhttps://termine.example.org/a/" + "x7" * 26,
 }
+# Letters to the office say in their subject what they are about.
+HEADINGS = {"alarm": "Mailserver lehnt uns ab", "reply_forwarded": "Mira Muster, 16. AG Klima"}
+OFFICE_VALUES = {
+    "facts": "Person: Mira Muster, Stadt Gotha\nSitzung: 16. AG Klima, Do 21.1.2027",
+    "lines": "Leider bin ich im Urlaub.",
+    "link_office": "https://termine.example.org/buero/antworten",
+}
 WEEK = Shape(date(2027, 1, 4), asks=2, has_coming=True, has_changes=True)
 DIGEST_VALUES = {
     "name": "Mira Muster",
@@ -49,6 +56,9 @@ def _words(name: str, locale: str) -> tuple[Words, dict[str, str]]:
     address = "https://termine.example.org"
     if name == "digest":
         return plain_letters.phrase_digest(locale, OFFICE, address, WEEK), DIGEST_VALUES
+    if name in HEADINGS:
+        words = plain_letters.phrase_office(name, locale, OFFICE, address, HEADINGS[name])
+        return words, OFFICE_VALUES
     if name in PLAIN:
         return plain_letters.phrase(name, locale, OFFICE, address), PLAIN_VALUES
     return phrasing.phrase(_occasion(name, locale)), VALUES
@@ -59,7 +69,7 @@ def _filled(text: str, values: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("name", [*OCCASIONS, *PLAIN, "digest"])
+@pytest.mark.parametrize("name", [*OCCASIONS, *PLAIN, *HEADINGS, "digest"])
 def test_a_letter_reads_as_its_sample(name: str, locale: str) -> None:
     words, values = _words(name, locale)
     sample = SAMPLES / f"{name}.{locale}.txt"
@@ -72,7 +82,7 @@ def test_a_letter_reads_as_its_sample(name: str, locale: str) -> None:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("name", [*OCCASIONS, *PLAIN, "digest"])
+@pytest.mark.parametrize("name", [*OCCASIONS, *PLAIN, *HEADINGS, "digest"])
 def test_a_letter_passes_the_gate_and_reads_well_in_plain_text(name: str, locale: str) -> None:
     words, values = _words(name, locale)
     text = wording.write_text(words)
@@ -89,7 +99,7 @@ def test_a_letter_passes_the_gate_and_reads_well_in_plain_text(name: str, locale
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("name", [*OCCASIONS, *PLAIN, "digest"])
+@pytest.mark.parametrize("name", [*OCCASIONS, *PLAIN, *HEADINGS, "digest"])
 def test_both_parts_hold_the_same_slots_and_nothing_is_fetched_from_elsewhere(
     name: str, locale: str
 ) -> None:

@@ -49,7 +49,7 @@ async def test_every_table_of_the_service_has_a_class(database: Database) -> Non
     )
     of_others = {
         "migration", "prototype", "letter", "letter_subject", "outbox", "mail_attempt",
-        "relay_state", "relay_slot", "address_state", "address_event", "mail_event",
+        "relay_state", "relay_slot", "relay_worker", "address_state", "address_event", "mail_event",
         "mailbox_cursor",
     }  # fmt: skip
     in_database = {row["relname"] for row in source} - of_others
