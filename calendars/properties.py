@@ -62,15 +62,21 @@ class Component:
         return "" if found is None else found.value.strip()
 
 
-def read_calendar(raw: bytes, charset: str = "utf-8") -> Component:
+def read_calendar(
+    raw: bytes,
+    charset: str = "utf-8",
+    *,
+    most_lines: int = LINES_LIMIT,
+    most_events: int = EVENTS_LIMIT,
+) -> Component:
     """Return the one VCALENDAR of these bytes, or raise `UnreadableError`.
 
-    Limits: 5,000 lines, 50 events, four levels. What stands outside of the object is ignored.
+    Limits: those given, and four levels. What stands outside of the object is ignored.
     """
     open_ones: list[Component] = []
     skipped: list[str] = []
     events = 0
-    for line in _lines(raw, charset):
+    for line in _lines(raw, charset, most_lines):
         found = _property(line)
         mark = found.value.strip().upper()
         if skipped:
@@ -79,7 +85,7 @@ def read_calendar(raw: bytes, charset: str = "utf-8") -> Component:
             skipped.append(mark)
         elif found.name == "BEGIN":
             events += mark == "VEVENT"
-            if len(open_ones) >= DEPTH_LIMIT or events > EVENTS_LIMIT:
+            if len(open_ones) >= DEPTH_LIMIT or events > most_events:
                 raise UnreadableError("too many components")
             open_ones.append(Component(mark))
         elif found.name == "END":
@@ -102,10 +108,10 @@ def read_instant(value: str) -> datetime | None:
         return None
 
 
-def _lines(raw: bytes, charset: str) -> Iterator[str]:
+def _lines(raw: bytes, charset: str, most_lines: int) -> Iterator[str]:
     """Unfold bytes before they become text: a fold may cut a character in two."""
     plain = raw.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    if plain.count(b"\n") > LINES_LIMIT:
+    if plain.count(b"\n") > most_lines:
         raise UnreadableError("too many lines")
     for line in plain.replace(b"\n ", b"").replace(b"\n\t", b"").split(b"\n"):
         if line.strip():

@@ -59,7 +59,7 @@ PUBLIC = (
     "/kalender",
     "/kalender?anzeigen=1&gruppe=klima",
     "/einbetten",
-    "/einbetten?art=element&gruppe=klima&vergangene=1&anzahl=99",
+    "/einbetten?art=element&gruppe=klima&vergangene=1",
     "/einbetten?art=frame&sprache=en",
     "/einbetten/termine?vergangene=1",
     "/link-anfordern",
@@ -153,6 +153,7 @@ ABSENT = {
 # Forms that refuse what is in them: a page, and the fields to fill or to empty before sending.
 REFUSED: Mapping[str, Mapping[str, str]] = {
     "/link-anfordern": {"email": "keine Adresse"},
+    "/einbetten": {"anzahl": "99"},
     "/c": {"code": ""},
     "/barriere-melden": {},
     "/anmelden": {"email": "@"},
