@@ -18,7 +18,7 @@ from service.feed_paths import Address
 from service.tokens import Keys, Purpose
 
 _GROUPS = """
-SELECT slug, name, heading FROM working_group WHERE ended_on IS NULL
+SELECT id, slug, name, heading FROM working_group WHERE ended_on IS NULL
 ORDER BY array_position(ARRAY['alliance', 'groups', 'other'], heading), position, name
 """
 _OF = {
@@ -51,8 +51,9 @@ RETURNING id
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A public calendar that the subscribe page offers; the slug is empty for all dates."""
+    """A group's calendar that the subscribe page offers."""
 
+    id: UUID
     slug: str
     name: str
     heading: str
@@ -116,7 +117,8 @@ async def list_offers(database: Database) -> Sequence[Offer]:
     """Return the calendars of the groups that go on, in the order of the public list."""
     rows = await database.fetch(_GROUPS)
     return [
-        Offer(row["slug"], row["name"], row["heading"], group_path(row["slug"])) for row in rows
+        Offer(row["id"], row["slug"], row["name"], row["heading"], group_path(row["slug"]))
+        for row in rows
     ]
 
 
@@ -128,6 +130,17 @@ def public_path() -> str:
 def group_path(slug: str) -> str:
     """Return the path of one group's calendar."""
     return feed_paths.address_path(Address("group", slug))
+
+
+def chosen_path(keys: Keys, profile: Profile) -> tuple[str, str]:
+    """Return the path of a public calendar with these choices, and how they are spelled in it."""
+    spelled = feed_paths.sign_choices(keys, profile)
+    return feed_paths.address_path(Address("chosen", spelled)), spelled
+
+
+def find_choices(keys: Keys, spelled: str) -> Profile | None:
+    """Read the choices in such a path; None for what we did not sign."""
+    return feed_paths.read_choices(keys, spelled)
 
 
 async def find_personal(database: Database, keys: Keys, person_id: UUID) -> OwnFeed | None:

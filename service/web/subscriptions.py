@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -17,16 +17,26 @@ from markupsafe import Markup
 from calendars.entry import Entry
 from service import describing, publishing, subscribing
 from service.domain.errors import NotFoundError
+from service.domain.feed_profiles import LOCALES, Fallen, Profile
 from service.pages.rendering import localised
 from service.services import Services
 from service.subscribing import Offer
 from service.web import forms, respond
-from service.web.forms import Field
+from service.web.forms import Field, Form
 from service.web.policy import Policy
 from service.web.visitors import Visitor
 
-FIELDS = (Field("gruppe", kind="many", label="sub.choose"), Field("anzeigen", kind="flag"))
-_DOOR = (Field("kalender"), Field("termin"))
+FIELDS = (
+    Field("gruppe", kind="many", label="sub.choose"),
+    Field("vorlaeufig", kind="flag"),
+    Field("ungefaehr", kind="flag"),
+    Field("abgesagt", kind="choice", choices=("", *(each.value for each in Fallen))),
+    Field("sprache", kind="choice", choices=("", *LOCALES)),
+    Field("anzeigen", kind="flag"),
+)
+_DOOR = (Field("kalender"), Field("auswahl", most=900), Field("termin"))
+# What the feeds without choices in their path show.
+_USUAL = Profile(locale="de")
 ALL = "alle"
 _OUTLOOK = {
     "m365": "https://outlook.office.com/calendar/0",
@@ -53,23 +63,29 @@ async def show_subscriptions(
     services: NamedDependency[Services],
     visitor: NamedDependency[Visitor],
 ) -> Response[bytes]:
-    """Show the addresses of the chosen calendars; at first that of all dates."""
+    """Show the address of what was chosen; at first that of all dates."""
     form = forms.read_query(request, FIELDS)
     offers = await subscribing.list_offers(services.database)
-    names = {ALL: visitor.t("sub.all"), **{offer.slug: offer.name for offer in offers}}
-    chosen = [slug for slug in form["gruppe"] or () if slug in names]
+    slugs = form["gruppe"] or ()
+    chosen = [slug for slug in slugs if slug == ALL or slug in {each.slug for each in offers}]
+    if not form["anzeigen"]:
+        # The page was not asked for by its form, so nothing is ticked but what a link says.
+        form = forms.empty(visitor, FIELDS)
     if not chosen and request.query_params:
         form.refuse("gruppe", "sub.err_none")
-    elif not chosen:
-        chosen = [ALL]
+    profile = _profile(form, visitor.locale)
+    calendar = None
+    if form.is_valid:
+        calendar = _calendar(services, visitor, offers, chosen or [ALL], profile)
     return respond.page(
         services,
         visitor,
         "public/subscribe.html",
         form=form,
-        options=list(names.items()),
-        chosen_slugs=chosen,
-        calendars=[_calendar(services, visitor, slug, names[slug]) for slug in chosen],
+        options=[(ALL, visitor.t("sub.all")), *((each.slug, each.name) for each in offers)],
+        chosen_slugs=chosen or ([] if request.query_params else [ALL]),
+        profile=profile,
+        calendar=calendar,
     )
 
 
@@ -88,21 +104,48 @@ async def open_door(
         entry = await _entry(services, visitor, query["termin"])
         return _elsewhere(_entry_door(provider, entry))
     offers = await subscribing.list_offers(services.database)
-    name, path = _found(offers, query["kalender"] or ALL, visitor)
+    if query["auswahl"]:
+        name, path = _chosen(services, query["auswahl"], offers, visitor)
+    else:
+        name, path = _found(offers, query["kalender"] or ALL, visitor)
     return _elsewhere(_feed_door(provider, services.settings.public_url + path, name))
 
 
-def _calendar(services: Services, visitor: Visitor, slug: str, name: str) -> Calendar:
-    address = services.settings.public_url + _path(slug)
+def _profile(form: Form, locale: str) -> Profile:
+    """Return the choices of the page's form, the usual ones for whoever comes by a link."""
+    if not form.parsed.get("anzeigen"):
+        return replace(_USUAL, locale=locale)
+    return Profile(
+        shows_tentative=bool(form["vorlaeufig"]),
+        shows_rough=bool(form["ungefaehr"]),
+        fallen=Fallen(form["abgesagt"] or Fallen.PREFIXED),
+        locale=form["sprache"] or locale,
+    )
+
+
+def _calendar(
+    services: Services,
+    visitor: Visitor,
+    offers: Sequence[Offer],
+    chosen: Sequence[str],
+    profile: Profile,
+) -> Calendar:
+    """Return one calendar for all that was chosen; usual choices have an address for people."""
+    groups = [] if ALL in chosen else [each for each in offers if each.slug in chosen]
+    name = ", ".join(each.name for each in groups) or visitor.t("sub.all")
+    if profile == _USUAL and len(groups) <= 1:
+        query = {"kalender": groups[0].slug if groups else ALL}
+        path = groups[0].path if groups else subscribing.public_path()
+    else:
+        wanted = replace(profile, group_ids=tuple(each.id for each in groups) or None)
+        path, spelled = subscribing.chosen_path(services.keys, wanted)
+        query = {"auswahl": spelled}
+    address = services.settings.public_url + path
     title = visitor.t("sub.qr_title", name=name)
-    return Calendar(name, address, _links(visitor, slug, address), _qr_code(address, title))
+    return Calendar(name, address, _links(visitor, query, address), _qr_code(address, title))
 
 
-def _path(slug: str) -> str:
-    return subscribing.public_path() if slug == ALL else subscribing.group_path(slug)
-
-
-def _links(visitor: Visitor, slug: str, address: str) -> list[dict[str, str | None]]:
+def _links(visitor: Visitor, query: Mapping[str, str], address: str) -> list[dict[str, str | None]]:
     webcal = _webcal(address)
     rows = [
         ("sub.apple", webcal, None),
@@ -112,7 +155,7 @@ def _links(visitor: Visitor, slug: str, address: str) -> list[dict[str, str | No
     ]
     links: list[dict[str, str | None]] = []
     for text, target, owner in rows:
-        door = localised(f"/zu/{target}?{urlencode({'kalender': slug})}", visitor.locale)
+        door = localised(f"/zu/{target}?{urlencode(query)}", visitor.locale)
         note = f"({visitor.t('meeting.opens', provider=owner)})" if owner else None
         links.append({"text": visitor.t(text), "href": door if owner else target, "note": note})
     return links
@@ -161,6 +204,17 @@ def _found(offers: Sequence[Offer], slug: str, visitor: Visitor) -> tuple[str, s
         if offer.slug == slug:
             return offer.name, offer.path
     raise NotFoundError
+
+
+def _chosen(
+    services: Services, spelled: str, offers: Sequence[Offer], visitor: Visitor
+) -> tuple[str, str]:
+    profile = subscribing.find_choices(services.keys, spelled)
+    if profile is None:
+        raise NotFoundError
+    names = [each.name for each in offers if each.id in (profile.group_ids or ())]
+    path, _ = subscribing.chosen_path(services.keys, profile)
+    return ", ".join(names) or visitor.t("sub.all"), path
 
 
 def _feed_door(provider: str, address: str, name: str) -> str:

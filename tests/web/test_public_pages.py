@@ -321,7 +321,7 @@ async def test_the_subscribe_page_gives_addresses_that_answer(
     await shown.make_feeds(database)
 
     first = await anonymous.get("/kalender")
-    chosen = await anonymous.get("/kalender?gruppe=klima&anzeigen=1")
+    chosen = await anonymous.get("/kalender?gruppe=klima")
     calendar = await anonymous.get("/ics/g/klima/klima.ics")
 
     assert 'value="http://localhost:8000/ics/alle/termine.ics"' in first.text
