@@ -12,8 +12,8 @@ from asyncpg import Connection
 from notifications import outbox
 
 KIND = "copy"
-# What is about a session. Links that open a whole calendar, and signing in, are nobody else's.
-# A receipt answers whoever has just answered.
+# What is about a session. Links that open a whole calendar, and signing in, are nobody else's. A
+# receipt's copy is posted with the receipt, in the one statement of an answer.
 KINDS = (
     *("invitation", "date_confirmed", "change", "postponed", "cancellation", "uncancellation"),
     *("uninvited", "nudge", "reminder", "several", "welcome", "farewell"),

@@ -43,6 +43,7 @@ _RECORD = """
 WITH found AS (
     SELECT i.id, i.meeting_id, i.person_id, i.answer_rev, m.capacity, m.revision, m.time_rev,
         m.starts_local, m.mode, m.town, p.locale, p.email, {late} AS is_late,
+        CASE WHEN lower(p.copy_email) <> p.email_normal THEN p.copy_email END AS copy_email,
         $1::boolean AND m.mode <> 'online' AS seated,
         ($1 AND m.mode <> 'online')::int - i.has_seat::int AS seats,
         i.answered_at > $2::timestamptz - interval '2 minutes' AS is_quick{partner}
@@ -98,6 +99,23 @@ WITH found AS (
         CASE WHEN stored.is_quick THEN $2 + interval '2 minutes' ELSE $2 END,
         $2 + interval '3 days'
     FROM receipt CROSS JOIN stored
+), copy AS (
+    -- The secretariat's, as `copying` posts it of all other letters.
+    INSERT INTO letter (dedupe_key, kind, recipient_id, subject_id, subject_rev, time_rev,
+        ordering_key, locale, cause, created_at)
+    SELECT 'cpy:rcp:' || stored.id || ':' || (answer_rev + 1), 'copy', person_id, meeting_id,
+        revision, time_rev, 'cpy:' || receipt.ordering_key, locale,
+        jsonb_build_object('invitation', stored.id, 'answer_rev', answer_rev + 1,
+            'of', receipt.id, 'copies', 'receipt'), $2
+    FROM stored CROSS JOIN receipt WHERE copy_email IS NOT NULL
+    RETURNING id, ordering_key
+), copy_queued AS (
+    INSERT INTO outbox (id, priority, ordering_key, recipient_domain, created_at, next_attempt_at,
+        expires_at)
+    SELECT copy.id, 3, copy.ordering_key, lower(split_part(stored.copy_email, '@', 2)), $2,
+        CASE WHEN stored.is_quick THEN $2 + interval '2 minutes' ELSE $2 END,
+        $2 + interval '3 days'
+    FROM copy CROSS JOIN stored
 ), followed AS (
     UPDATE feed SET revision = feed.revision + 1,
         changed_at = greatest(date_trunc('second', $2), feed.changed_at + interval '1 second')

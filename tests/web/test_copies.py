@@ -199,3 +199,32 @@ async def test_the_preview_counts_copies(sign_in: SignIn, services: Services, cl
     page = await opened(browser, path_of(meeting, "/bestaetigen"))
 
     assert "Dazu geht 1 Abschrift an ein Sekretariat." in page.text
+
+
+async def test_the_receipt_is_copied_with_the_answer_and_only_the_newest_leaves(
+    anonymous: httpx.AsyncClient, services: Services, clock: Clock
+) -> None:
+    await invited_by_hand(services, clock, await mira(services.database))
+    [copy] = to(await mailbox.deliver(services), OFFICE)
+    [link] = set(re.findall(rf"{PUBLIC_URL}(/a/[^\s?]+)", mailbox.text_of(copy)))
+    visitor = Browser(anonymous, UUID(int=0), "")
+    page = await opened(visitor, link)
+    page = await pressed(visitor, page, "Antwort senden", {"answer": "in_person"})
+    page = await opened(visitor, link)
+    await pressed(visitor, page, "Antwort", {"answer": "declined"})
+    await services.database.fetch("UPDATE outbox SET next_attempt_at = now()")
+    letters = await mailbox.deliver(services)
+    [original], [copied] = to(letters, BOSS), to(letters, OFFICE)
+    states = await services.database.fetch(
+        "SELECT l.kind, o.state, o.reason FROM letter l JOIN outbox o USING (id)"
+        " WHERE l.dedupe_key LIKE '%rcp:%' ORDER BY 1, 2"
+    )
+
+    assert original["Subject"] == copied["Subject"]
+    assert "Absage" in mailbox.text_of(copied) or "abgesagt" in mailbox.text_of(copied)
+    assert [
+        ("copy", "cancelled", "replaced"),
+        ("copy", "sent", None),
+        ("receipt", "cancelled", "replaced"),
+        ("receipt", "sent", None),
+    ] == [tuple(row) for row in states]
