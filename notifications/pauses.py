@@ -55,15 +55,22 @@ UPDATE relay_state SET paused_until = NULL, reason = NULL, consecutive_failures 
 WHERE relay = $1 AND reason IS NOT NULL RETURNING relay
 """
 
-# The newest tries first; those before the last pause of the circuit have had their say.
+# The newest tries of this relay first; those before the last pause of the circuit have had their
+# say. Another relay may be busier, so the look goes back further than it counts.
 _RECENT = """
 SELECT coalesce(a.reason, a.outcome) FROM (
-    SELECT * FROM mail_attempt ORDER BY id DESC LIMIT $2 * 2
+    SELECT * FROM mail_attempt ORDER BY id DESC LIMIT $2 * 20
 ) AS a
+JOIN relay_worker w ON w.worker = a.worker AND w.relay = $1
 WHERE a.outcome IN ('sent', 'failed') AND a.ended_at > coalesce(
     (SELECT counted_from FROM relay_state WHERE relay = $1), '-infinity')
 ORDER BY a.id DESC LIMIT $2
 """
+
+_NOTE_WORKER = """
+INSERT INTO relay_worker (worker, relay) VALUES ($1, $2) ON CONFLICT (worker) DO NOTHING
+"""
+_FORGET_WORKERS = "DELETE FROM relay_worker WHERE began_at < $1"
 
 _IS_TRIED = "SELECT tried_at IS NOT NULL FROM relay_state WHERE relay = $1"
 _TRIED = """
@@ -101,6 +108,16 @@ async def resume(connection: Connection, relay: str) -> bool:
 async def recent(database: Database, relay: str) -> list[str]:
     """Return how the last letters ended, the newest first: sent, or why not."""
     return [row[0] for row in await database.fetch(_RECENT, relay, RECENT)]
+
+
+async def note_worker(database: Database, worker: str, relay: str) -> None:
+    """Remember to which relay a worker hands letters over: what it tries counts for that one."""
+    await database.fetch(_NOTE_WORKER, worker, relay)
+
+
+async def forget_workers(connection: Connection, before: datetime) -> None:
+    """Forget workers that began before; none lives so long, nor do its attempts."""
+    await connection.execute(_FORGET_WORKERS, before)
 
 
 async def is_tried(database: Database, relay: str) -> bool:

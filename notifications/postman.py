@@ -169,7 +169,7 @@ class Postman:
         self._watch.down = None
         batch = await self._prepare()
         if batch is not None:
-            await self._watch.look_back()
+            await self._watch.look_back(self.name)
         while batch is not None:
             following = asyncio.create_task(self._prepare())
             try:

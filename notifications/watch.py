@@ -28,6 +28,7 @@ class Watch:
         self._trial_kind = trial_kind
         self._first_kinds = [*urgent_kinds, *([trial_kind] if trial_kind else [])]
         self._is_tried = trial_kind is None
+        self._is_known = False
         self._ended: deque[str] = deque(maxlen=pauses.RECENT)
         self._accepted: set[str] = set()
 
@@ -37,8 +38,11 @@ class Watch:
             self._is_tried = await pauses.is_tried(self._database, self._relay)
         return None if self._is_tried else self._first_kinds
 
-    async def look_back(self) -> None:
-        """See how the last letters ended, whoever sent them."""
+    async def look_back(self, worker: str) -> None:
+        """See how the relay's last letters ended, whoever sent them; this worker is one of it."""
+        if not self._is_known:
+            await pauses.note_worker(self._database, worker, self._relay)
+            self._is_known = True
         ended = await pauses.recent(self._database, self._relay)
         self._ended = deque(ended, maxlen=pauses.RECENT)
 

@@ -9,13 +9,14 @@ from typing import Any
 
 from asyncpg import Connection
 
-from notifications import intake, outbox
+from notifications import intake, outbox, pauses
 from notifications.bounces import Kind
 from service import limiting
 from service.database import Database
 
 # A worker that was not heard of for so long is gone, and so is its row.
 WORKER_GONE = timedelta(days=1)
+DELIVERERS_KEPT = timedelta(days=365)
 # What a link or a session was is told for a while after it ended, then it is unknown.
 SIGN_INS_KEPT = timedelta(days=7)
 CODES_KEPT = timedelta(days=7)
@@ -58,8 +59,10 @@ async def keep_house(database: Database, now: datetime) -> None:
 
 
 async def forget_workers(database: Database, now: datetime) -> None:
-    """Remove workers that were not heard of for a day."""
+    """Remove workers that were not heard of for a day, and after a year what they delivered by."""
     await _execute(database, _FORGET_WORKERS, now - WORKER_GONE)
+    async with database.unit_of_work() as unit:
+        await pauses.forget_workers(unit.connection, now - DELIVERERS_KEPT)
 
 
 async def forget_sign_ins(database: Database, now: datetime) -> None:

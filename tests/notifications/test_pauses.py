@@ -21,6 +21,11 @@ async def relay_row(database: Database) -> Any:
     return await database.fetchrow("SELECT *, paused_until > now() AS rests FROM relay_state")
 
 
+async def relay_row_of(database: Database, relay: str) -> Any:
+    sql = "SELECT *, paused_until > now() AS rests FROM relay_state WHERE relay = $1"
+    return await database.fetchrow(sql, relay)
+
+
 async def age(database: Database, column: str, minutes: int) -> None:
     sql = f"UPDATE relay_state SET {column} = now() - make_interval(mins => $1)"
     await database.fetch(sql, minutes)
@@ -117,6 +122,39 @@ async def test_five_refusals_for_policy_in_a_row_stop_the_rest(database: Databas
     assert (await states(database))["failed"] in {5, 6}
     assert (await relay_row(database))["reason"] == "policy_refused"
     assert await database.fetchval("SELECT count(*) FROM address_state") == 0
+
+
+async def test_two_relays_share_neither_refusals_nor_pauses(database: Database) -> None:
+    await builders.post(database, *(a_letter(number) for number in range(40)))
+    refuse: smtp_servers.Script = lambda line, _: (  # noqa: E731
+        "550 5.1.1 no such user" if line.startswith("RCPT") else None
+    )
+    async with smtp_servers.running(refuse) as bad, smtp_servers.running() as good:
+        await deliver(a_postman(database, bad, connections=1))
+        await deliver(a_postman(database, good, connections=1))
+
+        row = await relay_row_of(database, good.relay().name)
+        refused = await pauses.recent(database, bad.relay().name)
+        taken = await pauses.recent(database, good.relay().name)
+    assert (None, False) == (row["reason"], bool(row["rests"]))
+    assert (set(), {"sent"}) == (set(refused), set(taken))
+    assert (await states(database))["queued"] == 0
+
+
+async def test_a_busy_relay_does_not_hide_what_another_one_refused(database: Database) -> None:
+    for worker, relay, outcome in (("a", "good:25", "sent"), ("b", "bad:25", "failed")):
+        await pauses.note_worker(database, worker, relay)
+        await database.fetch(
+            "INSERT INTO mail_attempt (letter_id, lease_token, worker, started_at, ended_at,"
+            " outcome, reason) SELECT $1, 1, $2, now(), now(), $3,"
+            " CASE WHEN $3 = 'failed' THEN 'policy' END FROM generate_series(1, 5)",
+            (await builders.post(database, a_letter()))[0],
+            worker,
+            outcome,
+        )
+
+    assert ["policy"] * 5 == await pauses.recent(database, "bad:25")
+    assert ["sent"] * 5 == await pauses.recent(database, "good:25")
 
 
 async def test_after_a_hand_resumed_it_the_old_refusals_do_not_count(database: Database) -> None:
