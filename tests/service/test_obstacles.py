@@ -1,9 +1,12 @@
 from datetime import date
 
+from calendars.obstacles import Refusal, Span
 from service import obstacles
+from service.domain.obstacles import Kind, Obstacle
 from service.obstacles import Region
 
 THURINGIA = Region()
+EASTER = "Oster-/Frühjahrsferien"
 
 
 def test_thuringia_has_a_holiday_on_world_children_s_day() -> None:
@@ -46,3 +49,36 @@ def test_the_question_for_the_rules_knows_each_year() -> None:
 
     assert [is_holiday(date(year, 1, 1)) for year in (2026, 2035)] == [True, True]
     assert not is_holiday(date(2027, 1, 4))
+
+
+def test_holidays_and_lists_of_the_office_come_together() -> None:
+    plenum = Span(date(2027, 3, 24), date(2027, 3, 25), "Plenum")
+
+    found = obstacles.find(
+        THURINGIA, date(2027, 3, 25), date(2027, 3, 26), lists={"Landtag": [plenum]}
+    )
+
+    assert found == (
+        Obstacle(date(2027, 3, 22), date(2027, 4, 3), Kind.SCHOOL_HOLIDAY, EASTER),
+        Obstacle(date(2027, 3, 24), date(2027, 3, 25), Kind.BLACK_OUT, "Plenum", "Landtag"),
+        Obstacle(date(2027, 3, 26), date(2027, 3, 26), Kind.PUBLIC_HOLIDAY, "Karfreitag"),
+    )
+
+
+def test_holidays_over_new_year_are_one_obstacle() -> None:
+    found = obstacles.find(THURINGIA, date(2026, 12, 20), date(2026, 12, 31))
+
+    christmas = [each for each in found if each.kind is Kind.SCHOOL_HOLIDAY]
+    assert [(date(2026, 12, 23), date(2027, 1, 2))] == [
+        (each.first_on, each.last_on) for each in christmas
+    ]
+
+
+def test_a_list_is_read_by_what_is_in_it() -> None:
+    today = date(2026, 11, 22)
+    calendar = b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20270121\nEND:VEVENT\nEND:VCALENDAR\n"
+    expected = (Span(date(2027, 1, 21), date(2027, 1, 21), ""),)
+
+    assert expected == obstacles.read_list(calendar, today).spans
+    assert expected == obstacles.read_list(b"21.01.2027", today).spans
+    assert Refusal.EMPTY is obstacles.read_list(b"", today).refusal
