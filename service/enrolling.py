@@ -1,78 +1,27 @@
 """Look after the people of the partners: list, add, correct, end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from asyncpg import Connection, Record, UniqueViolationError
 
-from service import auditing, comparing, keeping_people
+from service import auditing, comparing, joining, keeping_people, tallying
 from service.auditing import Actor
 from service.database import Database
 from service.domain import matching, titles
 from service.domain.accounts import Account
 from service.domain.errors import FieldsError, NotFoundError
 from service.domain.words import Role
+from service.joining import Regrouped
 from service.keeping_people import Belonging, PersonData
+from service.tables import member_statements as statements
+from service.tallying import Tally
 
-PAGE_SIZE = 50
+PAGE_SIZE = statements.PAGE_SIZE
 
-# $1 search key, $2 typed text for addresses, $3 groups or NULL for all, $4 group, $5 partner.
-_FROM = """
-FROM person p
-LEFT JOIN LATERAL (SELECT organisation_id, role_title FROM affiliation
-    WHERE person_id = p.id AND to_on IS NULL ORDER BY from_on DESC, id LIMIT 1) a ON true
-LEFT JOIN organisation o ON o.id = a.organisation_id
-WHERE p.anonymised_at IS NULL AND (p.ended_on IS NOT NULL) = $6
-    AND ($1 = '' OR p.sort_key LIKE '%' || $1 || '%' OR o.sort_key LIKE '%' || $1 || '%'
-        OR ($2 <> '' AND p.email_normal LIKE '%' || $2 || '%'))
-    AND ($3::uuid[] IS NULL OR EXISTS (SELECT FROM membership s WHERE s.person_id = p.id
-        AND s.group_id = ANY ($3) AND s.to_on IS NULL))
-    AND ($4::uuid IS NULL OR EXISTS (SELECT FROM membership s WHERE s.person_id = p.id
-        AND s.group_id = $4 AND s.to_on IS NULL))
-    AND ($5::uuid IS NULL OR a.organisation_id = $5)
-    AND (NOT $7 OR p.email IS NULL)
-"""
-_COUNT = f"SELECT count(*) {_FROM}"
-_LIST = f"""
-SELECT p.id, p.full_name, p.email, coalesce(o.name, '') AS partner,
-    coalesce(a.role_title, '') AS role_title, p.ended_on,
-    ARRAY(SELECT coalesce(nullif(g.short_name, ''), g.name)
-        FROM membership s JOIN working_group g ON g.id = s.group_id
-        WHERE s.person_id = p.id AND s.to_on IS NULL AND ($3::uuid[] IS NULL OR g.id = ANY ($3))
-        ORDER BY g.position, g.name) AS groups
-{_FROM}
-ORDER BY p.sort_key, p.id LIMIT {PAGE_SIZE} OFFSET $8
-"""
-_PERSON = """
-SELECT p.*, a.organisation_id AS partner_id, coalesce(o.name, '') AS partner,
-    coalesce(a.role_title, '') AS role_title
-FROM person p
-LEFT JOIN LATERAL (SELECT organisation_id, role_title FROM affiliation
-    WHERE person_id = p.id AND to_on IS NULL ORDER BY from_on DESC, id LIMIT 1) a ON true
-LEFT JOIN organisation o ON o.id = a.organisation_id
-WHERE p.id = $1 AND p.anonymised_at IS NULL
-"""
-_PERIODS = """
-SELECT g.name, g.id AS group_id, s.from_on, s.to_on
-FROM membership s JOIN working_group g ON g.id = s.group_id
-WHERE s.person_id = $1 ORDER BY s.to_on IS NOT NULL, g.position, s.from_on DESC
-"""
-_BELONGINGS = """
-SELECT o.name, a.role_title, a.from_on, a.to_on
-FROM affiliation a JOIN organisation o ON o.id = a.organisation_id
-WHERE a.person_id = $1 ORDER BY a.to_on IS NOT NULL, a.from_on DESC
-"""
-_FORMER = """
-SELECT email_normal, until_at FROM former_address WHERE person_id = $1 ORDER BY until_at DESC
-"""
-_SHARED = """
-SELECT id, full_name FROM person
-WHERE email_normal = $1 AND id <> $2 AND ended_on IS NULL AND anonymised_at IS NULL
-ORDER BY sort_key
-"""
 _LOCK = "SELECT revision, ended_on FROM person WHERE id = $1 AND anonymised_at IS NULL FOR UPDATE"
 _WHO_HAS_REF = "SELECT full_name FROM person WHERE external_ref = $1 AND id <> $2"
 _PRIMARY_KEY = "person_pkey"
@@ -179,7 +128,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberForm:
-    """What the office typed; `since` is the day from which partner and groups count."""
+    """What the office typed; `since` is the day from which partner and groups count.
+
+    `with_letters` writes to who joins a group or leaves one; see `joining.regroup`.
+    """
 
     full_name: str
     email: str = ""
@@ -192,6 +144,7 @@ class MemberForm:
     role_title: str = ""
     group_ids: frozenset[UUID] = frozenset()
     since: date | None = None
+    with_letters: bool = False
 
 
 async def list_members(database: Database, account: Account, wanted: Search) -> Found:
@@ -209,22 +162,22 @@ async def list_members(database: Database, account: Account, wanted: Search) -> 
         wanted.without_address and office,
     )
     async with database.reading() as connection:
-        total = await connection.fetchval(_COUNT, *args)
+        total = await connection.fetchval(statements.COUNT, *args)
         page = min(max(1, wanted.page), max(1, -(-total // PAGE_SIZE)))
-        rows = await connection.fetch(_LIST, *args, (page - 1) * PAGE_SIZE)
+        rows = await connection.fetch(statements.LIST, *args, (page - 1) * PAGE_SIZE)
     return Found([_listed(row, sees_address=office) for row in rows], total, page)
 
 
 async def find_member(database: Database, person_id: UUID) -> Member:
     """Return everything that is kept of a person; raises `NotFoundError`."""
     async with database.reading() as connection:
-        row = await connection.fetchrow(_PERSON, person_id)
+        row = await connection.fetchrow(statements.PERSON, person_id)
         if row is None:
             raise NotFoundError
-        periods = await connection.fetch(_PERIODS, person_id)
-        belongings = await connection.fetch(_BELONGINGS, person_id)
-        former = await connection.fetch(_FORMER, person_id)
-        shared = await connection.fetch(_SHARED, row["email_normal"], person_id)
+        periods = await connection.fetch(statements.PERIODS, person_id)
+        belongings = await connection.fetch(statements.BELONGINGS, person_id)
+        former = await connection.fetch(statements.FORMER, person_id)
+        shared = await connection.fetch(statements.SHARED, row["email_normal"], person_id)
     return Member(
         **{name: row[name] for name in ("id", "revision", "full_name", "phone", "locale")},
         **{name: row[name] for name in ("internal_note", "partner_id", "partner", "role_title")},
@@ -276,7 +229,7 @@ async def add_member(
                 return
             await _check_ref(unit.connection, person_id, form.ref)
             await keeping_people.add_people(unit.connection, [_data(person_id, form)])
-            await _save_rest(unit.connection, person_id, form, now)
+            await _save_rest(unit.connection, actor, person_id, form, now)
             await keeping_people.touch_feeds(unit.connection, [person_id], now)
             await auditing.record(unit.connection, actor, "added", "person", person_id)
     except UniqueViolationError as error:
@@ -307,10 +260,30 @@ async def save_member(
         await comparing.check_fresh(unit.connection, person_id, row["revision"], seen_revision, now)
         await _check_ref(unit.connection, person_id, form.ref)
         await keeping_people.change_people(unit.connection, [_data(person_id, form)], now)
-        await _save_rest(unit.connection, person_id, form, now)
+        await _save_rest(unit.connection, actor, person_id, form, now)
         await keeping_people.touch_feeds(unit.connection, [person_id], now)
         fields = _changed(before, form)
         await auditing.record(unit.connection, actor, "saved", "person", person_id, fields=fields)
+
+
+async def foresee(
+    database: Database, actor: Actor, person_id: UUID, form: MemberForm, now: datetime
+) -> Tally:
+    """Tell which letters would leave if the form were saved with letters; nothing is saved.
+
+    Raises `FieldsError` when somebody else has the list's id.
+    """
+    data = [_data(person_id, form)]
+    async with database.rehearsal() as unit:
+        connection = unit.connection
+        await _check_ref(connection, person_id, form.ref)
+        if await connection.fetchrow(_LOCK, person_id):
+            await keeping_people.change_people(connection, data, now)
+        else:
+            await keeping_people.add_people(connection, data)
+        wished = replace(form, with_letters=True)
+        regrouped = await _save_rest(connection, actor, person_id, wished, now)
+        return await tallying.tally_named(connection, actor, regrouped.notice_ids, now)
 
 
 async def end_member(database: Database, actor: Actor, person_id: UUID, now: datetime) -> None:
@@ -332,14 +305,18 @@ async def _check_ref(connection: "Connection[Any]", person_id: UUID, ref: str) -
 
 
 async def _save_rest(
-    connection: "Connection[Any]", person_id: UUID, form: MemberForm, now: datetime
-) -> None:
+    connection: "Connection[Any]", actor: Actor, person_id: UUID, form: MemberForm, now: datetime
+) -> Regrouped:
     await connection.execute(
         _SAVE_OFFICE_DATA, person_id, form.copy_email or None, form.internal_note
     )
     belonging = Belonging(person_id, form.partner_id, form.role_title)
     await keeping_people.set_partners(connection, [belonging], now, form.since)
-    await keeping_people.set_groups(connection, {person_id: form.group_ids}, now, form.since)
+    return await joining.regroup(
+        *(connection, actor, {person_id: form.group_ids}, now),
+        since=form.since,
+        with_letters=form.with_letters,
+    )
 
 
 def _data(person_id: UUID, form: MemberForm) -> PersonData:
@@ -354,7 +331,8 @@ def _data(person_id: UUID, form: MemberForm) -> PersonData:
 
 
 def _changed(before: Member, form: MemberForm) -> list[str]:
-    names = [name for name in MemberForm.__dataclass_fields__ if name != "since"]
+    beside = {"since", "with_letters"}
+    names = [name for name in MemberForm.__dataclass_fields__ if name not in beside]
     return [name for name in names if getattr(before, name) != getattr(form, name)]
 
 

@@ -8,12 +8,13 @@ from uuid import UUID, uuid4
 
 from asyncpg import Connection, Record
 
-from service import addressing, auditing, keeping_people
+from service import addressing, auditing, joining, keeping_people
 from service.auditing import Actor
 from service.domain import matching, titles
 from service.domain.imports import Line, Note, Verdict
 from service.domain.matching import KnownPerson, ListedPerson, Match
 from service.import_files import Row, Table
+from service.joining import Regrouped
 from service.keeping_people import Belonging, PersonData
 
 LOCALES: Mapping[str, str] = {
@@ -225,7 +226,9 @@ async def save(
     actor: Actor,
     now: datetime,
     progress: Progress,
-) -> None:
+    *,
+    with_letters: bool = False,
+) -> Regrouped:
     """Write new and changed people; a line without `known` is a new one."""
     ids = {line.number: line.known.id if line.known else uuid4() for line in lines}
     partners = await keeping_people.ensure_partners(connection, [one.row.partner for one in lines])
@@ -236,7 +239,7 @@ async def save(
         await _record(connection, chunk, ids, actor)
         progress(len(chunk))
     groups = {ids[line.number]: line.row.groups for line in lines if _moves_groups(line)}
-    await keeping_people.set_groups(connection, groups, now)
+    return await joining.regroup(connection, actor, groups, now, with_letters=with_letters)
 
 
 async def _save_people(

@@ -1,10 +1,11 @@
 """Take in lists of members, partners and meetings: first a dry run, then one transaction.
 
 Nothing is written unless told, the file itself is never kept, and taking in the same list again
-changes nothing. No letter leaves because of an import.
+changes nothing. No letter leaves because of an import, unless the office says so.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,14 +19,16 @@ from service import (
     import_members,
     import_partners,
     keeping_people,
+    tallying,
 )
 from service.auditing import Actor
 from service.database import Database
 from service.domain.errors import StaleFormError
 from service.domain.imports import Choice, Decision, Kind, Line, Outcome, Plan, Verdict
 from service.import_members import Progress
+from service.tallying import Tally
 
-__all__ = ["Choice", "Decision", "Kind", "Outcome", "Plan", "apply", "plan"]
+__all__ = ["Choice", "Decision", "Kind", "Outcome", "Plan", "apply", "foresee", "plan"]
 
 ALL_CERTAIN = Choice()
 # Five thousand rows take seconds; the usual limit is for pages.
@@ -86,6 +89,26 @@ async def apply(
         return await _save(unit.connection, actor, found, now, choice, progress)
 
 
+async def foresee(
+    database: Database,
+    actor: Actor,
+    kind: Kind | str,
+    content: Content,
+    now: datetime,
+    *,
+    columns: Sequence[str] | None = None,
+    choice: Choice = ALL_CERTAIN,
+) -> Tally:
+    """Tell which letters would leave if the list were taken in with letters; change nothing."""
+    if Kind(kind) is not Kind.MEMBERS:
+        return tallying.NOTHING
+    wished = replace(choice, with_letters=True)
+    async with database.rehearsal() as unit:
+        found = await _plan(unit.connection, Kind(kind), content, now, columns)
+        saved = await _save(unit.connection, actor, found, now, wished, _tell_nobody)
+        return await tallying.tally_named(unit.connection, actor, saved.notice_ids, now)
+
+
 async def _plan(
     connection: "Connection[Any]",
     kind: Kind,
@@ -112,8 +135,12 @@ async def _save(  # noqa: PLR0917 (what `apply` was called with)
     progress: Progress,
 ) -> Outcome:
     chosen = [line for line in (_decide(one, choice) for one in found.lines) if line is not None]
+    notice_ids: Sequence[UUID] = ()
     if found.kind is Kind.MEMBERS:
-        await import_members.save(connection, chosen, actor, now, progress)
+        regrouped = await import_members.save(
+            *(connection, chosen, actor, now, progress), with_letters=choice.with_letters
+        )
+        notice_ids = regrouped.notice_ids
     elif found.kind is Kind.PARTNERS:
         await import_partners.save(connection, chosen, actor)
     else:
@@ -125,6 +152,7 @@ async def _save(  # noqa: PLR0917 (what `apply` was called with)
         changed=sum(line.known is not None for line in chosen),
         ended=ended,
         skipped=_count_skipped(found, chosen),
+        notice_ids=notice_ids,
     )
     await auditing.record(
         connection,

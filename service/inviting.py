@@ -74,28 +74,57 @@ async def uninvite(
         if meeting_id is None:
             raise NotFoundError
         meeting = await planning.lock(connection, meeting_id, authority)
-        row = await connection.fetchrow(statements.UNINVITE, invitation_id, now)
+        row = await take_back(connection, actor, meeting_id, invitation_id, now)
         if row is None:
             return None
-        if row["had_seat"]:
-            await connection.execute(statements.FREE_SEAT, meeting_id, row["partner"])
-        person_id = row["person_id"]
-        await connection.execute(meeting_statements.LEAVE_AUDIENCE, meeting_id, person_id)
-        await outbox.cancel(connection, meeting_id, _WAITING, "uninvited", person_id)
-        await auditing.record(connection, actor, "uninvited", "invitation", invitation_id)
         notice_id = None
         if row["was"] == "invited":
-            await _raise_sequence(connection, meeting_id, now)
-            asking = _asking(NoticeKind.UNINVITED, meeting, person_id)
-            notice_id = await _put_down(connection, actor, asking, meeting, now)
+            asking = _asking(NoticeKind.UNINVITED, meeting, row["person_id"])
+            notice_id = await tell_withdrawn(connection, actor, asking, meeting, now)
         await publishing.touch_feeds(connection, meeting_id, now)
         return notice_id
 
 
-async def _raise_sequence(connection: "Connection[Any]", meeting_id: UUID, now: datetime) -> None:
-    """Make the entry newer than the one in the person's calendar, or nothing can take it out."""
-    raised = await connection.fetchval(meeting_statements.RAISE_SEQUENCE, meeting_id, now)
-    await announcing.follow_revision(connection, meeting_id, raised)
+async def take_back(
+    connection: "Connection[Any]",
+    actor: Actor,
+    meeting_id: UUID,
+    invitation_id: UUID,
+    now: datetime,
+) -> Record | None:
+    """Take an invitation back whose meeting is locked, and tell nobody; None when it was already.
+
+    Feeds are the caller's: they come last in the order of locks.
+    """
+    row = await connection.fetchrow(statements.UNINVITE, invitation_id, now)
+    if row is None:
+        return None
+    if row["had_seat"]:
+        await connection.execute(statements.FREE_SEAT, meeting_id, row["partner"])
+    person_id = row["person_id"]
+    await connection.execute(meeting_statements.LEAVE_AUDIENCE, meeting_id, person_id)
+    await outbox.cancel(connection, meeting_id, _WAITING, "uninvited", person_id)
+    await auditing.record(connection, actor, "uninvited", "invitation", invitation_id)
+    return row
+
+
+async def tell_withdrawn(
+    connection: "Connection[Any]",
+    actor: Actor,
+    asking: Asking,
+    meeting: Record,
+    now: datetime,
+    *,
+    due: datetime | None = None,
+) -> UUID | None:
+    """Put down who is to read that the invitation is withdrawn; return the notice.
+
+    The entry becomes newer than the one in people's calendars, or nothing could take it out.
+    """
+    raised = await connection.fetchval(meeting_statements.RAISE_SEQUENCE, meeting["id"], now)
+    await announcing.follow_revision(connection, meeting["id"], raised)
+    due = due or announcing.due_at(asking.kind, meeting["starts_at"], now)
+    return await announcing.put_down_asking(connection, actor, asking, due, now)
 
 
 async def invite_one_more(

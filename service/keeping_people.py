@@ -142,6 +142,14 @@ class Belonging:
     role_title: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Who leaves and who joins which group, each as person and group."""
+
+    gone: Sequence[tuple[UUID, UUID]]
+    new: Sequence[tuple[UUID, UUID]]
+
+
 def today(now: datetime) -> date:
     """Return the office's day of an instant."""
     return now.astimezone(_BERLIN).date()
@@ -206,6 +214,16 @@ async def set_partners(
     await connection.executemany(_BELONG, joined)
 
 
+async def find_moves(
+    connection: "Connection[Any]", wanted: Mapping[UUID, Collection[UUID]]
+) -> Moves:
+    """Return who would leave and who would join which group, each as person and group."""
+    rows = await connection.fetch(_MEMBERSHIPS, list(wanted))
+    present = {(row["person_id"], row["group_id"]) for row in rows}
+    target = {(person, group) for person, groups in wanted.items() for group in groups}
+    return Moves(sorted(present - target), sorted(target - present))
+
+
 async def set_groups(
     connection: "Connection[Any]",
     wanted: Mapping[UUID, Collection[UUID]],
@@ -216,16 +234,14 @@ async def set_groups(
 
     What was planned of invitations follows; none leaves.
     """
-    rows = await connection.fetch(_MEMBERSHIPS, list(wanted))
-    present = {(row["person_id"], row["group_id"]) for row in rows}
-    target = {(person, group) for person, groups in wanted.items() for group in groups}
-    gone, new = sorted(present - target), sorted(target - present)
+    moves = await find_moves(connection, wanted)
+    gone, new = moves.gone, moves.new
     if not gone and not new:
         return
     day = since or today(now)
-    await connection.execute(_FORGET_TODAYS_MEMBERSHIP, *_columns(gone), day)
-    await connection.execute(_END_MEMBERSHIP, *_columns(gone), day)
-    await connection.execute(_JOIN, *_columns(new), day)
+    await connection.execute(_FORGET_TODAYS_MEMBERSHIP, *columns(gone), day)
+    await connection.execute(_END_MEMBERSHIP, *columns(gone), day)
+    await connection.execute(_JOIN, *columns(new), day)
     await _follow(connection, gone, new, now)
 
 
@@ -271,5 +287,6 @@ async def _follow(
     await touch_feeds(connection, {person for person, _ in (*gone, *new)}, now)
 
 
-def _columns(pairs: Sequence[tuple[UUID, UUID]]) -> tuple[list[UUID], list[UUID]]:
+def columns(pairs: Sequence[tuple[UUID, UUID]]) -> tuple[list[UUID], list[UUID]]:
+    """Return pairs as the two columns that statements take."""
     return [person for person, _ in pairs], [group for _, group in pairs]

@@ -1,7 +1,7 @@
 """What an import would do, a line for each row of the list: the vocabulary of the dry run."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
@@ -104,7 +104,7 @@ class Choice:
 
     `left_out` are row numbers, `decisions` answer uncertain rows. Of what the list does not name,
     `ended` are the ids to end, or all with `ends_missing`. `seen` is the fingerprint of the plan
-    that was looked at, None where nobody looked.
+    that was looked at, None where nobody looked. `with_letters` writes to who joins or leaves.
     """
 
     left_out: Collection[int] = frozenset()
@@ -112,17 +112,19 @@ class Choice:
     ended: Collection[UUID] = frozenset()
     ends_missing: bool = False
     seen: str | None = None
+    with_letters: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What an import did, in numbers, and the plan that it followed."""
+    """What an import did, in numbers, the plan that it followed, and the notices it put down."""
 
     plan: Plan
     added: int = 0
     changed: int = 0
     ended: int = 0
     skipped: int = 0
+    notice_ids: Sequence[UUID] = ()
 
 
 def _plain(line: Line) -> list[tuple[str, tuple[tuple[str, str], ...]]]:

@@ -30,7 +30,9 @@ def account(role: Role = Role.COORDINATOR, groups: Iterable[UUID] = ()) -> Accou
 
 
 def form_of(member: enrolling.Member, **changes: Any) -> MemberForm:
-    names = [name for name in MemberForm.__dataclass_fields__ if name != "since"]
+    names = [
+        name for name in MemberForm.__dataclass_fields__ if name not in {"since", "with_letters"}
+    ]
     return MemberForm(**{name: getattr(member, name) for name in names} | changes)
 
 
