@@ -101,7 +101,7 @@ def tombstone(
 
 def etag(body: bytes) -> str:
     """Return the strong entity tag of the bytes (RFC 9110 section 8.8.3)."""
-    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
 
 
 def not_modified(

@@ -24,7 +24,9 @@ MOST_STYLES = 10_000
 _OVERHEAD_BYTES = 1024
 
 Piece = bytes | Cut
-Key = tuple[UUID, int, datetime, str, int]
+# A meeting looked at in a style, and the version of it that the bytes were made from.
+Key = tuple[UUID, int]
+Made = tuple[int, int, str]
 
 _log = structlog.get_logger(__name__)
 
@@ -59,19 +61,23 @@ class Reader:
 
 @dataclass(slots=True)
 class Portion:
-    """One meeting's place in a feed; `piece` is None until it is made."""
+    """One meeting's place in a feed; `piece` is None until it is made.
+
+    `changed_at` is when the entry changed for its one reader, None where all read the same bytes.
+    """
 
     key: Key
+    made: Made
     style: Style
     piece: Piece | None
-    changed_at: datetime
+    changed_at: datetime | None = None
 
 
 class Shelf:
-    """Entries of one process by what they were made from; the oldest leave beyond the limit."""
+    """Entries of one process, each as it was last made; the oldest leave beyond the limit."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._kept: OrderedDict[Key, Piece] = OrderedDict()
+        self._kept: OrderedDict[Key, tuple[Made, Piece]] = OrderedDict()
         self._styles: dict[Hashable, int] = {}
         self._next_style = 0
         self._room = max_bytes
@@ -88,16 +94,17 @@ class Shelf:
             self._next_style += 1
         return found
 
-    def find(self, key: Key) -> Piece | None:
-        """Return the entry of a key, None when it is not kept."""
-        return self._kept.get(key)
+    def find(self, key: Key, made: Made) -> Piece | None:
+        """Return the entry that was made from this version, None when it is not kept."""
+        kept = self._kept.get(key)
+        return kept[1] if kept is not None and kept[0] == made else None
 
-    def keep(self, key: Key, piece: Piece) -> Piece:
-        """Keep an entry and return it."""
+    def keep(self, key: Key, made: Made, piece: Piece) -> Piece:
+        """Keep an entry in the place of its former version, and return it."""
         with self._lock:
             self._room += _size(self._kept.pop(key, None))
-            self._kept[key] = piece
-            self._room -= _size(piece)
+            self._kept[key] = (made, piece)
+            self._room -= len(piece) + _OVERHEAD_BYTES
             while self._room < 0:
                 self._room += _size(self._kept.popitem(last=False)[1])
         return piece
@@ -121,12 +128,12 @@ def assemble(
         piece = portion.piece
         if piece is None:
             piece = _made(shelf, portion, meetings.get(portion.key[0]))
-        if isinstance(piece, Cut):
+        if isinstance(piece, Cut) and portion.changed_at is not None:
             answer = portion.style.said.answer if portion.style.said else None
             if answer not in lines:
                 lines[answer] = _attendee(reader, answer)
             piece = piece.filled(fragment.stamp_bytes(portion.changed_at), lines[answer])
-        if piece:
+        if piece and isinstance(piece, bytes):
             found.append(piece)
     return found
 
@@ -136,7 +143,7 @@ def _made(shelf: Shelf, portion: Portion, meeting: ShownMeeting | None) -> Piece
     if meeting is None:
         return b""
     try:
-        return shelf.keep(portion.key, _rendered(portion.style, meeting))
+        return shelf.keep(portion.key, portion.made, _rendered(portion.style, meeting))
     except ValueError:
         _log.exception("feeds.entry_left_out", meeting=str(meeting.id))
         return b""
@@ -167,5 +174,5 @@ def _attendee(reader: Reader | None, answer: Answer | None) -> bytes:
         return b""
 
 
-def _size(piece: Piece | None) -> int:
-    return 0 if piece is None else len(piece) + _OVERHEAD_BYTES
+def _size(kept: tuple[Made, Piece] | None) -> int:
+    return 0 if kept is None else len(kept[1]) + _OVERHEAD_BYTES

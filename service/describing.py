@@ -122,6 +122,11 @@ def invited_entry(meeting: ShownMeeting, voice: Voice) -> Entry | None:
     return replace(_entry(meeting, voice, times, knows_access=True), busy=True)
 
 
+def partstat_of(answer: Answer | None) -> Partstat:
+    """Return an answer in the words of calendar programs; None stands for none that counts."""
+    return Partstat.NEEDS_ACTION if answer is None else _PARTSTAT[answer]
+
+
 def office_entries(
     meeting: ShownMeeting, voice: Voice, look: Look = USUAL, *, with_deadline: bool = True
 ) -> list[Entry]:
@@ -153,11 +158,9 @@ def holding_answer(own: OwnAnswer, stands: MeetingFacts) -> Answer | None:
     return answer if replies.still_holds(given, stands, own.said) else None
 
 
-def is_shown_on(state: State, local: datetime | None, month_on: date) -> bool:
-    """Tell whether a meeting that falls out still stands in the feeds of a month."""
-    if _STATUS.get(state) is not Status.CANCELLED:
-        return True
-    return local is not None and feed.cancelled_until(local.date()) >= month_on
+def is_past(fallen_local: datetime, month_on: date) -> bool:
+    """Tell whether a meeting that falls out has left the feeds of a month."""
+    return feed.cancelled_until(fallen_local.date()) < month_on
 
 
 def page_url(meeting: ShownMeeting, voice: Voice) -> str:

@@ -116,11 +116,13 @@ class Kitchen:
             meetings = await shown_meetings.load(unit.connection, assembling.missing(portions))
             about = await self._about(unit.connection, row, address, profile, month_on)
         reader = Reader(row["full_name"], row["email"] or "") if row["full_name"] else None
-        # Folding thousands of lines takes a while that other requests need not wait for.
-        pieces = await asyncio.to_thread(
-            assembling.assemble, self._shelf, portions, meetings, reader
-        )
-        return _copy(row, address, about, self._bound(row, pieces), month_on)
+
+        def put_together() -> FeedCopy:
+            pieces = assembling.assemble(self._shelf, portions, meetings, reader)
+            return _copy(row, address, about, self._bound(row, pieces), month_on)
+
+        # Folding and hashing thousands of lines takes a while that others need not wait for.
+        return await asyncio.to_thread(put_together)
 
     async def versions(self, feed_ids: Sequence[UUID]) -> Mapping[UUID, Version]:
         """Return the present versions of the feeds; a deleted one is missing."""
@@ -161,18 +163,15 @@ class Kitchen:
             names=await shown_meetings.find_names(connection),
             with_deadline=profile.shows_deadlines,
         )
-        number = self._shelf.number(style)
+        if address.kind == "personal":
+            found = (self._own_portion(head, style, profile, month) for head in heads)
+            return [portion for portion in found if portion is not None]
+        number, find = self._shelf.number(style), self._shelf.find
         portions = []
-        for head in heads:
-            local = head["starts_local"] or head["previous_starts_local"]
-            if not describing.is_shown_on(head["state"], local, month):
-                continue
-            if address.kind == "personal":
-                portion = self._own_portion(head, style, number, profile)
-            else:
-                portion = self._portion(head, style, number, head["changed_at"])
-            if portion is not None:
-                portions.append(portion)
+        for meeting_id, revision, changed, state, fallen_local in heads:
+            if fallen_local is None or not describing.is_past(fallen_local, month):
+                key, made = (meeting_id, number), (revision, changed, state)
+                portions.append(Portion(key, made, style, find(key, made)))
         return portions
 
     async def _heads(
@@ -195,26 +194,27 @@ class Kitchen:
         return await shown_meetings.list_public(connection, wanted)
 
     def _own_portion(
-        self, head: Record, style: Style, number: int, profile: Profile
+        self, head: Record, style: Style, profile: Profile, month: date
     ) -> Portion | None:
         """Return a meeting's place in a person's feed, None where it is not to be shown."""
+        if head["fallen_local"] and describing.is_past(head["fallen_local"], month):
+            return None
         own = shown_meetings.own_answer(head)
         if own is None or own.state != "invited":
             # Whoever is not yet invited sees what everybody sees.
-            is_wanted = profile.extent is Extent.ALL
-            return self._portion(head, style, number, head["changed_at"]) if is_wanted else None
+            return self._portion(head, style, None) if profile.extent is Extent.ALL else None
         answer = describing.holding_answer(own, _stands(head))
         if not _is_wanted(own, answer, profile):
             return None
         deputy = own.deputy_name if answer is Answer.REPRESENTED and profile.shows_answer else ""
         said = Said(answer, deputy, profile.shows_answer, profile.alarm_minutes)
-        own_style = replace(style, view=View.INVITED, said=said)
         changed_at = max(head["changed_at"], own.changed_at, describing.RENDER_EPOCH)
-        return self._portion(head, own_style, self._shelf.number(own_style), changed_at)
+        return self._portion(head, replace(style, view=View.INVITED, said=said), changed_at)
 
-    def _portion(self, head: Record, style: Style, number: int, changed_at: datetime) -> Portion:
-        key = (head["id"], head["revision"], head["changed_at"], head["state"], number)
-        return Portion(key, style, self._shelf.find(key), changed_at)
+    def _portion(self, head: Record, style: Style, changed_at: datetime | None) -> Portion:
+        key = (head["id"], self._shelf.number(style))
+        made = (head["revision"], head["changed"], head["state"])
+        return Portion(key, made, style, self._shelf.find(key, made), changed_at)
 
     def _bound(self, row: Record, pieces: Sequence[bytes]) -> Sequence[bytes]:
         if not self._is_bounded:

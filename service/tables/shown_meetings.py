@@ -21,10 +21,12 @@ SELECT {_COLUMNS}, (
     WHERE mg.meeting_id = meeting.id) AS groups
 """
 
-# What tells a feed which entries it holds and which of them it has to make anew.
+# What tells a feed which entries it holds and which of them it has to make anew. A feed may have
+# thousands: instants are read as numbers here, and wall times only where they are looked at.
 _HEAD = """
-SELECT meeting.id, meeting.revision, meeting.changed_at, meeting.state, meeting.starts_local,
-    meeting.previous_starts_local
+SELECT meeting.id, meeting.revision, extract(epoch FROM meeting.changed_at)::bigint AS changed,
+    meeting.state, CASE WHEN meeting.state IN ('cancelled', 'postponed')
+        THEN coalesce(meeting.starts_local, meeting.previous_starts_local) END AS fallen_local
 """
 # $1 is the first instant of the feed's window, $2 the same as a wall time; $3 to $5 are wishes:
 # rough dates, tentative ones, those that fell out. $6 is how many there may be.
@@ -54,8 +56,9 @@ WHERE {_WANTED} AND ($7::uuid[] IS NULL OR {_OF_GROUPS})
 """
 # Whoever belongs to a group sees its dates before an invitation leaves, but no internal ones.
 # Groups that were chosen take the place of the own ones; of others the public dates are shown.
-_OF_PERSON = f"""{_HEAD}, meeting.mode, meeting.town, invitation.state AS invitation_state,
-    invitation.channel, invitation.answer, invitation.deputy_name, invitation.given_starts_local,
+_OF_PERSON = f"""{_HEAD}, meeting.changed_at, meeting.starts_local, meeting.mode, meeting.town,
+    invitation.state AS invitation_state, invitation.channel, invitation.answer,
+    invitation.deputy_name, invitation.given_starts_local,
     invitation.given_mode, invitation.given_town, invitation.answered_at,
     meeting.kept_answers, meeting.asked_again_at,
     greatest(invitation.changed_at, date_trunc('second', invitation.invited_at))

@@ -12,7 +12,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -20,8 +19,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from service import embedded
-from service.database import Database
-from tests import shown
+from tests.benchmarks import programme
 
 SESSIONS = 200
 FACTOR = 100
@@ -54,11 +52,6 @@ http {{
     server {{ listen 127.0.0.1:{port}; root {folder}/root; }}
 }}
 """
-# As long as descriptions are in the alliance's own programme.
-_TEXT = (
-    "Austausch zu Pilotprojekten, Klimaanpassung und Aufenthaltsqualität in den Innenstädten. "
-    "Die Leitung stellt den Stand vor; danach ist Zeit für Fragen aus den Städten."
-)
 
 
 def run() -> list[str]:
@@ -71,13 +64,15 @@ def run() -> list[str]:
 
 
 async def _measure_all() -> list[str]:
-    folder = _folder()
+    folder = programme.folder()
     try:
         async with embedded.running(folder / "data", fsync=False) as dsn:
-            await _fill(dsn, SESSIONS, title="Klima", slug="klima")
+            await programme.fill(dsn, SESSIONS, title="Klima", slug="klima")
             lines, small = await _compare(folder, dsn)
             for number in range(FACTOR - 1):
-                await _fill(dsn, SESSIONS, title=f"Andere {number}", slug=f"andere-{number}")
+                await programme.fill(
+                    dsn, SESSIONS, title=f"Andere {number}", slug=f"andere-{number}"
+                )
             more, large = await _compare(folder, dsn)
         lines += [f"  with {FACTOR} times the sessions:", *more]
         lines += [
@@ -87,13 +82,6 @@ async def _measure_all() -> list[str]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return lines
-
-
-def _folder() -> Path:
-    """Make a folder that the database's own system user reaches too."""
-    folder = Path(tempfile.mkdtemp(prefix="terminbuch-bench-"))
-    folder.chmod(0o755)
-    return folder
 
 
 async def _compare(folder: Path, dsn: str) -> tuple[list[str], dict[str, float]]:
@@ -214,38 +202,6 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-async def _fill(dsn: str, sessions: int, *, title: str, slug: str) -> None:
-    """Add one group with its sessions, one a week from now on."""
-    async with Database(dsn, pool_size=2) as database:
-        await database.migrate()
-        await database.fetch(
-            "INSERT INTO instance (id, name, short_name, is_demo) VALUES (1, 'Messung', 'M', true)"
-            " ON CONFLICT DO NOTHING"
-        )
-        group_id = await shown.a_group(database, slug, name=title)
-        async with database.unit_of_work() as unit:
-            await unit.connection.execute(_SESSIONS, group_id, sessions, title, _TEXT)
-        await shown.make_feeds(database)
-
-
-_SESSIONS = """
-WITH made AS (
-    INSERT INTO meeting (id, slug, state, title, starts_local, ends_local, starts_at, ends_at,
-        place_name, street, town, description, published_at)
-    SELECT gen_random_uuid(), gen_random_uuid()::text, 'confirmed',
-        n || '. Arbeitsgruppensitzung ' || $3, starts, starts + interval '2 hours',
-        starts AT TIME ZONE 'Europe/Berlin',
-        (starts + interval '2 hours') AT TIME ZONE 'Europe/Berlin',
-        'Verband der Wohnungswirtschaft', 'Regierungsstraße 58', 'Erfurt', $4, now()
-    FROM generate_series(1, $2) AS n,
-        LATERAL (SELECT date_trunc('day', now()::timestamp) + n * interval '7 days'
-            + interval '10 hours' AS starts) AS planned
-    RETURNING id)
-INSERT INTO meeting_group (meeting_id, group_id, number)
-SELECT id, $1, row_number() OVER () FROM made
-"""
 
 
 if __name__ == "__main__":
