@@ -1,11 +1,15 @@
 """One entry for one attendee as a scheduling message, or for anybody as a file to take along."""
 
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from calendars import fragment, lines, zones
-from calendars.entry import Entry, Status, require_aware
+from calendars.entry import Attendee, Entry, Status, require_aware
 from calendars.feed import OPENING, PRODUCT
+
+_NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+_END = b"END:VEVENT\r\n"
 
 
 class Method(StrEnum):
@@ -33,9 +37,88 @@ def render_invitation(entry: Entry, method: Method, stamped_at: datetime) -> byt
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """The names of what differs by recipient: the time, the attendee's lines, the reply token."""
+
+    stamped_at: str
+    attendee: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyTo:
+    """Who calls the meeting, and the address of replies around its token: `local` TOKEN `@domain`.
+
+    Without room for a token `local` is the whole name. `mailbox` is the one that people know.
+    """
+
+    name: str
+    mailbox: str
+    local: str
+    domain: str
+    takes_token: bool
+
+
+def render_template(entry: Entry, method: Method, reply_to: ReplyTo, gaps: Gaps) -> bytes:
+    """Return a REQUEST or CANCEL of which only the gaps differ, as slots `⟦name⟧`.
+
+    The values of the gaps are those of `write_stamp` and `write_attendee`, and the token. A CANCEL
+    of an entry that still takes place carries no STATUS, as with `render_invitation`.
+    """
+    bare = replace(entry, organiser=None, attendee=None)
+    extra = ("X-MICROSOFT-DISALLOW-COUNTER:TRUE",) if method is Method.REQUEST else ()
+    with_status = method is not Method.CANCEL or entry.status is Status.CANCELLED
+    event = fragment.render_event(bare, _NO_TIME, with_status=with_status, extra=extra)
+    # Whatever people typed must not look like a gap.
+    event = event.replace("⟦".encode(), b"[").replace("⟧".encode(), b"]")
+    stamp = f"\r\nDTSTAMP:⟦{gaps.stamped_at}⟧\r\n".encode()
+    event = event.replace(f"\r\nDTSTAMP:{lines.stamp(_NO_TIME)}\r\n".encode(), stamp, 1)
+    people = _organiser(reply_to, gaps.token) + f"⟦{gaps.attendee}⟧".encode()
+    return (
+        lines.folded([*OPENING, PRODUCT, "CALSCALE:GREGORIAN", f"METHOD:{method}"])
+        + zones.EUROPE_BERLIN
+        + event.removesuffix(_END)
+        + people
+        + _END
+        + b"END:VCALENDAR\r\n"
+    )
+
+
+def write_stamp(stamped_at: datetime) -> str:
+    """Return the value of DTSTAMP for its gap; `stamped_at` is aware."""
+    require_aware(stamped_at)
+    return lines.stamp(stamped_at)
+
+
+def write_attendee(attendee: Attendee) -> str:
+    """Return the attendee's content lines for their gap, with the line end (RFC 5545 3.8.4.1)."""
+    rsvp = "TRUE" if attendee.rsvp else "FALSE"
+    who = f"ATTENDEE{_common_name(attendee.name)};CUTYPE=INDIVIDUAL;ROLE={attendee.role}"
+    line = f"{who};PARTSTAT={attendee.answer};RSVP={rsvp}:{lines.mailto(attendee.email)}"
+    return lines.folded([line]).decode()
+
+
 def render_download(entry: Entry) -> bytes:
     """Return the entry as a file of its own with METHOD:PUBLISH; same entry, same bytes."""
     return render_invitation(entry, Method.PUBLISH, fragment.shown_change(entry.changed_at))
+
+
+def _organiser(reply_to: ReplyTo, token: str) -> bytes:
+    """Write the ORGANIZER; the token stands on a line of its own, so that it folds nothing anew."""
+    address = lines.mailto(f"{reply_to.local}@{reply_to.domain}")
+    local, _, domain = address.rpartition("@")
+    mailbox = f";EMAIL={reply_to.mailbox}" if reply_to.takes_token else ""
+    begin = f"ORGANIZER{_common_name(reply_to.name)}{mailbox}:"
+    if not reply_to.takes_token:
+        return lines.folded([f"{begin}{address}"])
+    head = lines.folded([f"{begin}{local}"])
+    return head + f" ⟦{token}⟧\r\n @{domain}\r\n".encode()
+
+
+def _common_name(name: str) -> str:
+    value = lines.quoted(name)
+    return f";CN={value}" if value != '""' else ""
 
 
 def _check_people(entry: Entry, method: Method) -> None:

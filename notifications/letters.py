@@ -2,7 +2,8 @@
 
 Slots are written `⟦name⟧`. In text and HTML they may stand anywhere: encoded they get lines of
 their own (soft line breaks), so nothing around them is computed anew. A draft's header values may
-hold slots as well, the subject may not. `calendar` is static, or exactly one slot for the whole.
+hold slots as well, the subject may not. A calendar file with slots is a slot as a whole: it is
+encoded anew for each letter, and its name is the file itself.
 """
 
 import base64
@@ -108,7 +109,11 @@ class Prototype:
     slots: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        names = {piece.name for piece in self.pieces if isinstance(piece, Slot)}
+        names: set[str] = set()
+        for piece in self.pieces:
+            if isinstance(piece, Slot):
+                is_file = piece.place is Place.CALENDAR
+                names.update(_SLOT.findall(piece.name) if is_file else [piece.name])
         object.__setattr__(self, "slots", frozenset(names - {""}))
 
     @cached_property
@@ -265,10 +270,8 @@ def _calendar_part(draft: Draft, content_type: str, name: str) -> Part:
     if name:
         kind += f';\r\n name="{name}"\r\nContent-Disposition: attachment; filename="{name}"'
     head = f"{kind}\r\nContent-Transfer-Encoding: base64\r\n\r\n".encode()
-    slot = _SLOT.fullmatch((draft.calendar or b"").decode().strip())
-    block = Slot(Place.CALENDAR, slot[1]) if slot else base64.encodebytes(draft.calendar or b"")
-    if isinstance(block, bytes):
-        block = block.replace(b"\n", b"\r\n")
+    file = (draft.calendar or b"").decode()
+    block = Slot(Place.CALENDAR, file) if _SLOT.search(file) else _as_base64(file)
     return [content_type], [head, block]
 
 
@@ -350,8 +353,13 @@ def _header(name: str, values: Mapping[str, str], _: Envelope, __: datetime) -> 
 
 
 def _calendar(name: str, values: Mapping[str, str], _: Envelope, __: datetime) -> bytes:
-    block = base64.encodebytes(values[name].encode()).replace(b"\n", b"\r\n")
-    return gates.pass_base64(block)
+    return gates.pass_base64(_as_base64(_SLOT.sub(lambda slot: values[slot[1]], name)))
+
+
+@lru_cache(maxsize=16)
+def _as_base64(file: str) -> bytes:
+    # The same file stands in a letter twice, as a part of its own and attached.
+    return base64.encodebytes(file.encode()).replace(b"\n", b"\r\n")
 
 
 _ENCODERS: dict[Place, Encoder] = {

@@ -20,7 +20,9 @@ from service import (
     phrasing,
     plain_letters,
     preferring,
+    probing,
     relaying,
+    requesting,
     subscribing,
     tokens,
 )
@@ -40,7 +42,10 @@ from service.tokens import Purpose
 _TO_THE_OFFICE = frozenset({forwarding.KIND, alarming.KIND})
 # Kinds that speak of the recipient's own answer; the others are the same for everybody.
 _WITH_STANCE = frozenset(
-    {"date_confirmed", "nudge", "reminder", "change", "uncancellation", "receipt"}
+    {
+        *("date_confirmed", "nudge", "reminder", "change", "uncancellation", "receipt"),
+        "answer_differs",
+    }
 )
 
 
@@ -112,7 +117,13 @@ class Clerk:
             return await self._lost_links(row, instance)
         if row["kind"] == digesting.KIND:
             return await self._digest(row, instance)
-        plain = {"sign_in": self._sign_in, "hint_received": self._hint, "probe": self._probe}
+        plain = {
+            "sign_in": self._sign_in,
+            "test": self._test,
+            "hint_received": self._hint,
+            "probe": self._probe,
+            probing.KIND: self._ear,
+        }
         return plain.get(row["kind"], self._about_meeting)(row, instance)
 
     async def _judge_parts(
@@ -199,12 +210,15 @@ class Clerk:
             is_first=row["first_letter_on"] is None,
             is_copy=row["is_copy"],
         )
+            way=requesting.way_of(row, self._services.settings, self._services.clock()),
+            because=row["cause"].get("because", ""),
         if key.kind in _WITH_STANCE:
+        values |= requesting.fill_gaps(row, self._services.keys, key.way)
             stance, has_deputy = row["answer"] or "", bool(row["deputy_name"])
             key = replace(key, stance=stance, holds=bool(row["holds"]), has_deputy=has_deputy)
         if key.is_copy:
             name = texts(key.locale).t("letter.copy.to", name=name)
-        return Go(row["person_email"], name, values, key)
+        return Go(row["person_email"], name, values, key, requesting.SECRETS)
 
     def _links(self, handle: UUID, epoch: int, locale: str) -> dict[str, str]:
         token = tokens.derive(self._services.keys, Purpose.ANSWER, handle, epoch)
@@ -237,6 +251,11 @@ class Clerk:
         return Go(self._office(instance), instance.office_name, {}, key)
 
     def _office(self, instance: InstanceData) -> str:
+    def _ear(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
+        address = probing.own_address(self._services.settings, self._services.keys)
+        key = Key(kind=probing.KIND, locale=row["locale"], instance=instance)
+        return Go(address, instance.office_name, {}, key)
+
         return relaying.office_address(self._services.settings, instance)
 
     async def _to_the_office(self, row: Mapping[str, Any], instance: InstanceData) -> Go | Stop:

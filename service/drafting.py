@@ -3,9 +3,16 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from calendars import invitation
 from notifications.letters import Attachment, Draft
-from service import describing, hearing, joint_letters, phrasing, plain_letters, wording
+from service import (
+    describing,
+    hearing,
+    joint_letters,
+    phrasing,
+    plain_letters,
+    requesting,
+    wording,
+)
 from service.database import Database
 from service.digesting import Shape
 from service.domain import changes, preferences
@@ -15,6 +22,7 @@ from service.domain.words import State
 from service.furnishing import InstanceData
 from service.joint_letters import Whole
 from service.occasions import Occasion
+from service.requesting import CalendarWay, Part
 from service.services import Services
 from service.tables import facts, letter_statements, shown_meetings
 from service.wording import Words
@@ -29,8 +37,13 @@ _WITH_CALENDAR = frozenset(
         "postponed",
         "uncancellation",
         "receipt",
+        "uninvited",
+        "entry_removed",
+        "answer_differs",
     }
 )
+# To those who have only a file these say what to do with it.
+_WITH_BUTTONS_ONLY = frozenset({"uninvited", "entry_removed", "answer_differs"})
 _MEETING = f"{shown_meetings.SELECT}, meeting.capacity FROM meeting WHERE meeting.id = $1"
 
 
@@ -53,6 +66,8 @@ class Key:
     digest: Shape | None = None
     text_only: bool = False
     no_calendar: bool = False
+    way: CalendarWay = CalendarWay.FILE
+    because: str = ""
     slot: str = ""
     parts: tuple["Key", ...] = ()
     heading: str = ""
@@ -80,11 +95,16 @@ class Drafter:
 
     def draft_of(self, occasion: Occasion, *, no_calendar: bool = False) -> Draft:
         """Write the letter of an occasion that is known as a whole."""
-        calendar = None if no_calendar else self._calendar(occasion)
-        words = phrasing.phrase(replace(occasion, has_calendar=calendar is not None))
+        part = None if no_calendar else self._calendar(occasion)
+        words = phrasing.phrase(replace(occasion, has_calendar=part is not None))
+        draft = self._draft(words, occasion.instance)
+        if part is not None:
+            reply_to = part.reply_to or draft.reply_to
+            draft = replace(
+                draft, calendar=part.content, calendar_method=part.method, reply_to=reply_to
+            )
         return replace(
-            self._draft(words, occasion.instance),
-            calendar=calendar,
+            draft,
             headers=() if occasion.is_copy else self._stop_headers(occasion.kind),
             references=f"<meeting-{occasion.meeting.uid}@{self._services.settings.mail_domain}>",
         )
@@ -120,8 +140,17 @@ class Drafter:
         parts = [
             await self._occasion(part, part.meeting_id) for part in key.parts if part.meeting_id
         ]
-        found = [] if key.no_calendar else [self._calendar(part) for part in parts]
-        files = [file for file in found if file is not None]
+        found = (
+            []
+            if key.no_calendar
+            else [
+                # An entry with buttons goes by a letter of its own.
+                self._calendar(part)
+                for part in parts
+                if part.way is CalendarWay.FILE
+            ]
+        )
+        files = [part.content for part in found if part is not None]
         whole = Whole(
             kind=key.kind,
             locale=key.locale,
@@ -162,16 +191,25 @@ class Drafter:
             slot=key.slot,
         )
 
-    def _calendar(self, occasion: Occasion) -> bytes | None:
+    def _calendar(self, occasion: Occasion) -> Part | None:
+            way=key.way,
+            because=key.because,
         """Write the entry as a file; None where the letter's date is not one for a calendar."""
         if occasion.kind not in _WITH_CALENDAR or occasion.is_copy or _stays_away(occasion):
             return None
         if occasion.kind == "uncancellation" and occasion.now_facts.state is State.POSTPONED:
             return None
         settings, data = self._services.settings, occasion.instance
+        if occasion.way is CalendarWay.FILE and occasion.kind in _WITH_BUTTONS_ONLY:
+            return None
         voice = describing.voice_of(settings, occasion.locale, data.office_name, data.phone)
         entry = describing.invited_entry(occasion.meeting, voice)
-        return None if entry is None else invitation.render_download(entry)
+        if entry is None:
+            return None
+        # Whoever answered to an old date gets the entry as it is.
+        is_request = occasion.kind == "answer_differs" and occasion.because == "old_date"
+        kind = "invitation" if is_request else occasion.kind
+        return requesting.write_part(entry, kind, occasion.way, settings)
 
     def _stop_headers(self, kind: str) -> tuple[tuple[str, str], ...]:
         """Let mail programs unsubscribe from what can be switched off (RFC 8058, RFC 2369)."""

@@ -18,7 +18,7 @@ REMINDERS_A_DAY = 5
 # These try an address that does not work, one letter of them.
 PROBES = frozenset({"cancellation", "change", "date_confirmed", "postponed", "uncancellation"})
 _OPTIONAL = frozenset(preferences.TOPICS)
-_TO_THE_OFFICE = frozenset({"hint_received", "probe", "reply_forwarded", "alarm"})
+_TO_THE_OFFICE = frozenset({"hint_received", "probe", "ear", "reply_forwarded", "alarm"})
 _OF_A_PERSON = frozenset({"lost_links", "digest"})
 _OFF = frozenset({State.DRAFT, State.CANCELLED, State.HELD})
 
@@ -161,3 +161,5 @@ _BY_KIND: Mapping[str, Callable[[Row, datetime], str | None]] = {
     "uninvited": _judge_uninvited,
     "receipt": _judge_receipt,
 }
+    "answer_differs": _must_take_place,
+    "entry_removed": lambda _row, _now: None,

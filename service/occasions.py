@@ -12,6 +12,7 @@ from service.furnishing import InstanceData
 from service.pages import dates
 from service.pages.catalogue import texts
 from service.pages.rendering import localised
+from service.requesting import CalendarWay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,8 @@ class Occasion:
     before: MeetingFacts | None = None
     message: str = ""
     slot: str = ""
+    way: CalendarWay = CalendarWay.FILE
+    because: str = ""
 
     def t(self, key: str, /, **values: Any) -> str:
         """Return a text in the letter's language."""
@@ -47,6 +50,11 @@ class Occasion:
     def address(self, path: str) -> str:
         """Return the full address of a page in the letter's language."""
         return f"{self.public_url}{localised(path, self.locale)}"
+
+    @property
+    def has_buttons(self) -> bool:
+        """Tell whether the entry came to these people's programs as a question."""
+        return self.way is not CalendarWay.FILE
 
     @property
     def takes_answers(self) -> bool:

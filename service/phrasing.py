@@ -135,7 +135,11 @@ def message(occasion: Occasion) -> list[Block]:
 
 
 def _calendar(occasion: Occasion, key: str = "letter.calendar_file") -> list[Block]:
-    return [paragraph(occasion.t(key))] if occasion.has_calendar else []
+    if not occasion.has_calendar:
+        return []
+    # What comes with buttons changes the entry by itself; a file has to be opened.
+    ending = f"_{occasion.way}" if occasion.has_buttons else ""
+    return [paragraph(occasion.t(f"{key}{ending}"))]
 
 
 # The bodies.
@@ -184,7 +188,13 @@ def _standing(occasion: Occasion) -> list[Block]:
 
 def _nudge(occasion: Occasion) -> list[Block]:
     lead = "letter.nudge.lead_again" if occasion.stance else "letter.nudge.lead"
-    return [said(occasion, lead), facts_of(occasion), *_choices(occasion)]
+    # Somebody may believe to have answered, in a program whose answer never came.
+    return [
+        said(occasion, lead),
+        *([paragraph(occasion.t("letter.nudge.calendar"))] if occasion.has_buttons else []),
+        facts_of(occasion),
+        *_choices(occasion),
+    ]
 
 
 def _reminder(occasion: Occasion) -> list[Block]:
@@ -291,7 +301,27 @@ def _uninvited(occasion: Occasion) -> list[Block]:
             (t("letter.what"), occasion.meeting.title),
             (t("letter.when"), occasions.when(occasion.now_facts, occasion.locale)),
         ),
-        paragraph(t("letter.uninvited.calendar")),
+        # With buttons the entry leaves by itself.
+        *([paragraph(t("letter.uninvited.calendar"))] if not occasion.has_buttons else []),
+    ]
+
+
+def _entry_removed(occasion: Occasion) -> list[Block]:
+    return [
+        said(occasion, "letter.entry_removed.lead"),
+        facts_of(occasion, with_deadline=False),
+        *_change_answer(occasion),
+    ]
+
+
+def _answer_differs(occasion: Occasion) -> list[Block]:
+    """Say what is stored where the button of a calendar program showed something else."""
+    return [
+        said(occasion, f"letter.answer_differs.{occasion.because}"),
+        facts_of(occasion),
+        *own_answer(occasion),
+        *_choices(occasion),
+        paragraph(occasion.t("letter.answer_differs.not_you")),
     ]
 
 
@@ -319,6 +349,8 @@ _BODIES: Mapping[str, Callable[[Occasion], list[Block]]] = {
     "uncancellation": _uncancellation,
     "uninvited": _uninvited,
     "receipt": _receipt,
+    "entry_removed": _entry_removed,
+    "answer_differs": _answer_differs,
 }
 
 

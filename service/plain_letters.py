@@ -136,11 +136,16 @@ def _alarm(t: Text) -> list[Block]:
     return [Block("value", "⟦lines⟧"), Block("links", rows=[link])]
 
 
+def _ear(t: Text) -> list[Block]:
+    return [paragraph(t("letter.ear.lead"))]
+
+
 _BODIES: Mapping[str, Callable[[Text], list[Block]]] = {
     "sign_in": _sign_in,
     "lost_links": _lost_links,
     "hint_received": _hint,
     "probe": _probe,
+    "ear": _ear,
     "reply_forwarded": _forwarded,
     "alarm": _alarm,
 }

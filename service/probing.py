@@ -76,6 +76,12 @@ def write_address(settings: Settings, token: str) -> str:
     return f"{local}{_MARK}{token}@{domain}" if local.endswith("+") else f"{local}@{domain}"
 
 
+def takes_tokens(settings: Settings) -> bool:
+    """Tell whether each invitation has an address of its own."""
+    local = (settings.imip_address or "x@").rpartition("@")[0]
+    return not local or local.endswith("+")
+
+
 def derive_token(keys: Keys, handle: UUID) -> str:
     """Write the token of an invitation's address, from the handle of its link."""
     return tokens.derive(keys, Purpose.ORGANISER, handle, _EPOCH)
@@ -89,8 +95,9 @@ def read_handle(settings: Settings, keys: Keys, address: str) -> UUID | None:
     own_local, _, own_domain = (settings.imip_address or "").rpartition("@")
     local, _, domain = address.strip().strip("<>").lower().rpartition("@")
     begin = f"{own_local}{_MARK}"
-    has_room = not own_local or own_local.endswith("+")
-    if not (own_domain and has_room and domain == own_domain and local.startswith(begin)):
+    if not takes_tokens(settings) or not own_domain or domain != own_domain:
+        return None
+    if not local.startswith(begin):
         return None
     token = local.removeprefix(begin)
     handle = tokens.read_handle(token)

@@ -23,7 +23,7 @@ SELECT l.id, coalesce(s.kind, l.cause ->> 'copies', l.kind) AS kind, l.kind = 'c
     coalesce(s.subject_id, l.subject_id) AS subject_id, l.recipient_id,
     m.state AS meeting_state, m.revision AS meeting_revision, m.time_rev AS meeting_time_rev,
     m.starts_at, i.handle, i.epoch, i.state AS invitation_state, i.answer, i.answer_rev,
-    i.deputy_name,
+    i.deputy_name, i.channel, l.created_at, ear.way AS ear_way, ear.heard_at AS ear_heard_at,
     CASE WHEN i.id IS NOT NULL THEN {AUDIENCE} END AS bucket,
     CASE WHEN i.id IS NOT NULL THEN i.answer IS NOT NULL AND {HOLDS} END AS holds,
     r.audience AS rule_audience, n.id AS notice_id,
@@ -52,6 +52,7 @@ LEFT JOIN account a ON a.id = l.recipient_id
 LEFT JOIN one_time_token k ON k.id = (l.cause ->> 'token_id')::uuid
 LEFT JOIN address_state b ON b.address_normal
     = CASE WHEN l.kind = 'copy' THEN lower(p.copy_email) ELSE p.email_normal END
+LEFT JOIN ear ON true
 LEFT JOIN outbox original ON original.id = (l.cause ->> 'of')::uuid
 WHERE l.id = ANY($1::uuid[])
 ORDER BY l.id, s.position

@@ -196,12 +196,20 @@ FROM (
 WHERE parts > 1 OR is_welcome OR is_farewell
 """
 
+# The way of an entry is fixed with the first letter: with buttons only while somebody hears them.
+_CHANNEL = """
+CASE WHEN i.invited_at IS NOT NULL THEN i.channel
+    WHEN EXISTS (SELECT FROM preference w WHERE w.person_id = p.id AND w.no_calendar) THEN 'plain'
+    WHEN EXISTS (SELECT FROM ear WHERE heard_at > $2::timestamptz - interval '1 day')
+    THEN 'request' ELSE 'publish' END
+"""
 # After the letters were posted, so that the conditions above still found everybody.
 MARK_INVITED = f"""
 UPDATE invitation SET state = 'invited', invited_at = $2, told_rev = found.to_revision,
+    channel = found.channel,
     changed_at = greatest(date_trunc('second', $2::timestamptz),
         invitation.changed_at + interval '1 second')
-FROM (SELECT i.id, n.to_revision {_FROM} AND p.email IS NOT NULL
+FROM (SELECT i.id, n.to_revision, {_CHANNEL} AS channel {_FROM} AND p.email IS NOT NULL
     WHERE n.id = $1 AND {_WHO[NoticeKind.INVITATION]}) found
 WHERE invitation.id = found.id
 RETURNING invitation.id

@@ -1,0 +1,102 @@
+"""Invitations that calendar programs answer: REQUEST and CANCEL, and what differs by recipient.
+
+The way is fixed with a person's first letter about a session: what began as REQUEST is updated by
+REQUEST and ended by CANCEL. While the ear is deaf they leave without a question, and name the
+office's own mailbox.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from calendars import invitation
+from calendars.entry import Attendee, Entry, Organiser, Status
+from calendars.invitation import Gaps, Method, ReplyTo
+from service import describing, probing
+from service.domain.words import Answer, State
+from service.settings import Settings
+from service.tokens import Keys
+
+GAPS = Gaps(stamped_at="calendar_stamp", attendee="calendar_attendee", token="reply_token")  # noqa: S106 - the name of a gap
+SECRETS = frozenset({GAPS.token})
+# A decliner gets no update, but what falls out leaves every calendar.
+_CANCELS = frozenset({"cancellation", "postponed", "uninvited", "entry_removed"})
+_REQUESTS = frozenset({"invitation", "date_confirmed", "change", "uncancellation"})
+
+
+class CalendarWay(StrEnum):
+    """How an entry goes to a person: as a file, with buttons, or with buttons that rest."""
+
+    FILE = "file"
+    BUTTONS = "buttons"
+    RESTING = "resting"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The calendar part of a draft, and where replies to the letter go; None for the office."""
+
+    content: bytes
+    method: str
+    reply_to: str | None = None
+
+
+def way_of(row: Mapping[str, Any], settings: Settings, now: datetime) -> CalendarWay:
+    """Return how the entry goes to this person now; the row is that of a letter."""
+    if row["channel"] != "request" or row["is_copy"]:
+        return CalendarWay.FILE
+    is_open = probing.is_set_up(settings) and row["ear_way"] == settings.imip_address
+    hears = is_open and probing.hears(row["ear_heard_at"], now)
+    return CalendarWay.BUTTONS if hears else CalendarWay.RESTING
+
+
+def fill_gaps(row: Mapping[str, Any], keys: Keys, way: CalendarWay) -> dict[str, str]:
+    """Return what differs by recipient; the token among it is never stored.
+
+    The time of the object is that of the letter, so that the same bytes leave again.
+    """
+    if way is CalendarWay.FILE:
+        return {}
+    answer = Answer(row["answer"]) if row["answer"] and row["holds"] else None
+    attendee = Attendee(
+        row["person_name"],
+        row["person_email"],
+        describing.partstat_of(answer),
+        rsvp=way is CalendarWay.BUTTONS and row["meeting_state"] == State.CONFIRMED,
+    )
+    return {
+        GAPS.stamped_at: invitation.write_stamp(row["created_at"]),
+        GAPS.attendee: invitation.write_attendee(attendee),
+        GAPS.token: probing.derive_token(keys, row["handle"]),
+    }
+
+
+def write_part(entry: Entry, kind: str, way: CalendarWay, settings: Settings) -> Part | None:
+    """Write the entry for a letter of this kind; None where a program has nothing to learn."""
+    if way is CalendarWay.FILE:
+        return Part(invitation.render_download(entry), Method.PUBLISH)
+    organiser = entry.organiser
+    if organiser is None or kind not in _CANCELS | _REQUESTS:
+        return None
+    method = Method.CANCEL if kind in _CANCELS else Method.REQUEST
+    if method is Method.REQUEST and entry.status is Status.CANCELLED:
+        return None
+    if kind == "entry_removed":
+        # Newer than what the program has, and no number of the session's own.
+        entry = replace(entry, sequence=entry.sequence + 1)
+    reply_to = _reply_to(organiser, way, settings)
+    content = invitation.render_template(entry, method, reply_to, GAPS)
+    token = f"⟦{GAPS.token}⟧" if reply_to.takes_token else ""
+    address = f"{reply_to.local}{token}@{reply_to.domain}"
+    return Part(content, method, None if way is CalendarWay.RESTING else address)
+
+
+def _reply_to(organiser: Organiser, way: CalendarWay, settings: Settings) -> ReplyTo:
+    address = settings.mail_from
+    if way is CalendarWay.BUTTONS:
+        address = probing.write_address(settings, "")
+    local, _, domain = address.rpartition("@")
+    takes_token = way is CalendarWay.BUTTONS and probing.takes_tokens(settings)
+    return ReplyTo(organiser.name, settings.mail_from, local, domain, takes_token)

@@ -1,0 +1,446 @@
+"""Invitations with buttons: what leaves, to whom, from whom, and what stays the same for life."""
+
+import asyncio
+import base64
+import email
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import icalendar
+import pytest
+import pytest_asyncio
+
+from calendars import invitation
+from calendars.invitation import Method, ReplyTo
+from notifications import intake
+from notifications.postman import Options, Postman
+from service import inviting, noticing, probing, relaying, requesting
+from service.composing import Clerk
+from service.database import Database
+from service.domain import changes
+from service.domain.words import Mode, State
+from service.hearing import Ear
+from service.pages.assets import static_urls
+from service.pages.rendering import Instance, Pages
+from service.services import Services
+from service.settings import Settings
+from service.tables import meeting_statements
+from tests import builders
+from tests.builders import Row
+from tests.calendars import readers
+from tests.calendars.samples import an_entry
+from tests.notifications import smtp_servers
+from tests.notifications.smtp_servers import Mail
+from tests.service.test_composing import NOW, a_letter, a_session, one, opened, part, ready
+from tests.service.test_scheduling import OFFICE
+
+__all__ = ["ready"]
+_ADDRESS = "termine+@alliance.example.org"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def services(database: Database, ready: None, tmp_path: Path) -> Services:
+    """Return services whose ear is open."""
+    await database.fetch("INSERT INTO ear (way, heard_at) VALUES ($1, $2)", _ADDRESS, NOW)
+    return services_with(database, tmp_path)
+
+
+def services_with(database: Database, folder: Path, **more: str) -> Services:
+    given = {
+        "DATA_DIR": f"{folder}/var",
+        "TOKEN_KEY": "t1:" + "5a" * 32,
+        "SMTP_HOST": "localhost",
+        "SMTP_MODE": "plain",
+        "MAIL_FROM": "termine@alliance.example.org",
+        "MAIL_FROM_NAME": "Geschäftsstelle",
+        "IMIP_ADDRESS": _ADDRESS,
+        "INTAKE_LMTP": "127.0.0.1:2424",
+    }
+    settings = Settings.read(
+        {f"TERMINBUCH_{name}": value for name, value in (given | more).items()}
+    )
+    pages = Pages(settings.public_url, Instance("Bündnis", ""), static_urls())
+    return Services(settings, database, pages, lambda: NOW, settings.token_keys)
+
+
+def entry(message: Any) -> Any:
+    """Return the one VEVENT of a letter, read by icalendar."""
+    (event,) = icalendar.Calendar.from_ical(calendar_of(message)).walk("VEVENT")
+    return event
+
+
+def words(message: Any) -> str:
+    """Return the text of a letter on one line."""
+    return " ".join(part(message, "text/plain").split())
+
+
+def calendar_of(message: Any, kind: str = "text/calendar") -> bytes:
+    """Return the bytes of a calendar part as they were encoded."""
+    [found] = [each for each in message.walk() if each.get_content_type() == kind]
+    return base64.b64decode(found.get_payload())
+
+
+async def request(services: Services, kind: str = "invitation", **more: Any) -> Any:
+    message, _ = await one(services, kind, channel="request", **more)
+    return message
+
+
+async def test_mime_tree_exact(services: Services) -> None:
+    message = await request(services)
+
+    parts = list(message.walk())
+    [calendar] = [each for each in parts if each.get_content_type() == "text/calendar"]
+    attached = parts[-1]
+    assert [
+        *("multipart/mixed", "multipart/alternative", "text/plain", "text/html"),
+        *("text/calendar", "application/ics"),
+    ] == [each.get_content_type() for each in parts]
+    assert ("base64", "REQUEST", "utf-8", None) == (
+        calendar["Content-Transfer-Encoding"],
+        calendar.get_param("method"),
+        calendar.get_content_charset(),
+        calendar["Content-Disposition"],
+    )
+    assert ("attachment", "einladung.ics") == (
+        attached.get_content_disposition(),
+        attached.get_filename(),
+    )
+    body = calendar_of(message)
+    assert body == calendar_of(message, "application/ics")
+    assert b"\r\nMETHOD:REQUEST\r\n" in body
+    assert body.count(b"\n") == body.count(b"\r\n")
+    assert max(map(len, body.split(b"\r\n"))) <= 75
+
+
+async def test_request_cancel_pass_libical(services: Services) -> None:
+    invited = await request(services)
+    cancelled = await request(services, "cancellation", meeting={"state": "cancelled"})
+    uninvited = await request(services, "uninvited", state="uninvited")
+
+    reports = [readers.ask_libical(calendar_of(one)) for one in (invited, cancelled, uninvited)]
+    assert [True] * 3 == [bool(report["fits_the_method"]) for report in reports]
+    assert [0] * 3 == [report["errors"] for report in reports]
+
+
+async def test_request_contains_only_recipient(services: Services) -> None:
+    database = services.database
+    meeting = await a_session(database)
+    people = [await builders.a_person(database, full_name=f"Person {n}") for n in range(3)]
+    for person in people:
+        invitation = await builders.an_invitation(database, meeting, person, channel="request")
+        cause = {"invitation": str(invitation["id"])}
+        await a_letter(database, "invitation", person, meeting, cause=cause)
+    messages = [opened(mail) for mail in await deliver(services)]
+
+    for message in messages:
+        attendee = entry(message)["ATTENDEE"]
+        assert f"mailto:{message['To'].addresses[0].addr_spec}" == str(attendee)
+        assert ("TRUE", "NEEDS-ACTION") == (attendee.params["RSVP"], attendee.params["PARTSTAT"])
+    organisers = {str(entry(message)["ORGANIZER"]) for message in messages}
+    assert 3 == len(organisers)
+
+
+async def deliver(services: Services) -> list[Mail]:
+    async with smtp_servers.running() as server:
+        postman = Postman(
+            services.database,
+            server.relay(),
+            Clerk(services),
+            relaying.sender(services.settings),
+            Options(clock=services.clock),
+        )
+        await postman.deliver()
+        await postman.stop()
+        return server.mails
+
+
+async def test_organizer_token_stable_over_update_and_cancel(services: Services) -> None:
+    database = services.database
+    meeting = await a_session(database)
+    person = await builders.a_person(database)
+    invitation = await builders.an_invitation(database, meeting, person, channel="request")
+    found = []
+    for kind in ("invitation", "change", "cancellation"):
+        if kind == "change":
+            await inviting.renew_link(database, OFFICE, invitation["id"], NOW)
+        if kind == "cancellation":
+            await database.fetch("UPDATE meeting SET state = 'cancelled', sequence = 1")
+        await database.fetch("DELETE FROM outbox")
+        cause = {"invitation": str(invitation["id"])}
+        await a_letter(database, kind, person, meeting, cause=cause)
+        found += [opened(mail) for mail in await deliver(services)]
+
+    organisers = {str(entry(message)["ORGANIZER"]) for message in found}
+    assert ["REQUEST", "REQUEST", "CANCEL"] == [_method(message) for message in found]
+    assert 1 == len(organisers)
+    [organiser] = organisers
+    assert organiser.startswith("mailto:termine+r")
+    for message in found:
+        assert organiser == f"mailto:{message['Reply-To']}"
+        assert "termine@alliance.example.org" == message["From"].addresses[0].addr_spec
+        assert "termine@alliance.example.org" == entry(message)["ORGANIZER"].params["EMAIL"]
+    handle = probing.read_handle(
+        services.settings, services.keys, organiser.removeprefix("mailto:")
+    )
+    assert invitation["handle"] == handle
+
+
+def _method(message: Any) -> str:
+    (calendar,) = [one for one in message.walk() if one.get_content_type() == "text/calendar"]
+    return str(calendar.get_param("method"))
+
+
+async def test_uninvite_cancel_has_no_status_and_sequence_plus_one(services: Services) -> None:
+    database = services.database
+    meeting = await a_session(database, sequence=3)
+    person, other = [await builders.a_person(database) for _ in range(2)]
+    invitation = await builders.an_invitation(database, meeting, person, channel="request")
+    await builders.an_invitation(database, meeting, other, channel="request")
+    notice_id = await inviting.uninvite(database, OFFICE, invitation["id"], NOW)
+    assert notice_id is not None
+    await noticing.send_now(database, OFFICE, notice_id, NOW)
+    (mail,) = await deliver(services)
+
+    event = entry(opened(mail))
+    assert "CANCEL" == _method(opened(mail))
+    assert ("STATUS" in event, event["SEQUENCE"]) == (False, 4)
+    assert f"mailto:{mail.recipient}" == str(event["ATTENDEE"])
+
+
+_FACTS = changes.MeetingFacts(
+    state=State.CONFIRMED,
+    title="16. Sitzung",
+    starts_local=datetime(2027, 1, 21, 10),  # noqa: DTZ001 - wall time
+    ends_local=datetime(2027, 1, 21, 12),  # noqa: DTZ001 - wall time
+    mode=Mode.HYBRID,
+    place_name="Rathaus",
+    town="Erfurt",
+    online_url="https://video.example.org/a",
+)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "rises", "is_told"),
+    [
+        ("starts_local", datetime(2027, 1, 22, 10), True, True),  # noqa: DTZ001
+        ("ends_local", datetime(2027, 1, 21, 13), True, True),  # noqa: DTZ001
+        ("place_name", "Stadthalle", True, True),
+        ("town", "Gotha", True, True),
+        ("mode", Mode.ONLINE, True, True),
+        ("online_url", "https://video.example.org/b", True, True),
+        ("state", State.CANCELLED, True, True),
+        ("state", State.POSTPONED, True, True),
+        ("title", "16. Arbeitsgruppensitzung", False, False),
+        ("description", "Neu", False, False),
+        ("agenda", "1. Neu", False, False),
+    ],
+)
+def test_major_vs_minor_change_table(field: str, value: Any, *, rises: bool, is_told: bool) -> None:
+    values = {name: getattr(_FACTS, name) for name in _FACTS.__dataclass_fields__}
+    effect = changes.diff(_FACTS, changes.MeetingFacts(**values | {field: value}))
+
+    assert (rises, is_told) == (effect.bumps_sequence, effect.notice is not None)
+
+
+async def test_concurrent_edits_two_replicas_unique_sequence(database: Database) -> None:
+    meeting = await a_session(database)
+    async with Database(database.dsn, pool_size=4) as replica:
+
+        async def edit(where: Database) -> UUID | None:
+            async with where.unit_of_work() as unit:
+                found: UUID | None = await unit.connection.fetchval(
+                    meeting_statements.RAISE_SEQUENCE, meeting["id"], NOW
+                )
+                return found
+
+        await asyncio.gather(*(edit(where) for where in (database, replica) * 5))
+
+    row = await builders.read(database, "meeting", meeting["id"])
+    assert (10, 10) == (row["sequence"], row["revision"] - meeting["revision"])
+
+
+async def test_resend_is_byte_identical(services: Services) -> None:
+    database = services.database
+    meeting = await a_session(database)
+    person = await builders.a_person(database)
+    invitation = await builders.an_invitation(database, meeting, person, channel="request")
+    cause = {"invitation": str(invitation["id"])}
+    await a_letter(database, "invitation", person, meeting, cause=cause)
+    (first,) = await deliver(services)
+    # As if nobody knew whether it arrived; meanwhile the session and the person have changed.
+    await database.fetch(
+        "UPDATE outbox SET state = 'queued', uncertain_count = 1, finished_at = NULL,"
+        " accepted_at = NULL, next_attempt_at = now()"
+    )
+    await database.fetch("UPDATE meeting SET title = 'Anders', sequence = 7, revision = 9")
+    await database.fetch("UPDATE person SET full_name = 'Ganz Anders'")
+    (again,) = await deliver(services)
+
+    assert first.raw == again.raw
+
+
+async def test_no_token_is_stored(services: Services) -> None:
+    message = await request(services)
+
+    token = str(entry(message)["ORGANIZER"]).partition("+r")[2].partition("@")[0]
+    kept = await services.database.fetchval(
+        "SELECT string_agg(l::text, '') || (SELECT string_agg(p::text, '') FROM prototype p)"
+        " FROM letter l"
+    )
+    assert 52 == len(token)
+    assert token not in kept
+
+
+async def test_while_the_ear_is_deaf_an_update_asks_for_nothing(services: Services) -> None:
+    await services.database.fetch("UPDATE ear SET heard_at = $1", NOW - timedelta(hours=25))
+    message = await request(services, "change")
+
+    event = entry(message)
+    assert ("REQUEST", "FALSE") == (_method(message), event["ATTENDEE"].params["RSVP"])
+    assert "mailto:termine@alliance.example.org" == str(event["ORGANIZER"])
+    assert "Geschäftsstelle" == event["ORGANIZER"].params["CN"]
+    assert "geschaeftsstelle@example.org" == message["Reply-To"]
+
+
+async def test_an_answer_that_stands_is_shown_in_the_entry(services: Services) -> None:
+    starts = (NOW + timedelta(days=30)).replace(hour=9, minute=0, second=0, tzinfo=None)
+    message = await request(
+        services, "change", answer="in_person", given_starts_local=starts, given_mode="hybrid"
+    )
+
+    assert "ACCEPTED" == entry(message)["ATTENDEE"].params["PARTSTAT"]
+
+
+@pytest.mark.parametrize("locale", ["de", "en"])
+async def test_the_letter_says_that_buttons_answer(services: Services, locale: str) -> None:
+    message = await request(services, person={"locale": locale})
+
+    said = {"de": "mit den Knöpfen Ihres", "en": "with the buttons of your"}[locale]
+    assert said in words(message)
+
+
+async def test_a_nudge_says_that_nothing_came_from_the_calendar(services: Services) -> None:
+    with_buttons = await request(services, "nudge")
+    without, _ = await one(services, "nudge")
+
+    told = ["dort nicht gesendet" in words(m) for m in (with_buttons, without)]
+    assert [True, False] == told
+
+
+async def test_a_receipt_brings_no_second_entry(services: Services) -> None:
+    message = await request(services, "receipt", answer="online")
+
+    assert "" == part(message, "text/calendar")
+
+
+def test_what_people_type_opens_no_gap() -> None:
+    odd = an_entry(summary="⟦reply_token⟧", description="⟦calendar_attendee⟧ " * 30, organiser=None)
+    reply_to = ReplyTo("Büro", "termine@example.org", "termine+r", "example.org", takes_token=True)
+    body = invitation.render_template(odd, Method.REQUEST, reply_to, requesting.GAPS).decode()
+
+    assert ["calendar_stamp", "reply_token", "calendar_attendee"] == re.findall("⟦(.*?)⟧", body)
+
+
+@pytest.mark.parametrize(
+    ("is_open", "wishes_none", "channel"),
+    [(True, False, "request"), (False, False, "publish"), (True, True, "plain")],
+)
+async def test_the_way_is_fixed_with_the_first_letter(
+    services: Services, *, is_open: bool, wishes_none: bool, channel: str
+) -> None:
+    database = services.database
+    if not is_open:
+        await database.fetch("DELETE FROM ear")
+    meeting = await a_session(database)
+    person = await builders.a_person(database)
+    if wishes_none:
+        await builders.insert(database, "preference", person_id=person["id"], no_calendar=True)
+    invitation = await builders.an_invitation(database, meeting, person, state="planned")
+    notice_id = await noticing.invite(database, OFFICE, meeting["id"], NOW)
+    assert notice_id is not None
+    await noticing.send_now(database, OFFICE, notice_id, NOW)
+    await database.fetch("DELETE FROM ear")
+
+    row = await builders.read(database, "invitation", invitation["id"])
+    assert channel == row["channel"]
+
+
+@pytest.mark.parametrize(
+    ("address", "organiser"),
+    [
+        ("@antwort.alliance.example.org", "mailto:r{token}@antwort.alliance.example.org"),
+        ("antwort@alliance.example.org", "mailto:antwort@alliance.example.org"),
+    ],
+)
+async def test_mail_systems_without_plus_signs_have_other_forms(
+    database: Database, ready: None, tmp_path: Path, address: str, organiser: str
+) -> None:
+    await database.fetch("INSERT INTO ear (way, heard_at) VALUES ($1, $2)", address, NOW)
+    services = services_with(database, tmp_path, IMIP_ADDRESS=address)
+    message, invitation = await one(services, "invitation", channel="request")
+
+    token = probing.derive_token(services.keys, invitation["handle"])
+    found = str(entry(message)["ORGANIZER"])
+    assert organiser.format(token=token) == found
+    assert found == f"mailto:{message['Reply-To']}"
+
+
+async def probes(services: Services) -> Row:
+    row = await services.database.fetchrow("SELECT * FROM ear")
+    assert row is not None
+    return dict(row)
+
+
+async def test_a_letter_to_ourselves_that_comes_back_opens_the_ear(
+    database: Database, ready: None, tmp_path: Path
+) -> None:
+    services = services_with(database, tmp_path)
+    before = await probing.look(database, services.settings)
+    posted = [await probing.post_probe(services, NOW) for _ in range(2)]
+    (mail,) = await deliver(services)
+
+    taken = await intake.take(database, Ear(services).options, mail.raw, mail.recipient, NOW)
+    after = await probing.look(database, services.settings)
+
+    assert ([True, False], "own") == (posted, taken.kind)
+    assert [False, True] == [before.is_open(NOW), after.is_open(NOW)]
+    assert not after.is_open(NOW + timedelta(hours=25))
+    assert mail.recipient.startswith("termine+r")
+    assert 1 == len(list(email.message_from_bytes(mail.raw).get_all("To", [])))
+
+
+async def test_a_forged_or_old_letter_to_ourselves_opens_nothing(
+    database: Database, ready: None, tmp_path: Path
+) -> None:
+    services = services_with(database, tmp_path)
+    await probing.post_probe(services, NOW)
+    letter_id = (await probes(services))["letter_id"]
+    async with database.unit_of_work() as unit:
+        heard = [
+            await probing.hear(unit.connection, (UUID(int=7),), NOW),
+            await probing.hear(unit.connection, (letter_id,), NOW + timedelta(hours=25)),
+            await probing.hear(unit.connection, (letter_id,), NOW + timedelta(hours=23)),
+        ]
+
+    assert [False, False, True] == heard
+
+
+async def test_a_new_address_is_deaf_until_it_was_tried(services: Services, tmp_path: Path) -> None:
+    other = services_with(services.database, tmp_path, IMIP_ADDRESS="@a.alliance.example.org")
+    found = await probing.look(services.database, other.settings)
+    due = await probing.post_probe(other, datetime.now(UTC))
+
+    assert (False, True) == (found.is_open(NOW), due)
+    assert None is (await probes(other))["heard_at"]
+
+
+async def test_without_an_address_nothing_is_tried_and_nothing_hears(
+    services: Services, tmp_path: Path
+) -> None:
+    deaf = services_with(services.database, tmp_path, IMIP_ADDRESS="")
+    due = await probing.post_probe(deaf, NOW)
+
+    assert (False, None) == (due, await services.database.fetchrow("SELECT * FROM ear"))
