@@ -209,11 +209,11 @@ class Clerk:
             notice_id=row["notice_id"],
             is_first=row["first_letter_on"] is None,
             is_copy=row["is_copy"],
-        )
             way=requesting.way_of(row, self._services.settings, self._services.clock()),
             because=row["cause"].get("because", ""),
-        if key.kind in _WITH_STANCE:
+        )
         values |= requesting.fill_gaps(row, self._services.keys, key.way)
+        if key.kind in _WITH_STANCE:
             stance, has_deputy = row["answer"] or "", bool(row["deputy_name"])
             key = replace(key, stance=stance, holds=bool(row["holds"]), has_deputy=has_deputy)
         if key.is_copy:
@@ -250,12 +250,12 @@ class Clerk:
         key = Key(kind="probe", locale=row["locale"], instance=instance)
         return Go(self._office(instance), instance.office_name, {}, key)
 
-    def _office(self, instance: InstanceData) -> str:
     def _ear(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
         address = probing.own_address(self._services.settings, self._services.keys)
         key = Key(kind=probing.KIND, locale=row["locale"], instance=instance)
         return Go(address, instance.office_name, {}, key)
 
+    def _office(self, instance: InstanceData) -> str:
         return relaying.office_address(self._services.settings, instance)
 
     async def _to_the_office(self, row: Mapping[str, Any], instance: InstanceData) -> Go | Stop:

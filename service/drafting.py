@@ -189,19 +189,19 @@ class Drafter:
             before=changes.from_json(notice["before"]) if notice and notice["before"] else None,
             message=notice["message"] if notice else "",
             slot=key.slot,
+            way=key.way,
+            because=key.because,
         )
 
     def _calendar(self, occasion: Occasion) -> Part | None:
-            way=key.way,
-            because=key.because,
         """Write the entry as a file; None where the letter's date is not one for a calendar."""
         if occasion.kind not in _WITH_CALENDAR or occasion.is_copy or _stays_away(occasion):
+            return None
+        if occasion.way is CalendarWay.FILE and occasion.kind in _WITH_BUTTONS_ONLY:
             return None
         if occasion.kind == "uncancellation" and occasion.now_facts.state is State.POSTPONED:
             return None
         settings, data = self._services.settings, occasion.instance
-        if occasion.way is CalendarWay.FILE and occasion.kind in _WITH_BUTTONS_ONLY:
-            return None
         voice = describing.voice_of(settings, occasion.locale, data.office_name, data.phone)
         entry = describing.invited_entry(occasion.meeting, voice)
         if entry is None:
