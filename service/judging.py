@@ -160,6 +160,6 @@ _BY_KIND: Mapping[str, Callable[[Row, datetime], str | None]] = {
     "uncancellation": _judge_uncancellation,
     "uninvited": _judge_uninvited,
     "receipt": _judge_receipt,
-}
     "answer_differs": _must_take_place,
     "entry_removed": lambda _row, _now: None,
+}

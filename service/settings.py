@@ -326,6 +326,7 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"{PREFIX}MAIL_FROM must be set when {PREFIX}SMTP_HOST is."
     yield from _mailbox_contradictions(values)
     yield from _bounce_contradictions(values)
+    yield from _answer_contradictions(values)
     if values["database_url"] and not values["token_key"]:
         yield (
             f"{PREFIX}TOKEN_KEY must be set when {PREFIX}DATABASE_URL is, because all processes "
@@ -333,7 +334,6 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-    yield from _answer_contradictions(values)
 def _mailbox_contradictions(values: Mapping[str, Any]) -> Iterator[str]:
     named = {name for name in ("imap_host", "imap_user", "imap_password") if values[name]}
     if named and len(named) < len(("host", "user", "password")):
@@ -354,13 +354,6 @@ def _bounce_contradictions(values: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _completed(values: dict[str, Any]) -> dict[str, Any]:
-    values["mail_from"] = values["mail_from"] or _NO_SENDER
-    values["smtp_port"] = values["smtp_port"] or _STANDARD_PORT[values["smtp_mode"]]
-    values["imap_port"] = values["imap_port"] or _MAILBOX_PORT[values["imap_mode"]]
-    values["mail_domain"] = values["mail_domain"] or cast("str", values["mail_from"]).split("@")[1]
-    values["bounce_address"] = values["bounce_address"] or values["mail_from"]
-    return values
 def _answer_contradictions(values: Mapping[str, Any]) -> Iterator[str]:
     address = values["imip_address"]
     if address is None:
@@ -377,6 +370,13 @@ def _answer_contradictions(values: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
+def _completed(values: dict[str, Any]) -> dict[str, Any]:
+    values["mail_from"] = values["mail_from"] or _NO_SENDER
+    values["smtp_port"] = values["smtp_port"] or _STANDARD_PORT[values["smtp_mode"]]
+    values["imap_port"] = values["imap_port"] or _MAILBOX_PORT[values["imap_mode"]]
+    values["mail_domain"] = values["mail_domain"] or cast("str", values["mail_from"]).split("@")[1]
+    values["bounce_address"] = values["bounce_address"] or values["mail_from"]
+    return values
 
 
 def _kept_key(data_dir: Path) -> str:
