@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from tests.end_to_end.programs import Program
@@ -25,6 +25,7 @@ class Fleet:
     stacks: list[AsyncExitStack] = field(default_factory=list)
     programs: list[Program] = field(default_factory=list)
     deaths: int = 0
+    gave_up: int = 0
 
     async def start(self, count: int) -> None:
         """Start so many workers."""
@@ -42,10 +43,20 @@ class Fleet:
     def _worker(self) -> AbstractAsyncContextManager[Program]:
         return self.stage.worker(self.port, **self.more)
 
+    async def revive(self) -> None:
+        """Start anew whoever ended by itself, as a supervisor does; most found no database."""
+        for place, program in enumerate(self.programs):
+            if program.process.returncode is not None:
+                self.gave_up += 1
+                said = next((line for line in reversed(program.lines) if line.strip()), "")
+                print(f"a worker ended with {program.process.returncode}: {said}", flush=True)
+                await self.replace(place)
+
     async def kill_one(self) -> None:
         """End any of them as a power cut would, and start another one."""
         place = self.dice.randrange(len(self.programs))
-        await self.programs[place].kill()
+        with suppress(ProcessLookupError):
+            await self.programs[place].kill()
         self.deaths += 1
         await self.replace(place)
 
@@ -58,9 +69,11 @@ class Fleet:
     async def freeze_one(self) -> None:
         """Freeze any of them for a while, longer than a lease perhaps."""
         program = self.dice.choice(self.programs)
-        harness.freeze(program)
-        await asyncio.sleep(self.dice.uniform(*FROZEN_SECONDS))
-        harness.thaw(program)
+        # It may end by itself at any moment.
+        with suppress(ProcessLookupError):
+            harness.freeze(program)
+            await asyncio.sleep(self.dice.uniform(*FROZEN_SECONDS))
+            harness.thaw(program)
 
     async def end(self) -> None:
         """Kill all that are left."""

@@ -198,7 +198,12 @@ class Stage:
     @asynccontextmanager
     async def worker(self, port: int, crash: str = "", **more: str) -> AsyncIterator[Program]:
         """Run one real worker that hands letters over at this port."""
-        await self.trust(port)
+
+        async def is_trusted() -> bool:
+            await self.trust(port)
+            return True
+
+        await self.until(is_trusted, "the database is there")
         async with running(self.environment(port, crash) | more, "serve", "--role", "worker") as it:
             try:
                 yield it
