@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
+from itertools import islice
 from types import MappingProxyType
 
 from calendars import texts
@@ -37,7 +38,7 @@ _USUAL = ("first", "last", "name")
 _NO_LETTER = re.compile(r"[\W_]+")
 _GERMAN = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
 _ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
-_MOST_CELLS = 20
+_MOST_CELLS = 8
 
 
 def read_table(raw: bytes) -> DayList:
@@ -45,7 +46,7 @@ def read_table(raw: bytes) -> DayList:
     if len(raw) > MOST_BYTES:
         return DayList(refusal=Refusal.TOO_LARGE)
     try:
-        rows = list(_rows(_decoded(raw)))
+        rows = list(islice(_rows(_decoded(raw)), MOST_SPANS + 2))
     except csv.Error:
         return DayList(refusal=Refusal.UNREADABLE)
     columns = _columns(rows[0]) if rows else {}
@@ -57,7 +58,7 @@ def read_table(raw: bytes) -> DayList:
         spans=tuple(spans[:MOST_SPANS]),
         refusal=None if spans else Refusal.EMPTY,
         left_out=found.count(None),
-        is_cut=len(spans) > MOST_SPANS,
+        is_cut=len(rows) > MOST_SPANS + 1,
     )
 
 

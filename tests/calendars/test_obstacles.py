@@ -189,6 +189,12 @@ def test_a_table_is_read_however_it_was_saved(text: str, expected: Span, encodin
     assert DayList(spans=(expected,)) == day_tables.read_table(text.encode(encoding))
 
 
+def test_a_table_of_more_days_than_anybody_plans_is_cut_and_says_so() -> None:
+    found = day_tables.read_table(b"21.01.2027;x\n" * (obstacles.MOST_SPANS + 2))
+
+    assert found.is_cut
+
+
 @pytest.mark.parametrize(
     "row", ["31.2.2027;;x", "morgen;;x", "21.1.2027;20.1.2027;x", "21.1.2027;übermorgen;x"]
 )
