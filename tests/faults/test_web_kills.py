@@ -1,0 +1,277 @@
+"""The process of the pages dies in the middle of what somebody saves: all of it stands, or nothing.
+
+A lock on one of the tables that the act writes to holds the request there; the process is killed,
+the lock is let go. Whoever sent the form sends it again, as people do, and once more.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+
+from service import authenticating, furnishing, keeping_sessions, tokens
+from service.auditing import COMMAND
+from service.database import Database
+from service.demo.visitor import read_page
+from service.domain.words import Role
+from service.furnishing import InstanceData
+from service.settings import Settings
+from service.tokens import Purpose
+from tests import builders
+from tests.builders import Row
+from tests.end_to_end import programs
+from tests.end_to_end.programs import Program
+from tests.end_to_end.stage import sums_of_tables
+from tests.faults import proxy
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
+
+ORIGIN = "http://localhost:8000"
+PRESSED = {"sec-fetch-site": "same-origin", "origin": ORIGIN}
+# Each request notes these on its own, before the act and whatever becomes of it.
+BESIDE = {"rate_bucket", "staff_session", "job_health", "worker", "feed_fetch"}
+_WAITS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE application_name = 'terminbuch' AND wait_event_type = 'Lock' AND datname = current_database()
+"""
+
+
+@dataclass(frozen=True)
+class Press:
+    """A form, filled in, on its way; `effect` is what there must be one of in the end."""
+
+    path: str
+    data: Mapping[str, str]
+    effect: str
+
+
+@dataclass
+class Scene:
+    """A database, somebody who is signed in, and pages that can be killed."""
+
+    database: Database
+    dsn: str
+    port: int
+    client: httpx.AsyncClient
+    keys: tokens.Keys
+    group: Row
+    people: list[Row]
+
+    @asynccontextmanager
+    async def pages(self) -> AsyncIterator[Program]:
+        """Run the process that serves pages."""
+        settings = {
+            "TERMINBUCH_DATABASE_URL": self.dsn,
+            "TERMINBUCH_TOKEN_KEY": "t1:" + "5a" * 32,
+            "TERMINBUCH_PORT": str(self.port),
+            "TERMINBUCH_POOL_SIZE": "5",
+        }
+        async with programs.running(settings, "serve", "--role", "web") as program:
+            await programs.until_ready(f"http://localhost:{self.port}", program)
+            yield program
+
+    async def form(self, path: str, button: str, **entries: str) -> tuple[str, dict[str, str]]:
+        """Open a page and fill in the form with that button."""
+        answer = await self.client.get(path, follow_redirects=True)
+        form, (name, value) = read_page(str(answer.url), answer).form(button)
+        return urlsplit(form.action).path, dict(form.fields) | entries | (
+            {name: value} if name else {}
+        )
+
+    async def send(self, press: Press, client: httpx.AsyncClient | None = None) -> httpx.Response:
+        """Send a form as a browser does."""
+        return await (client or self.client).post(press.path, data=press.data, headers=PRESSED)
+
+    async def state(self) -> dict[str, str]:
+        """Return a checksum of every table that an act can change."""
+        sums = await sums_of_tables(self.database)
+        return {table: found for table, found in sums.items() if table not in BESIDE}
+
+    async def a_session(self, **columns: Any) -> Row:
+        """Open a session of the group to which its people are invited."""
+        starts = datetime.combine(datetime.now(UTC).date(), datetime.min.time())
+        starts += timedelta(days=40, hours=10)
+        meeting = await builders.a_meeting(
+            self.database, of=self.group, starts_local=starts, **columns
+        )
+        if meeting["state"] != "draft":
+            for person in self.people:
+                await builders.an_invitation(self.database, meeting, person)
+        return meeting
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def scene(database: Database, database_url: str, settings: Settings) -> AsyncIterator[Scene]:
+    await furnishing.save_instance(
+        database, COMMAND, InstanceData("Bündnis", email="b@example.org")
+    )
+    for kind in furnishing.LEGAL_KINDS:
+        await furnishing.save_text(database, COMMAND, (kind, "de"), "Text", datetime.now(UTC))
+    group = await builders.a_group(database, name="Klima")
+    people = [await builders.a_person(database, member_of=group) for _ in range(3)]
+    port = programs.worker_port()
+    async with httpx.AsyncClient(base_url=f"http://localhost:{port}", timeout=20) as client:
+        client.cookies.set("sid", await _sign_in(database))
+        yield Scene(database, database_url, port, client, settings.token_keys, group, people)
+    furnishing.forget(database)
+
+
+async def _sign_in(database: Database) -> str:
+    account = await authenticating.add_account(
+        database, COMMAND, email="k@example.org", name="K", role=Role.COORDINATOR, groups=()
+    )
+    async with database.unit_of_work() as unit:
+        return await keeping_sessions.open_new(unit.connection, account, None, datetime.now(UTC))
+
+
+async def an_answer(scene: Scene) -> Press:
+    meeting = await scene.a_session()
+    sql = "SELECT handle FROM invitation WHERE meeting_id = $1 ORDER BY id LIMIT 1"
+    handle = await scene.database.fetchval(sql, meeting["id"])
+    token = tokens.derive(scene.keys, Purpose.ANSWER, handle, 1)
+    path, data = await scene.form(f"/a/{token}", "Antwort senden", answer="in_person")
+    effect = "SELECT count(*) FROM invitation WHERE answer = 'in_person' AND answer_rev = 1"
+    return Press(path, data, effect)
+
+
+async def a_draft(scene: Scene) -> Press:
+    day = (datetime.now(UTC) + timedelta(days=60)).date().isoformat()
+    entries = {"start_date": day, "start_time": "10:00", "end_time": "12:00", "town": "Erfurt"}
+    path, data = await scene.form("/buero/termin/neu", "Entwurf speichern", **entries)
+    return Press(path, data, "SELECT count(*) FROM meeting WHERE state = 'draft'")
+
+
+async def a_publication(scene: Scene) -> Press:
+    draft = await a_draft(scene)
+    await scene.send(draft)
+    meeting = await scene.database.fetchval("SELECT id FROM meeting WHERE state = 'draft'")
+    preview = f"/buero/termin/{meeting}/vorschau?status=confirmed"
+    path, data = await scene.form(preview, "Jetzt einladen")
+    # The number is drawn once, and the invitations are put down once.
+    effect = """SELECT count(*) FROM meeting m JOIN meeting_group g ON g.meeting_id = m.id
+        JOIN notice n ON n.meeting_id = m.id JOIN working_group w ON w.id = g.group_id
+        WHERE m.state = 'confirmed' AND g.number = 17 AND w.next_number = 18"""
+    return Press(path, data, effect)
+
+
+async def a_move(scene: Scene) -> Press:
+    meeting = await scene.a_session()
+    day = (datetime.now(UTC) + timedelta(days=47)).date().isoformat()
+    way = await scene.form(
+        f"/buero/termin/{meeting['id']}/verschieben", "Weiter zur Vorschau", start_date=day
+    )
+    answer = await scene.client.post(way[0], data=way[1], headers=PRESSED, follow_redirects=True)
+    form, (name, value) = read_page(str(answer.url), answer).form("Speichern und 3")
+    data = dict(form.fields) | ({name: value} if name else {})
+    effect = """SELECT count(*) FROM meeting m JOIN notice n ON n.meeting_id = m.id
+        WHERE n.kind = 'change' AND m.sequence = 1 AND m.time_rev = 1"""
+    return Press(urlsplit(form.action).path, data, effect)
+
+
+async def a_cancellation(scene: Scene) -> Press:
+    meeting = await scene.a_session()
+    path, data = await scene.form(
+        f"/buero/termin/{meeting['id']}/absagen", "Sitzung absagen und 3", reason="Krankheit"
+    )
+    effect = """SELECT count(*) FROM meeting m JOIN notice n ON n.meeting_id = m.id
+        WHERE m.state = 'cancelled' AND n.kind = 'cancellation' AND m.sequence = 1"""
+    return Press(path, data, effect)
+
+
+ACTS: dict[str, Callable[[Scene], Awaitable[Press]]] = {
+    "answer": an_answer,
+    "draft": a_draft,
+    "publish": a_publication,
+    "move": a_move,
+    "cancel": a_cancellation,
+}
+# The tables that each act writes to, which the test holds true.
+POINTS = {
+    "answer": ("invitation", "answer", "meeting_seats", "letter", "outbox", "feed", "audit"),
+    "draft": ("meeting", "meeting_group", "audit"),
+    "publish": ("meeting", "working_group", "meeting_group", "meeting_seats", "invitation",
+        "notice", "reminder_slot", "feed", "audit"),
+    "move": ("meeting", "reminder_slot", "notice", "feed", "audit"),
+    "cancel": ("meeting", "notice", "feed", "audit"),
+}  # fmt: skip
+
+
+@asynccontextmanager
+async def held(scene: Scene, table: str) -> AsyncIterator[None]:
+    """Let nobody write to a table; reading and asking for row locks goes on."""
+    connection = await asyncpg.connect(scene.dsn)
+    try:
+        async with connection.transaction():
+            await connection.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+            yield
+    finally:
+        await connection.close()
+
+
+async def until(scene: Scene, *, waiting: bool) -> None:
+    """Wait until a statement of the pages waits for a lock, or none does."""
+    async with asyncio.timeout(10):
+        while bool(await scene.database.fetchval(_WAITS)) is not waiting:
+            await asyncio.sleep(0.02)
+
+
+async def kill_while_writing(scene: Scene, press: Press, table: str) -> object:
+    """Send the form, kill the pages when they come to this table; return what the sender heard."""
+    async with scene.pages() as program:
+        async with held(scene, table):
+            sending = asyncio.create_task(scene.send(press))
+            await until(scene, waiting=True)
+            await program.kill()
+        # The connection's own process on the server finds nobody to answer to.
+        await until(scene, waiting=False)
+        return (await asyncio.gather(sending, return_exceptions=True))[0]
+
+
+@pytest.mark.parametrize("act", list(ACTS))
+async def test_f2_killed_while_it_writes_nothing_stands_and_the_next_press_does_it_once(
+    scene: Scene, act: str
+) -> None:
+    async with scene.pages():
+        press = await ACTS[act](scene)
+    before = await scene.state()
+    heard = [await kill_while_writing(scene, press, table) for table in POINTS[act]]
+    after = await scene.state()
+    async with scene.pages():
+        first = await scene.send(press)
+        done = await scene.state()
+        second = await scene.send(press)
+
+    assert [True] * len(heard) == [isinstance(each, httpx.TransportError) for each in heard]
+    assert before == after
+    assert (303, True) == (first.status_code, second.status_code in {303, 409})
+    assert set(POINTS[act]) == {table for table in done if done[table] != before[table]}
+    assert 1 == await scene.database.fetchval(press.effect)
+
+
+@pytest.mark.parametrize("act", list(ACTS))
+async def test_f2_killed_before_its_reply_is_heard_the_next_press_changes_nothing(
+    scene: Scene, act: str
+) -> None:
+    async with scene.pages() as program, proxy.running(scene.port) as network:
+        press = await ACTS[act](scene)
+        network.cut_reply_after = 1
+        base = f"http://127.0.0.1:{network.port}"
+        async with httpx.AsyncClient(base_url=base, cookies=scene.client.cookies) as client:
+            answered = await asyncio.gather(scene.send(press, client), return_exceptions=True)
+        await program.kill()
+        done = await scene.state()
+    async with scene.pages():
+        again = await scene.send(press)
+
+    assert isinstance(answered[0], httpx.TransportError)
+    assert again.status_code in {303, 409}
+    assert 1 == await scene.database.fetchval(press.effect)
+    assert done == await scene.state()
