@@ -18,21 +18,28 @@ from service.domain.errors import NotFoundError
 from service.tables import posting_statements as statements
 
 PER_PAGE = 50
+# What a table or a sheet of paper holds; who needs more asks for a shorter time.
+MOST = 5000
 RESTORED_AT_ONCE = 200
 
 # What was refused or came too late may go once more; what was skipped had its reason.
 _REPEATABLE = frozenset({State.FAILED, State.DEAD, State.EXPIRED})
+# The state of a letter that came back has a word of its own.
+BOUNCED = "bounced"
 # A link of sign-in is worthless when it is repeated: it is asked for again.
 _NEVER_REPEATED = frozenset({"sign_in"})
 _RELEASABLE = frozenset({"restored", "undeliverable"})
 # Sending again means that somebody believes in the address.
-_ADDRESS_REFUSED = frozenset({"address_refused", "bounced", "undeliverable"})
+_ADDRESS_REFUSED = frozenset({"address_refused", BOUNCED, "undeliverable"})
 _LIFE = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which letters are shown; `page` counts from 1, no states stand for all.
+    """Which letters are shown; `page` counts from 1, no states and no kinds stand for all.
+
+    `report` is what the recipient's server said (`dsn_state`), "" for all; the instants bound when
+    letters were written, the end left out.
 
     `open_at` leaves out what nobody can do anything about at that moment: letters that were sent
     again since, and those about sessions that are over.
@@ -43,12 +50,21 @@ class Wanted:
     text: str = ""
     page: int = 1
     open_at: datetime | None = None
+    kinds: tuple[str, ...] = ()
+    person_id: UUID | None = None
+    report: str = ""
+    from_at: datetime | None = None
+    until_at: datetime | None = None
 
     @property
     def values(self) -> tuple[object, ...]:
         """Return what the statements take."""
         known = [str(state) for state in self.states] or None
-        return known, self.meeting_id, self.text, self.open_at
+        kinds = list(self.kinds) or None
+        return (
+            *(known, self.meeting_id, self.text, self.open_at, kinds, self.person_id),
+            *(self.report or None, self.from_at, self.until_at),
+        )
 
 
 def unsolved(now: datetime) -> Wanted:
@@ -74,6 +90,7 @@ class PostedLetter:
     accepted_at: datetime | None
     last_code: int | None
     last_text: str | None
+    report: str
     meeting_title: str | None
     meeting_id: UUID | None
     person_id: UUID | None
@@ -134,6 +151,17 @@ async def list_letters(database: Database, wanted: Wanted) -> PostedPage:
     offset = (page - 1) * PER_PAGE
     rows = await database.fetch(statements.LETTERS, *wanted.values, PER_PAGE, offset)
     return PostedPage(tuple(_letter(row) for row in rows), total, page)
+
+
+async def list_all(database: Database, wanted: Wanted) -> list[PostedLetter]:
+    """Return all wanted letters at once, five thousand at most, whatever page is asked for."""
+    rows = await database.fetch(statements.LETTERS, *wanted.values, MOST, 0)
+    return [_letter(row) for row in rows]
+
+
+async def find_name(database: Database, person_id: UUID | None) -> str:
+    """Return whose letters are asked for; "" for nobody's, or for somebody who is gone."""
+    return await database.fetchval(statements.PERSON, person_id) or "" if person_id else ""
 
 
 async def find_letter(database: Database, letter_id: UUID) -> PostedLetter:

@@ -1,18 +1,23 @@
-"""Write the people of a session as a table for spreadsheets."""
+"""Write the people of a session, or letters with their states, as a table for spreadsheets."""
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from service.overseeing import InvitedPerson
 from service.pages import dates
 from service.pages.catalogue import texts
+from service.posting import BOUNCED, PostedLetter
 
 # A spreadsheet takes cells that begin so for formulas and runs them.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 # Spreadsheet programs know UTF-8 by this mark only.
 _MARK = "\ufeff"
 _COLUMNS = ("partner", "name", "role", "answer", "former", "deputy", "when", "way")
+_LETTER_COLUMNS = (
+    *("at", "kind", "session", "person", "address", "state", "reason", "report", "tried"),
+    *("attempts", "server_said"),
+)
 _PRIVATE = ("note", "needs", "meal", "email", "phone")
 
 
@@ -20,12 +25,44 @@ def write_table(people: Sequence[InvitedPerson], locale: str, *, is_private: boo
     """Return the rows as CSV (RFC 4180) with semicolons, which German spreadsheets expect."""
     names = (*_COLUMNS, *(_PRIVATE if is_private else ()))
     t = texts(locale).t
+    found = [_cells(person, locale) for person in people]
+    rows = [[cells[name] for name in names] for cells in found]
+    return _write([[t(f"table.{name}") for name in names], *rows])
+
+
+def write_letters(
+    letters: Sequence[PostedLetter], locale: str, reason: Callable[[str], str]
+) -> bytes:
+    """Return letters with their states as CSV, as `write_table` does for people."""
+    t = texts(locale).t
+    rows = [[t(f"log.{name}") for name in _LETTER_COLUMNS]]
+    rows += [_letter_cells(letter, locale, reason) for letter in letters]
+    return _write(rows)
+
+
+def _letter_cells(letter: PostedLetter, locale: str, reason: Callable[[str], str]) -> list[str]:
+    t = texts(locale).t
+    state = "log.state_bounced" if letter.reason == BOUNCED else f"mail.state.{letter.state}"
+    tried = letter.tried_at or letter.accepted_at
+    return [
+        dates.format_moment(letter.created_at, locale),
+        t(f"kind.{letter.kind}"),
+        letter.meeting_title or "",
+        letter.name or t("log.office"),
+        letter.address,
+        t(state),
+        reason(letter.reason) if letter.reason else "",
+        t(f"dsn.{letter.report}"),
+        dates.format_moment(tried, locale) if tried else "",
+        str(letter.attempts),
+        " ".join(filter(None, (str(letter.last_code or ""), letter.last_text))),
+    ]
+
+
+def _write(rows: Sequence[Sequence[str]]) -> bytes:
     written = io.StringIO()
     writer = csv.writer(written, delimiter=";", lineterminator="\r\n")
-    writer.writerow([t(f"table.{name}") for name in names])
-    for person in people:
-        cells = _cells(person, locale)
-        writer.writerow([escape(cells[name]) for name in names])
+    writer.writerows([escape(cell) for cell in row] for row in rows)
     return (_MARK + written.getvalue()).encode()
 
 

@@ -19,7 +19,8 @@ _ENDS = f"coalesce(m.ends_at, (SELECT max(t.ends_at) {_PARTS}))"
 _TITLE = f"""coalesce(m.title, (
         SELECT string_agg(t.title, ', ' ORDER BY s.position) {_PARTS}))"""
 # $1 states, $2 session, $3 what to look for; None or "" stands for all. $4, where given, is the
-# moment at which somebody could still do something about the letter.
+# moment at which somebody could still do something about the letter. $5 kinds, $6 person, $7 what
+# the recipient's server reported, $8 and $9 from when to before when it was written.
 _WANTED = f"""
 FROM letter l
 JOIN outbox o USING (id)
@@ -33,30 +34,34 @@ WHERE ($1::text[] IS NULL OR o.state = ANY ($1))
         l.to_addr, {_ADDRESS})), lower($3)) > 0)
     AND ($4::timestamptz IS NULL
         OR coalesce({_ENDS} > $4, true) AND {_IS_NEWEST.format(f="l")})
+    AND ($5::text[] IS NULL OR l.kind = ANY ($5)) AND ($6::uuid IS NULL OR l.recipient_id = $6)
+    AND ($7::text IS NULL OR o.dsn_state = $7)
+    AND l.created_at >= coalesce($8::timestamptz, '-infinity')
+    AND l.created_at < coalesce($9::timestamptz, 'infinity')
 """
 _COLUMNS = f"""
 SELECT l.id, l.kind, l.created_at, l.subject_id, l.recipient_id, l.cause, l.to_addr, o.state,
     o.reason, o.attempts, o.next_attempt_at, o.expires_at, o.accepted_at, o.last_code, o.last_text,
-    {_TITLE} AS meeting_title, m.id AS meeting_id, p.id AS person_id,
+    o.dsn_state AS report, {_TITLE} AS meeting_title, m.id AS meeting_id, p.id AS person_id,
     coalesce(p.full_name, a.full_name, '') AS name,
     coalesce(l.to_addr, {_ADDRESS}, '') AS address, coalesce({_ADDRESS}, '') AS current_address
 """
 _SHOWN = f"""
 SELECT f.id, f.kind, f.created_at, f.state, f.reason, f.attempts, f.next_attempt_at, f.expires_at,
-    f.accepted_at, f.last_code, f.last_text, f.meeting_title, f.meeting_id, f.person_id, f.name,
-    f.address, f.current_address, (
+    f.accepted_at, f.last_code, f.last_text, f.report, f.meeting_title, f.meeting_id, f.person_id,
+    f.name, f.address, f.current_address, (
         SELECT started_at FROM mail_attempt WHERE letter_id = f.id ORDER BY id DESC LIMIT 1
     ) AS tried_at, {_IS_NEWEST.format(f="f")} AS is_newest
 FROM found f ORDER BY f.created_at DESC, f.id
 """
 LETTERS = f"""
 WITH found AS MATERIALIZED (
-    {_COLUMNS} {_WANTED} ORDER BY l.created_at DESC, l.id LIMIT $5 OFFSET $6)
+    {_COLUMNS} {_WANTED} ORDER BY l.created_at DESC, l.id LIMIT $10 OFFSET $11)
 {_SHOWN}
 """
 COUNT = f"SELECT count(*) {_WANTED}"
 LETTER = f"""
-WITH found AS ({_COLUMNS} {_WANTED.replace("WHERE ($1", "WHERE l.id = $5 AND ($1")})
+WITH found AS ({_COLUMNS} {_WANTED.replace("WHERE ($1", "WHERE l.id = $10 AND ($1")})
 {_SHOWN}
 """
 LOCK = "SELECT FROM outbox WHERE id = $1 FOR UPDATE"
@@ -78,7 +83,14 @@ SELECT id FROM outbox WHERE state = 'held' AND reason = 'restored'
 # The statement of the log, with a condition more and the oldest first.
 RESTORED_LETTERS = f"""
 WITH found AS MATERIALIZED (
-    {_COLUMNS} {_WANTED} AND o.reason = 'restored' ORDER BY l.created_at, l.id LIMIT $5)
+    {_COLUMNS} {_WANTED} AND o.reason = 'restored' ORDER BY l.created_at, l.id LIMIT $10)
 {_SHOWN.replace("ORDER BY f.created_at DESC", "ORDER BY f.created_at")}
 """
 RESTORED_COUNT = "SELECT count(*) FROM outbox WHERE state = 'held' AND reason = 'restored'"
+PERSON = "SELECT full_name FROM person WHERE id = $1 AND anonymised_at IS NULL"
+# What a letter was made of, as long as that is kept.
+WRITTEN = """
+SELECT p.segments, l.slot_values, l.to_name, l.to_addr, l.dated_at
+FROM letter l JOIN prototype p ON p.sha256 = l.prototype_sha256
+WHERE l.id = $1 AND l.slot_values IS NOT NULL AND l.to_addr IS NOT NULL AND l.dated_at IS NOT NULL
+"""

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, date, datetime, time, timedelta
+from operator import itemgetter
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -13,8 +14,18 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from notifications.outbox import State
-from service import alarming, hearing, housekeeping, mending, pausing, posting
+from service import (
+    alarming,
+    hearing,
+    housekeeping,
+    mending,
+    pausing,
+    posting,
+    rereading,
+    tabulating,
+)
 from service.pages.catalogue import texts
+from service.pages.dates import BERLIN
 from service.posting import Wanted
 from service.services import Services
 from service.web import forms, respond
@@ -28,12 +39,18 @@ LOOK = "look"
 FILTERS = (
     Field("zustand", label="log.state", most=20),
     Field("termin", kind="id", label="log.session"),
+    Field("art", label="log.kind", most=40),
+    Field("meldung", label="log.report", most=20),
+    Field("person", kind="id", label="log.person"),
+    Field("von", kind="day", label="log.from"),
+    Field("bis", kind="day", label="log.until"),
     Field("suche", label="log.search", most=100),
     Field("seite", kind="number", label="log.page"),
     Field("getan", most=20),
     Field("n", kind="number"),
 )
-_KEPT = ("zustand", "termin", "suche")
+_KEPT = ("zustand", "art", "termin", "meldung", "person", "von", "bis", "suche")
+_REPORTS = ("delivered", "relayed", "delayed", "failed", "none")
 _DONE = frozenset(
     {"repeated", "withdrawn", "released", "released_all", "settled", "resumed", "too_late"}
 )
@@ -57,6 +74,9 @@ async def list_letters(
         found=found,
         filters=typed,
         is_filtered=any(typed.values[name] for name in _KEPT),
+        kinds=_kinds(visitor),
+        reports=[(one, visitor.t(f"dsn.{one}")) for one in _REPORTS],
+        person_name=await posting.find_name(services.database, typed.parsed.get("person")),
         states=[(state.value, visitor.t(f"mail.state.{state}")) for state in State],
         sessions=await posting.list_sessions(services.database, visitor.now),
         restored=await posting.count_restored(services.database),
@@ -66,6 +86,40 @@ async def list_letters(
         wrong=await alarming.look_over(services, visitor.locale),
         done=_done(typed),
         done_n=typed["n"] or 0,
+        **_common(visitor),
+    )
+
+
+@get("/buero/versand/tabelle", opt=_OPT)
+async def download_letters(
+    request: AnyRequest, services: NamedDependency[Services], visitor: NamedDependency[Visitor]
+) -> Page:
+    """Return the letters of the filter as a file for spreadsheets."""
+    typed = forms.read_query(request, FILTERS)
+    letters = await posting.list_all(services.database, _wanted(typed, visitor.now))
+    return Response(
+        tabulating.write_letters(letters, visitor.locale, say_reason(visitor)),
+        headers={
+            "content-type": "text/csv; charset=utf-8",
+            "content-disposition": 'attachment; filename="versand.csv"',
+        },
+    )
+
+
+@get("/buero/versand/drucken", opt=_OPT)
+async def print_letters(
+    request: AnyRequest, services: NamedDependency[Services], visitor: NamedDependency[Visitor]
+) -> Page:
+    """Show the letters of the filter for paper."""
+    typed = forms.read_query(request, FILTERS)
+    return respond.page(
+        services,
+        visitor,
+        "mail/print.html",
+        status=200,
+        letters=await posting.list_all(services.database, _wanted(typed, visitor.now)),
+        person_name=await posting.find_name(services.database, typed.parsed.get("person")),
+        query=_query(typed),
         **_common(visitor),
     )
 
@@ -83,6 +137,7 @@ async def show_letter(
         visitor,
         "mail/letter.html",
         letter=await posting.find_letter(services.database, letter_id),
+        written=await rereading.read(services.database, letter_id),
         attempts=await posting.list_attempts(services.database, letter_id),
         returned=await mending.list_returned(services.database, letter_id),
         hears=hearing.is_set_up(services.settings),
@@ -153,9 +208,28 @@ def _wanted(typed: Form, now: datetime) -> Wanted:
     return replace(
         wanted,
         meeting_id=typed.parsed.get("termin"),
+        kinds=(typed.parsed["art"],) if typed.parsed.get("art") else (),
+        person_id=typed.parsed.get("person"),
+        report=typed.parsed["meldung"] if typed.parsed.get("meldung") in _REPORTS else "",
+        from_at=_midnight(typed.parsed.get("von")),
+        until_at=_midnight(typed.parsed.get("bis"), after=1),
         text=typed.parsed.get("suche") or "",
         page=typed.parsed.get("seite") or 1,
     )
+
+
+def _midnight(day: date | None, after: int = 0) -> datetime | None:
+    """Return when a day begins here, or the one so many days later; None without a day."""
+    if day is None or day.year in {MINYEAR, MAXYEAR}:
+        return None
+    return datetime.combine(day + timedelta(days=after), time(), BERLIN)
+
+
+def _kinds(visitor: Visitor) -> list[tuple[str, str]]:
+    """Return all kinds of letters by their names."""
+    known = texts(visitor.locale).wordings
+    ids = [key.removeprefix("kind.") for key in known if key.startswith("kind.")]
+    return sorted(((one, visitor.t(f"kind.{one}")) for one in ids), key=itemgetter(1))
 
 
 def _query(typed: Form) -> str:
@@ -193,6 +267,8 @@ def say_reason(visitor: Visitor) -> Callable[[str], str]:
 
 ROUTES = [
     list_letters,
+    download_letters,
+    print_letters,
     show_letter,
     repeat_letter,
     withdraw_letter,

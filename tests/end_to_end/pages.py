@@ -35,6 +35,7 @@ from tests.end_to_end.stage import Demo
 NO_PAGES = frozenset(
     {
         "/buero/termin/{meeting_id:uuid}/tabelle",
+        "/buero/versand/tabelle",
         "/favicon.ico",
         "/favicon.svg",
         "/einbetten/termine.html",
@@ -124,8 +125,10 @@ OFFICE = (
     "/buero/vorschau",
     "/buero/vorschau?regel={rule}",
     "/buero/adressen",
+    "/buero/antworten",
     "/buero/versand/{letter}",
     "/buero/versand/zurueckgehalten",
+    "/buero/versand/drucken?person={person}",
     "/buero/einstellungen",
     "/buero/einstellungen/geschaeftsstelle",
     "/buero/einstellungen/rechtstexte/imprint/de",

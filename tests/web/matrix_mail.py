@@ -18,6 +18,8 @@ def _office(status: int, *, posts: bool = False) -> Row:
 _L = "/buero/versand/{letter_id:uuid}"
 ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/buero/versand"): _office(200),
+    ("GET", "/buero/versand/tabelle"): _office(200),
+    ("GET", "/buero/versand/drucken"): _office(200),
     ("POST", "/buero/versand/freigeben"): _office(303, posts=True),
     ("POST", "/buero/versand/verwerfen"): _office(303, posts=True),
     ("POST", "/buero/versand/fortsetzen"): _office(303, posts=True),
