@@ -70,6 +70,17 @@ class PlannedNotice:
         return tuple(each for each in self.recipients if not each.has_address)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A countdown that runs: what leaves soon, about which session."""
+
+    id: UUID
+    kind: NoticeKind
+    due_at: datetime
+    meeting_id: UUID
+    title: str
+
+
 async def ask(
     database: Database,
     actor: Actor,
@@ -238,6 +249,21 @@ async def find_pending(database: Database, meeting_id: UUID) -> list[PlannedNoti
     """Return the meeting's pending notices, for the office's page."""
     async with database.reading() as connection:
         return await list_pending(connection, meeting_id)
+
+
+async def list_running(database: Database, authority: Authority, now: datetime) -> list[Running]:
+    """Return what leaves within the hour and may be sent by this account, the first one first."""
+    return [
+        Running(
+            id=row["id"],
+            kind=NoticeKind(row["kind"]),
+            due_at=row["due_at"],
+            meeting_id=row["meeting_id"],
+            title=row["title"],
+        )
+        for row in await database.fetch(notice_statements.RUNNING, now)
+        if all(authority.may_change_group(group_id) for group_id in row["group_ids"])
+    ]
 
 
 async def _expand(connection: "Connection[Any]", notices: Sequence[Record], now: datetime) -> int:

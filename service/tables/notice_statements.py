@@ -227,6 +227,14 @@ WHERE invitation.id = found.id
 RETURNING invitation.id
 """
 
+# Countdowns that run: not what waits for its own day.
+RUNNING = """
+SELECT n.id, n.kind, n.due_at, n.meeting_id, m.title,
+    ARRAY(SELECT group_id FROM meeting_group WHERE meeting_id = m.id) AS group_ids
+FROM notice n JOIN meeting m ON m.id = n.meeting_id
+WHERE n.state = 'pending' AND n.due_at <= $1::timestamptz + interval '1 hour'
+ORDER BY n.due_at, m.title, n.id LIMIT 200
+"""
 HISTORY = """
 SELECT id, kind, state, due_at, from_revision, to_revision, with_decliners, asks_again, message,
     letters, created_at, finished_at

@@ -18,6 +18,7 @@ from service.domain.errors import FieldsError, StaleFormError
 from service.domain.imports import Choice, Decision, Kind, Plan, Verdict
 from service.import_files import MOST_BYTES, MOST_COLUMNS, SOURCE, Table
 from service.services import Services
+from service.tallying import Tally
 from service.web import forms, respond
 from service.web.forms import Field, Form
 from service.web.policy import Policy
@@ -54,6 +55,8 @@ APPLY_FIELDS = (
     Field("match", kind="many"),
     Field("as_new", kind="many"),
     Field("ended", kind="ids"),
+    Field("letters", kind="flag", label="imp.letters_send"),
+    Field("many", kind="flag", label="together.many"),
 )
 _SAID = tuple(Field(name, kind="number") for name in ("neu", "geaendert", "beendet", "ausgelassen"))
 
@@ -124,6 +127,10 @@ async def apply_lines(
     if not _is_whole(form):
         return _start(services, visitor, form)
     listed = _listed(form)
+    if form.is_valid and form["letters"] and not form["many"]:
+        tally = await _foresee(services, visitor, form, listed)
+        if tally.is_many:
+            form.refuse("many", "together.err_many")
     if not form.is_valid:
         return await _check(services, visitor, form, listed)
     try:
@@ -187,6 +194,17 @@ def _choice(form: Form) -> Choice:
         decisions=decisions,
         ended=frozenset(form["ended"]),
         seen=form["seen"],
+        with_letters=bool(form["letters"]),
+    )
+
+
+async def _foresee(services: Services, visitor: Visitor, form: Form, listed: _Listed) -> Tally:
+    """Tell which letters the list would mean, with what was chosen of it so far."""
+    choice = _choice(form) if "seen" in form.parsed else importing.ALL_CERTAIN
+    return await importing.foresee(
+        *(services.database, visitor.actor, listed.kind, listed.text, visitor.now),
+        columns=listed.columns or None,
+        choice=choice,
     )
 
 
@@ -243,6 +261,7 @@ async def _check(services: Services, visitor: Visitor, form: Form, listed: _List
         lines=lines[:MOST_SHOWN],
         hidden_lines=max(0, len(lines) - MOST_SHOWN),
         missing=plan.of(Verdict.MISSING)[:MOST_SHOWN],
+        tally=await _foresee(services, visitor, form, listed),
     )
 
 

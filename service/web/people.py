@@ -11,9 +11,11 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from service import addressing, enrolling, preferring, subscribing
+from service.domain.errors import FieldsError
 from service.enrolling import Member, MemberForm, Search
 from service.services import Services
 from service.subscribing import Owner
+from service.tallying import Tally
 from service.web import calendar_addresses, editing, forms, preferences, respond, stale
 from service.web.forms import Field, Form
 from service.web.policy import Policy
@@ -48,6 +50,8 @@ FIELDS = (
     Field("since", kind="day", label="people.since"),
     Field("internal_note", kind="text", label="people.note", most=2000),
     Field("anyway", kind="flag", label="people.anyway"),
+    Field("letters", kind="choice", label="people.letters", choices=("yes", "no")),
+    Field("many", kind="flag", label="together.many"),
 )
 _DONE = (Field("gespeichert", kind="flag"), Field("kalender"))
 
@@ -99,6 +103,7 @@ async def add_member(
     # The form that was sent twice finds itself.
     if alike is not None and alike.id != person_id:
         form.refuse("full_name", "people.err_alike", name=alike.name)
+    tally = await _foresee(services, visitor, form, person_id)
     return await editing.add(
         visitor,
         form,
@@ -106,7 +111,7 @@ async def add_member(
         write=lambda: enrolling.add_member(
             services.database, visitor.actor, person_id, _read(form), visitor.now
         ),
-        show=partial(_edit, services, visitor, form, person_id=person_id, alike=alike),
+        show=partial(_edit, services, visitor, form, person_id=person_id, alike=alike, tally=tally),
     )
 
 
@@ -136,6 +141,7 @@ async def save_member(
     """Save a person; what somebody else saved meanwhile is shown beside what was typed."""
     form = await forms.read(request, FIELDS)
     _check(form, visitor.now)
+    tally = await _foresee(services, visitor, form, person_id)
     return await editing.save(
         visitor,
         form,
@@ -149,7 +155,7 @@ async def save_member(
             visitor.now,
             seen_revision=form["revision"],
         ),
-        show=partial(_edit, services, visitor, form),
+        show=partial(_edit, services, visitor, form, tally=tally),
     )
 
 
@@ -183,7 +189,28 @@ def _read(form: Form) -> MemberForm:
         copy_email=addressing.read_address(form["copy_email"] or "") or "",
         internal_note=form["internal_note"],
         group_ids=frozenset(form["group_ids"]),
+        with_letters=form["letters"] == "yes",
     )
+
+
+async def _foresee(
+    services: Services, visitor: Visitor, form: Form, person_id: UUID
+) -> Tally | None:
+    """Tell which letters hang on what was typed, and ask whether they are to leave."""
+    if not form.is_valid or form["letters"] == "no":
+        return None
+    try:
+        tally = await enrolling.foresee(
+            services.database, visitor.actor, person_id, _read(form), visitor.now
+        )
+    except FieldsError:
+        # Saving says what is wrong.
+        return None
+    if tally.letters and not form["letters"]:
+        form.refuse("letters", "people.err_letters")
+    if tally.is_many and not form["many"]:
+        form.refuse("many", "together.err_many")
+    return tally if tally.letters else None
 
 
 def _search(typed: Form) -> Search:
@@ -214,6 +241,7 @@ async def _edit(
     **context: Any,
 ) -> Page:
     context = {"saved": False, "calendar_done": None, "alike": None, "is_stale": False} | context
+    context.setdefault("tally", None)
     if member is not None:
         context["calendar_use"] = await subscribing.find_use(
             services.database, Owner.person(member.id)

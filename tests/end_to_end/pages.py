@@ -121,6 +121,7 @@ OFFICE = (
     "/buero/mitglied/{person}",
     "/buero/mitglied/{person}/benachrichtigungen",
     "/buero/import",
+    "/buero/wartet",
     "/buero/versand",
     "/buero/vorschau",
     "/buero/vorschau?regel={rule}",
