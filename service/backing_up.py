@@ -36,6 +36,12 @@ UPDATE reminder_slot SET state = 'missed', reason = 'restored'
 WHERE state = 'planned' AND due_at <= now();
 UPDATE staff_session SET revoked_at = now() WHERE revoked_at IS NULL;
 UPDATE one_time_token SET used_at = now() WHERE used_at IS NULL;
+-- Calendar programs have seen what came after the backup: nothing of ours may look older to them.
+UPDATE meeting SET
+    changed_at = greatest(date_trunc('second', now()), changed_at + interval '1 second'),
+    stamped_at = greatest(date_trunc('second', now()), stamped_at + interval '1 second');
+UPDATE feed SET revision = revision + 1,
+    changed_at = greatest(date_trunc('second', now()), changed_at + interval '1 second');
 """
 
 

@@ -78,7 +78,7 @@ def test_all_day_dtend_exclusive_no_tzid(last: date, expected: str) -> None:
 
 
 @pytest.mark.parametrize(("fold", "expected"), [(0, "20261025T003000Z"), (1, "20261025T013000Z")])
-def test_ambiguous_hour_comes_out_in_utc(fold: int, expected: str) -> None:
+def test_ambiguous_hour_refused_or_utc_comes_out_in_utc(fold: int, expected: str) -> None:
     starts = datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN, fold=fold)
     ends = datetime(2026, 10, 25, 4, 0, tzinfo=BERLIN)
 

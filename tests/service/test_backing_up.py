@@ -13,6 +13,7 @@ from tests import builders
 from tests.database import cloned
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+_SEEN = "SELECT uid, sequence, changed_at FROM meeting"
 
 
 async def _with_people_and_letters(database: Database) -> None:
@@ -48,7 +49,14 @@ async def test_a_restored_backup_holds_the_same_people_and_mails_nobody(
         async with Database(dsn, pool_size=2) as restored:
             people = await restored.fetchval("SELECT count(*) FROM person")
             states = await restored.fetch("SELECT state, reason FROM outbox")
+            meeting = await restored.fetchrow(_SEEN)
+    before = await database.fetchrow(_SEEN)
 
+    assert before is not None
+    assert meeting is not None
+    assert (before["uid"], before["sequence"]) == (meeting["uid"], meeting["sequence"])
+    # Calendar programs look at an entry again only when this grew.
+    assert before["changed_at"] < meeting["changed_at"]
     assert (0, 1) == (code, people)
     assert [("held", "restored")] == [tuple(row) for row in states]
     assert "1 letters are held" in said[-1]

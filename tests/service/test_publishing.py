@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from calendars.entry import Organiser, Status
 from service import describing, feed_paths, publishing, subscribing
@@ -280,7 +281,7 @@ async def test_wishes_change_the_own_feed(database: Database, settings: Settings
     assert b"TRIGGER:-PT30M" in copy.body
 
 
-async def test_a_feed_beyond_what_readers_take_is_cut_at_the_far_end(
+async def test_feed_truncated_with_log_at_the_far_end(
     database: Database, settings: Settings
 ) -> None:
     group_id = await shown.a_group(database)
@@ -302,8 +303,11 @@ async def test_a_feed_beyond_what_readers_take_is_cut_at_the_far_end(
     await shown.make_feeds(database)
     kitchen = Kitchen(database, settings, settings.token_keys, max_bytes=10_000_000)
 
-    copy = await kitchen.make(Address("public"), NOW)
+    with capture_logs() as logged:
+        copy = await kitchen.make(Address("public"), NOW)
 
+    # One more than fits is read, which is enough to know that it was cut.
+    assert [("feeds.cut", 1)] == [(event["event"], event["left_off"]) for event in logged]
     assert copy is not None
     assert len(copy.body) < 800_000
     assert copy.body.count(b"BEGIN:VEVENT") == 1000

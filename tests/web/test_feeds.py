@@ -91,7 +91,7 @@ async def test_a_feed_without_entries_still_is_a_calendar(program: httpx.AsyncCl
     assert b"VEVENT" not in answer.content
 
 
-async def test_two_replicas_at_two_times_make_the_same_bytes(
+async def test_feed_bytes_stable_across_renders_and_replicas(
     database: Database, services: Services, program: httpx.AsyncClient, clock: Clock
 ) -> None:
     await shown.a_meeting(database, await shown.a_group(database))
@@ -110,7 +110,7 @@ async def test_two_replicas_at_two_times_make_the_same_bytes(
     assert second.headers["last-modified"] == first.headers["last-modified"]
 
 
-async def test_the_public_feed_tells_neither_people_nor_links(
+async def test_public_feed_has_no_method_attendee_token_videolink(
     database: Database, program: httpx.AsyncClient
 ) -> None:
     group_id = await shown.a_group(database)
@@ -194,7 +194,7 @@ async def test_rough_dates_are_in_no_calendar(
     assert b"VEVENT" not in answer.content
 
 
-async def test_a_cancelled_meeting_stays_to_the_end_of_the_month_of_its_fourteenth_day(
+async def test_cancelled_event_kept_14_days_and_gone_with_the_next_month_edge(
     database: Database, program: httpx.AsyncClient, application: FeedApplication, clock: Clock
 ) -> None:
     await shown.a_meeting(
@@ -250,7 +250,7 @@ async def test_a_postponed_meeting_is_cancelled_where_it_stood(
     assert lines(answer, "DTSTART") == ["DTSTART;TZID=Europe/Berlin:20270311T100000"]
 
 
-async def test_the_window_snaps_to_months(
+async def test_window_month_snap(
     database: Database, program: httpx.AsyncClient, application: FeedApplication, clock: Clock
 ) -> None:
     group_id = await shown.a_group(database)
@@ -279,7 +279,7 @@ async def test_events_of_others_have_no_organizer_of_ours(
     assert "Veranstaltet von: Stadt Gotha" in unfolded(answer)
 
 
-async def test_the_personal_feed_names_its_reader_and_nobody_else(
+async def test_personal_feed_one_attendee_rsvp_false(
     services: Services, program: httpx.AsyncClient
 ) -> None:
     database = services.database
@@ -377,7 +377,7 @@ async def test_an_answer_for_the_old_day_asks_again_and_comes_back_with_it(
     assert lines(answer, "SUMMARY") == ["SUMMARY:Klima (Zusage vor Ort)"]
 
 
-async def test_an_answer_moves_the_own_feed_only_and_no_sequence(
+async def test_personal_feed_rsvp_bumps_last_modified_only(
     services: Services, program: httpx.AsyncClient
 ) -> None:
     database = services.database
@@ -512,7 +512,7 @@ async def test_one_bad_meeting_does_not_take_the_feed_down(
     assert lines(answer, "SUMMARY") == ["SUMMARY:gut"]
 
 
-async def test_two_saves_in_one_second_raise_last_modified_twice(
+async def test_two_edits_in_one_second_have_growing_last_modified(
     database: Database, program: httpx.AsyncClient
 ) -> None:
     meeting_id = await shown.a_meeting(database, await shown.a_group(database))
@@ -530,7 +530,7 @@ async def test_two_saves_in_one_second_raise_last_modified_twice(
     assert seen[0][1] < seen[1][1]
 
 
-async def test_the_uid_survives_renaming_and_moving(
+async def test_uid_stable_after_rename_move_domain_change_restore(
     database: Database, program: httpx.AsyncClient
 ) -> None:
     meeting_id = await shown.a_meeting(database, await shown.a_group(database))
@@ -555,7 +555,7 @@ async def test_the_uid_survives_renaming_and_moving(
 # How they answer
 
 
-async def test_the_headers_of_a_feed_are_exact(program: httpx.AsyncClient) -> None:
+async def test_content_type_charset_disposition_exact(program: httpx.AsyncClient) -> None:
     answer = await program.get(PUBLIC)
 
     assert answer.headers["content-type"] == "text/calendar; charset=utf-8"
@@ -580,7 +580,7 @@ async def test_a_secret_address_is_cached_by_nobody(
 
 
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', "*", "{gzip}"])
-async def test_a_known_tag_is_not_modified(program: httpx.AsyncClient, form: str) -> None:
+async def test_etag_if_none_match_304_weak_list_star(program: httpx.AsyncClient, form: str) -> None:
     tag = (await program.get(PUBLIC)).headers["etag"]
     given = form.replace("{gzip}", tag[:-1] + '-gzip"').replace("{}", tag)
 
@@ -604,7 +604,7 @@ async def test_the_date_counts_only_without_a_tag(program: httpx.AsyncClient) ->
     assert by_both.status_code == 200
 
 
-async def test_head_says_what_get_says(program: httpx.AsyncClient) -> None:
+async def test_head_equals_get_headers(program: httpx.AsyncClient) -> None:
     get, head = await program.get(PUBLIC), await program.head(PUBLIC)
 
     assert head.status_code == 200
@@ -613,7 +613,7 @@ async def test_head_says_what_get_says(program: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("method", ["PROPFIND", "PUT", "DELETE", "POST", "REPORT"])
-async def test_other_methods_are_refused_with_what_is_allowed(
+async def test_propfind_put_delete_405_with_allow(
     program: httpx.AsyncClient, method: str
 ) -> None:
     answer = await program.request(method, PUBLIC, headers={"if-match": "nothing"})
@@ -622,7 +622,7 @@ async def test_other_methods_are_refused_with_what_is_allowed(
     assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
-async def test_nothing_is_compressed(program: httpx.AsyncClient) -> None:
+async def test_no_content_encoding_even_with_accept_encoding_gzip(program: httpx.AsyncClient) -> None:
     answer = await program.get(PUBLIC, headers={"accept-encoding": "gzip, br"})
 
     assert "content-encoding" not in answer.headers
@@ -639,14 +639,14 @@ async def test_nothing_is_compressed(program: httpx.AsyncClient) -> None:
         "",
     ],
 )
-async def test_every_accept_header_gets_a_calendar(program: httpx.AsyncClient, accept: str) -> None:
+async def test_accept_header_variants(program: httpx.AsyncClient, accept: str) -> None:
     answer = await program.get(PUBLIC, headers={"accept": accept})
 
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/calendar; charset=utf-8"
 
 
-async def test_unknown_addresses_are_all_answered_alike(
+async def test_unknown_token_404_with_constant_body(
     services: Services, program: httpx.AsyncClient
 ) -> None:
     path = await personal_path(services, await shown.a_person(services.database))
@@ -668,7 +668,7 @@ async def test_unknown_addresses_are_all_answered_alike(
     assert len({(answer.content, tuple(answer.headers.items())) for answer in answers}) == 1
 
 
-async def test_a_renewed_address_says_so_for_thirty_days_and_is_gone_then(
+async def test_revoked_token_tombstone_then_410(
     services: Services, program: httpx.AsyncClient, application: FeedApplication, clock: Clock
 ) -> None:
     database = services.database
@@ -714,7 +714,7 @@ async def test_a_revoked_feed_ends_the_same_way(
     assert gone.status_code == 410
 
 
-async def test_five_hundred_polls_write_nothing_and_never_fail(
+async def test_feed_polled_500_times_never_429_or_5xx(
     services: Services, program: httpx.AsyncClient
 ) -> None:
     path = await personal_path(services, await shown.a_person(services.database))
@@ -788,7 +788,7 @@ class Outage:
         return getattr(self._database, name)
 
 
-async def test_the_last_good_feed_is_served_while_the_database_is_away(
+async def test_db_down_serves_last_good_feed_200(
     services: Services, ready: None
 ) -> None:
     await shown.make_feeds(services.database)

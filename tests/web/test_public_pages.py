@@ -418,7 +418,7 @@ async def test_public_pages_load_nothing_from_elsewhere(
     assert " style=" not in answer.text
 
 
-async def test_robots_may_read_feeds(anonymous: httpx.AsyncClient) -> None:
+async def test_robots_txt_200_allows_ics(anonymous: httpx.AsyncClient) -> None:
     answer = await anonymous.get("/robots.txt")
 
     assert answer.status_code == 200
