@@ -72,6 +72,7 @@ class Key:
     parts: tuple["Key", ...] = ()
     heading: str = ""
     reply_to: str = ""
+    sample: tuple[str, str, str] | None = None
 
 
 class Drafter:
@@ -110,6 +111,8 @@ class Drafter:
         )
 
     async def _write(self, key: Key) -> Draft:
+        if key.sample:
+            return Draft(*key.sample, reply_to=key.instance.email or None)
         if key.parts:
             return await self._joint_draft(key)
         if key.meeting_id is None:

@@ -28,7 +28,7 @@ _RETURNS_KEPT: tuple[tuple[timedelta, tuple[Kind, ...] | None], ...] = (
     (LETTERS_KEPT, None),
 )
 # These letters carry what somebody wrote in their cause.
-WORDY_KINDS = ("hint_received",)
+WORDY_KINDS = ("test", "hint_received")
 # A run gives up after so many portions; the next hour goes on.
 _MOST_PORTIONS = 100
 

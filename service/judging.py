@@ -30,8 +30,8 @@ def judge(row: Row, now: datetime) -> str | None:
     kind = row["kind"]
     if row["taken_back_because"] is not None:
         return str(row["taken_back_because"])
-    if kind == "sign_in":
-        return _judge_sign_in(row)
+    if kind in _TO_AN_ACCOUNT:
+        return _TO_AN_ACCOUNT[kind](row)
     if kind in _TO_THE_OFFICE:
         return None
     if row["person_email"] is None or row["person_is_gone"]:
@@ -55,6 +55,13 @@ def held_because(row: Row) -> str | None:
         return None
     may_try = kind in PROBES and row["probe_letter_id"] in {None, row["id"]}
     return None if may_try else "undeliverable"
+
+
+def _judge_test(row: Row) -> str | None:
+    if row["account_email"] is None or row["disabled_at"] is not None:
+        return "no_access"
+    # What it said is forgotten some time after it left.
+    return None if row["cause"].get("subject") else "gone"
 
 
 def _judge_sign_in(row: Row) -> str | None:
@@ -149,6 +156,10 @@ def _judge_receipt(row: Row, _: datetime) -> str | None:
     return None if wanted == row["answer_rev"] else "replaced"
 
 
+_TO_AN_ACCOUNT: Mapping[str, Callable[[Row], str | None]] = {
+    "sign_in": _judge_sign_in,
+    "test": _judge_test,
+}
 _BY_KIND: Mapping[str, Callable[[Row, datetime], str | None]] = {
     "invitation": _must_take_place,
     "date_confirmed": _must_take_place,

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from calendars import invitation
+from notifications.letters import Draft
 from service import composing, describing
 from service.domain.words import Mode, NoticeKind
 from service.furnishing import InstanceData
@@ -19,12 +20,13 @@ _LETTERS = {NoticeKind.CONFIRMED: "date_confirmed"}
 
 @dataclass(frozen=True, slots=True)
 class ShownLetter:
-    """One letter as its reader will see it, in one language."""
+    """One letter as its reader will see it, in one language; `draft` has its slots still open."""
 
     kind: str
     locale: str
     subject: str
     text: str
+    draft: Draft
 
 
 def show_letters(
@@ -86,9 +88,8 @@ def _show(  # noqa: PLR0917 - one letter of one kind in one language
             message=notice.message,
         )
     )
-    return ShownLetter(
-        kind.value, locale, draft.subject, _fill(draft.text, locale, services.settings.public_url)
-    )
+    text = fill(draft.text, locale, services.settings.public_url)
+    return ShownLetter(kind.value, locale, draft.subject, text, draft)
 
 
 def _stance(rehearsal: Rehearsal, kind: NoticeKind) -> str:
@@ -98,13 +99,14 @@ def _stance(rehearsal: Rehearsal, kind: NoticeKind) -> str:
     return "online" if rehearsal.before.mode is Mode.ONLINE else "in_person"
 
 
-def _fill(text: str, locale: str, public_url: str) -> str:
+def fill(text: str, locale: str, public_url: str, *, token: str | None = None) -> str:
+    """Put words of nobody into the slots, and links that open nothing, ending in `token`."""
     t = texts(locale).t
     name, partner = t("preview.sample_name"), t("preview.sample_partner")
     words = {"name": name, "partner": partner, "addressee": f"{name}, {partner}"}
-    link = f"{public_url}/a/{t('preview.sample_link')}"
+    link = f"{public_url}/a/{token or t('preview.sample_link')}"
 
-    def fill(slot: re.Match[str]) -> str:
+    def word_for(slot: re.Match[str]) -> str:
         return link if slot[1].startswith("link") else words.get(slot[1], name)
 
-    return _SLOT.sub(fill, text)
+    return _SLOT.sub(word_for, text)

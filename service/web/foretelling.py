@@ -10,7 +10,7 @@ from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.response import Response
 
-from service import foretelling
+from service import foretelling, sampling
 from service.domain import instants
 from service.foretelling import (
     LONGEST,
@@ -35,6 +35,7 @@ FIELDS = (
     Field("person", label="foretold.person", most=100),
     Field("regel", kind="id", label="foretold.rule"),
 )
+_TESTED = (Field("testmail", "flag"),)
 _DAYS = timedelta(days=7)
 
 
@@ -67,6 +68,8 @@ async def show_preview(
         rules=[(str(each.id), _say(each, visitor)) for each in rules],
         is_filtered=any(typed.values.values()),
         most=MOST,
+        is_tested=forms.read_query(request, _TESTED)["testmail"],
+        can_test=sampling.KINDS,
         zone=zone,
         reason_text=say_reason(visitor),
         **_shown(look, typed, zone, visitor),

@@ -13,7 +13,7 @@ from service.domain.errors import FieldsError
 from service.domain.meeting_forms import MeetingForm
 from service.domain.words import State
 from service.moving import Letters, Options
-from service.rehearsing import Wish
+from service.rehearsing import Rehearsal, Wish
 from service.services import Services
 from service.web import forms, meeting_form_page, meeting_previews, respond
 from service.web.forms import Field, Form
@@ -29,11 +29,12 @@ from service.web.visitors import Visitor
 
 _OPT = {"policy": Policy.GROUP}
 _FORM = {"policy": Policy.GROUP, "form": True}
-_PUBLISH_FIELDS = (
+FIELDS = (
     Field("status", "choice", choices=("tentative", "confirmed")),
     Field("nummer", "number"),
     Field("revision", "number"),
     Field("how"),
+    Field("testmail", "flag"),
     *INVITE_FIELDS,
 )
 _HOW = {
@@ -55,9 +56,7 @@ async def show_preview(
     visitor: NamedDependency[Visitor],
 ) -> Page:
     """Show what publishing a draft would do."""
-    return await _show_preview(
-        services, visitor, meeting_id, forms.read_query(request, _PUBLISH_FIELDS)
-    )
+    return await _show_preview(services, visitor, meeting_id, forms.read_query(request, FIELDS))
 
 
 async def _show_preview(
@@ -67,16 +66,9 @@ async def _show_preview(
     session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
     if session.meeting.state != State.DRAFT:
         return respond.see_other(visitor, f"/buero/termin/{meeting_id}")
-    entries = _as_wished(entries, typed)
-    wish = Wish(
-        move=wanted_move(State.DRAFT, entries.status),
-        form=entries,
-        options=Options(authority=visitor.staff),
-    )
+    entries = as_wished(entries, typed)
     try:
-        seen = await rehearsing.rehearse(
-            services.database, visitor.actor, meeting_id, wish, visitor.now
-        )
+        seen = await rehearse(services, visitor, meeting_id, entries)
     except FieldsError as error:
         form = prefilled(visitor, entries, meeting_id=meeting_id, revision=revision)
         form.refuse_fields(error)
@@ -89,7 +81,22 @@ async def _show_preview(
         session=session,
         revision=revision,
         entries=entries,
+        is_tested=bool(typed.parsed.get("testmail")),
         p=meeting_previews.describe(services, visitor, seen),
+    )
+
+
+async def rehearse(
+    services: Services, visitor: Visitor, meeting_id: UUID, entries: MeetingForm
+) -> Rehearsal:
+    """Return what publishing a draft with these entries would do; raises `FieldsError`."""
+    wish = Wish(
+        move=wanted_move(State.DRAFT, entries.status),
+        form=entries,
+        options=Options(authority=visitor.staff),
+    )
+    return await rehearsing.rehearse(
+        services.database, visitor.actor, meeting_id, wish, visitor.now
     )
 
 
@@ -101,7 +108,7 @@ async def publish(
     visitor: NamedDependency[Visitor],
 ) -> Page:
     """Publish the draft as its preview was seen, with the letters of the pressed button."""
-    form = await forms.read(request, _PUBLISH_FIELDS)
+    form = await forms.read(request, FIELDS)
     entries, _ = await planning.load_form(services.database, meeting_id, visitor.staff)
     options = Options(
         authority=visitor.staff,
@@ -111,7 +118,7 @@ async def publish(
     )
     if not form.is_valid:
         return await _show_preview(services, visitor, meeting_id, form)
-    wished = _as_wished(entries, form)
+    wished = as_wished(entries, form)
     try:
         await scheduling.publish(
             services.database, visitor.actor, meeting_id, wished, visitor.now, options=options
@@ -131,7 +138,7 @@ def preview_path(meeting_id: UUID, entries: MeetingForm) -> str:
     return f"/buero/termin/{meeting_id}/vorschau?status={entries.status}{number}"
 
 
-def _as_wished(entries: MeetingForm, form: Form) -> MeetingForm:
+def as_wished(entries: MeetingForm, form: Form) -> MeetingForm:
     """Add what a draft's row does not keep: the status it is to get, and a number of one's own."""
     status = State.TENTATIVE if form["how"] == "tentative" else form["status"]
     return meeting_previews.with_status(entries, State(status or State.TENTATIVE), form["nummer"])

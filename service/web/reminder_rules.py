@@ -52,7 +52,8 @@ async def show_rules(
 ) -> Page:
     """Show what counts here, whose rule it is, and what is planned for a session."""
     book = await _open(request, services, visitor)
-    done = forms.read_query(request, (Field("getan"),))["getan"]
+    query = forms.read_query(request, (Field("getan"), Field("testmail", "flag")))
+    done = query["getan"]
     return respond.page(
         services,
         visitor,
@@ -60,6 +61,7 @@ async def show_rules(
         **_frame(request, visitor, book),
         slots=_slots(book, visitor),
         done=done if done in _DONE else None,
+        is_tested=query["testmail"],
     )
 
 

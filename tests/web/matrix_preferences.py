@@ -46,7 +46,7 @@ ROWS: dict[tuple[str, str], Row] = {
         other_lead=403,
         coordinator=303,
         make=_person,
-        data={"nudges": "1"},
+        data={"reminders": "usual", "nudges": "1"},
         posts=True,
     ),
 }

@@ -1,0 +1,137 @@
+"""A test letter to oneself: marked, to one's own address alone, with nobody's link in it."""
+
+import re
+from datetime import timedelta
+from email.message import EmailMessage
+
+import pytest
+
+from service import reminding, sampling
+from service.database import Database
+from service.domain.reminders import COMING, Kind, Rule
+from service.services import Services
+from tests import builders
+from tests.builders import Row
+from tests.web import mailbox
+from tests.web.conftest import Browser, Clock, SignIn
+from tests.web.test_office import a_group_of, a_session, opened, pressed
+
+pytestmark = pytest.mark.usefixtures("ready")
+HOUR_BEFORE = Rule(kind=Kind.REMINDER, audience=COMING, minutes_before=60)
+
+
+async def a_planned_session(services: Services, clock: Clock, of: Row | None = None) -> Row:
+    """Insert a session in three days, an hour before which those who come are reminded."""
+    database, told = services.database, clock.at - timedelta(days=20)
+    group = of or await a_group_of(database, 1)
+    meeting = await a_session(database, clock, of=group, days=3, invited_at=told)
+    person = await builders.a_person(database, full_name="Ada Beispiel", email="ada@example.org")
+    await builders.an_invitation(database, meeting, person, answer="in_person", invited_at=told)
+    async with database.unit_of_work() as unit:
+        await reminding.add_rule(unit.connection, HOUR_BEFORE)
+        await reminding.plan_slots(unit.connection, meeting["id"], clock.at)
+    return meeting
+
+
+async def address_of(database: Database, browser: Browser) -> str:
+    found = await database.fetchval("SELECT email FROM account WHERE id = $1", browser.account_id)
+    return str(found)
+
+
+async def the_one(services: Services) -> EmailMessage:
+    [letter] = await mailbox.deliver(services)
+    return letter
+
+
+async def test_a_press_on_the_rules_of_a_session_sends_the_reminder_to_oneself_alone(
+    sign_in: SignIn, services: Services, clock: Clock
+) -> None:
+    meeting = await a_planned_session(services, clock)
+    browser = await sign_in("coordinator")
+    page = await opened(browser, f"/buero/termin/{meeting['id']}/erinnerungen")
+    page = await pressed(browser, page, "Testmail an mich")
+    letter = await the_one(services)
+    own = await address_of(services.database, browser)
+
+    text = mailbox.text_of(letter)
+    html = letter.get_body(("html",))
+    assert html is not None
+    assert f"unterwegs an {own}" in page.text
+    assert own in str(letter["To"])
+    assert str(letter["Subject"]).startswith("Test: ")
+    assert text.startswith("Dies ist eine Testmail. Namen und Links sind Beispiele")
+    assert "Dies ist eine Testmail." in html.get_content()
+    assert letter["List-Unsubscribe"] is None
+    for words in (text, html.get_content()):
+        assert "Ada" not in words
+        assert {"beispiel-link-oeffnet-nichts"} == set(re.findall(r"/a/([^\s?\"<]+)", words))
+        assert "⟦" not in words
+    assert ["text/plain", "text/html"] == [
+        part.get_content_type() for part in letter.walk() if not part.is_multipart()
+    ]
+
+
+async def test_a_press_on_the_preview_of_the_next_days_sends_the_letter_in_its_language(
+    sign_in: SignIn, services: Services, clock: Clock
+) -> None:
+    await a_planned_session(services, clock)
+    await services.database.fetch("UPDATE person SET locale = 'en'")
+    browser = await sign_in("coordinator")
+    page = await opened(browser, "/buero/vorschau")
+    page = await pressed(browser, page, "Testmail an mich")
+    letter = await the_one(services)
+
+    assert "Die Testmail ist unterwegs" in page.text
+    assert mailbox.text_of(letter).startswith("This is a test email.")
+
+
+async def test_a_press_on_a_drafts_preview_sends_what_publishing_would(
+    sign_in: SignIn, services: Services, clock: Clock
+) -> None:
+    group = await a_group_of(services.database, 2)
+    draft = await a_session(services.database, clock, of=group, state="draft", title="Frühjahr")
+    browser = await sign_in("coordinator")
+    page = await opened(browser, f"/buero/termin/{draft['id']}/vorschau?status=confirmed")
+    page = await pressed(browser, page, "Testmail an mich")
+    letter = await the_one(services)
+
+    assert "Die Testmail ist unterwegs" in page.text
+    assert "Frühjahr" in str(letter["Subject"])
+    assert "draft" == await services.database.fetchval("SELECT state FROM meeting")
+
+
+async def test_test_letters_are_limited(sign_in: SignIn, services: Services, clock: Clock) -> None:
+    meeting = await a_planned_session(services, clock)
+    browser = await sign_in("coordinator")
+    path = f"/buero/termin/{meeting['id']}/testmail"
+    answers = [
+        await browser.post(path, {"art": "reminder"}) for _ in range(sampling.LIMIT.hits + 1)
+    ]
+
+    assert [303] * sampling.LIMIT.hits + [429] == [one.status_code for one in answers]
+    assert sampling.LIMIT.hits == await services.database.fetchval("SELECT count(*) FROM letter")
+
+
+async def test_letters_that_need_more_than_a_session_are_not_sent_from_there(
+    sign_in: SignIn, services: Services, clock: Clock
+) -> None:
+    meeting = await a_planned_session(services, clock)
+    browser = await sign_in("coordinator")
+    path = f"/buero/termin/{meeting['id']}/testmail"
+    answers = [await browser.post(path, {"art": kind}) for kind in ("change", "sign_in", "")]
+
+    assert [404] * 3 == [one.status_code for one in answers]
+
+
+async def test_a_test_letter_whose_account_is_closed_stays(
+    sign_in: SignIn, services: Services, clock: Clock
+) -> None:
+    meeting = await a_planned_session(services, clock)
+    browser = await sign_in("coordinator")
+    await browser.post(f"/buero/termin/{meeting['id']}/testmail", {"art": "reminder"})
+    await services.database.fetch("UPDATE account SET disabled_at = now()")
+
+    assert [] == await mailbox.deliver(services)
+    assert ["no_access"] == [
+        row["reason"] for row in await builders.letters(services.database, kind="test")
+    ]
