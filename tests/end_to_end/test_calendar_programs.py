@@ -1,21 +1,26 @@
 """A subscribed feed as people have it: fetched by vdirsyncer, read by khal, icalendar and ical."""
 
 import asyncio
+import re
 import sys
 import urllib.request
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import httpx
 import icalendar
+import pytest
 from ical.calendar_stream import IcsCalendarStream
 
-from service import furnishing, planning, publishing, scheduling
+from service import furnishing, planning, publishing, scheduling, subscribing, tailoring
 from service.auditing import Actor
 from service.database import Database
 from service.domain.meeting_forms import MeetingForm
 from service.domain.words import State
 from service.furnishing import InstanceData
+from service.settings import Settings
 from tests import builders
 from tests.end_to_end.programs import running, until_ready
 
@@ -111,9 +116,7 @@ async def test_a_moved_session_moves_in_the_agenda_of_a_calendar_program(
     group_id, meeting_id = await _prepare(database)
     base = environment["TERMINBUCH_PUBLIC_URL"]
     url = f"{base}/ics/g/klima/klima.ics"
-    (tmp_path / "vdirsyncer.conf").write_text(VDIRSYNCER.format(folder=tmp_path, url=url))
-    (tmp_path / "khal.conf").write_text(KHAL.format(folder=tmp_path))
-    (tmp_path / "kept").mkdir()
+    _subscribe(tmp_path, url)
     await _run("vdirsyncer", "-c", str(tmp_path / "vdirsyncer.conf"), "discover")
     now = datetime.now(UTC)
     first, second = now + timedelta(days=20), now + timedelta(days=27)
@@ -137,6 +140,63 @@ async def test_a_moved_session_moves_in_the_agenda_of_a_calendar_program(
     assert [second.date()] == _days_by_icalendar(moved) == _days_by_ical(moved)
     assert _uids(body) == _uids(moved)
     assert _sequence(moved) == _sequence(body) + 1
+
+
+def _subscribe(folder: Path, url: str) -> None:
+    (folder / "vdirsyncer.conf").write_text(VDIRSYNCER.format(folder=folder, url=url))
+    (folder / "khal.conf").write_text(KHAL.format(folder=folder))
+    (folder / "kept").mkdir()
+
+
+@pytest.mark.long
+async def test_choices_on_the_page_are_seen_in_khal_without_subscribing_again(
+    database: Database, environment: dict[str, str], tmp_path: Path
+) -> None:
+    group_id, meeting_id = await _prepare(database)
+    other = await builders.a_group(database, slug="wulis", name="WULIS", next_number=3)
+    now, base = datetime.now(UTC), environment["TERMINBUCH_PUBLIC_URL"]
+    keys = Settings.read(environment).token_keys
+    group = await database.fetchrow("SELECT * FROM working_group WHERE id = $1", group_id)
+    person = await builders.a_person(database, member_of=group)
+    await publishing.ensure_all_feeds(database)
+    own = await subscribing.find_personal(database, keys, person["id"])
+    page = await tailoring.find_page(database, keys, person["id"])
+    assert own is not None
+    assert page is not None
+    _subscribe(tmp_path, f"{base}{own.path}")
+    await _run("vdirsyncer", "-c", str(tmp_path / "vdirsyncer.conf"), "discover")
+    async with running(environment, "serve", "--role", "web") as program:
+        await until_ready(base, program)
+        for each, title in ((group_id, None), (other["id"], "Sondersitzung WULIS")):
+            form = _form(each, now + timedelta(days=20))
+            if title is not None:
+                form = replace(form, title=title, is_numbered=False)
+            meeting_id = uuid4()
+            await planning.save_draft(database, ACTOR, meeting_id, form, now)
+            await scheduling.publish(database, ACTOR, meeting_id, form, now)
+        await asyncio.sleep(1.5)
+        before = await _agenda(tmp_path)
+        async with httpx.AsyncClient(base_url=base) as browser:
+            text = (await browser.get(page)).text
+            found = re.search(r'name="ft" value="([^"]+)"', text)
+            assert found is not None
+            choices = {
+                "ft": found[1],
+                "groups": str(other["id"]),
+                "extent": "all",
+                "mailed": "no",
+                "fallen": "prefixed",
+            }
+            saved = await browser.post(
+                page, data=choices, headers={"sec-fetch-site": "same-origin"}
+            )
+        after = await _agenda(tmp_path)
+
+    assert saved.status_code == 303
+    assert "17. Arbeitsgruppensitzung Klima" in before
+    assert "WULIS" not in before
+    assert "17. Arbeitsgruppensitzung Klima" not in after
+    assert "Sondersitzung WULIS" in after
 
 
 def _days_by_icalendar(body: bytes) -> list[object]:
