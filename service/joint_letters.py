@@ -6,7 +6,7 @@ the link shows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service import describing, occasions, phrasing
 from service.domain.words import State
@@ -117,11 +117,16 @@ def _change(part: Occasion) -> list[Block]:
 def _cancellation(part: Occasion) -> list[Block]:
     reason = part.meeting.cancel_reason
     added = phrasing.message(part) if part.message != reason else []
-    return [_lead(part), *added, *phrasing.called_off(part, reason)]
+    return [_lead(part), *added, *_called_off(part, reason)]
 
 
 def _postponed(part: Occasion) -> list[Block]:
-    return [_lead(part), *phrasing.called_off(part, part.message)]
+    return [_lead(part), *_called_off(part, part.message)]
+
+
+def _called_off(part: Occasion, reason: str) -> list[Block]:
+    """Say when it was planned and why it is off; the title stands above."""
+    return [replace(block, rows=block.rows[1:]) for block in phrasing.called_off(part, reason)]
 
 
 def _uncancellation(part: Occasion) -> list[Block]:
@@ -158,7 +163,7 @@ def _footer(whole: Whole, parts: Sequence[Occasion]) -> list[Block]:
     t, first = whole.t, parts[0]
     amount = "one" if len(parts) == 1 else "many"
     pages = [
-        (f"{t('letter.page')}: {part.meeting.title}", part.address(path))
+        (part.meeting.title, part.address(path))
         for part in parts
         if (path := describing.page_path(part.meeting))
     ]

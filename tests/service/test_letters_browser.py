@@ -6,21 +6,25 @@ import re
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
-from service import phrasing, wording
+from service import joint_letters, phrasing, wording
 from tests.chromium import RULES, needs_chromium
-from tests.occasions import OCCASIONS, VALUES, an_occasion
+from tests.occasions import JOINT, OCCASIONS, VALUES, a_joint_letter, an_occasion
 
 # A mail program puts a letter into its own landmarks, so those rules are not ours.
 OURS = RULES | {"runOnly": [each for each in RULES["runOnly"] if each != "best-practice"]}
-NAMES = ("invitation", "change_asks_again", "cancellation", "receipt")
+NAMES = ("invitation", "change_asks_again", "cancellation", "receipt", "several", "welcome")
 
 pytestmark = needs_chromium
 
 
 def _page(name: str) -> str:
-    given = dict(OCCASIONS[name])
-    written = wording.write_html(phrasing.phrase(an_occasion(given.pop("kind"), **given)))
-    return re.sub("⟦([a-z_]+)⟧", lambda found: html.escape(VALUES[found[1]]), written)
+    if name in JOINT:
+        words = joint_letters.phrase(*a_joint_letter(name, "de"))
+    else:
+        given = dict(OCCASIONS[name])
+        words = phrasing.phrase(an_occasion(given.pop("kind"), **given))
+    written = wording.write_html(words)
+    return re.sub("⟦([a-z_0-9]+)⟧", lambda found: html.escape(VALUES[found[1]]), written)
 
 
 async def test_letters_are_accessible_and_fit_by_day_and_by_night(chromium: Browser) -> None:

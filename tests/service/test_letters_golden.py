@@ -9,11 +9,11 @@ import pytest
 
 from notifications import letters
 from notifications.letters import Draft, Sender
-from service import phrasing, plain_letters, wording
+from service import joint_letters, phrasing, plain_letters, wording
 from service.digesting import Shape
 from service.occasions import Occasion
 from service.wording import Words
-from tests.occasions import OCCASIONS, OFFICE, VALUES, an_occasion
+from tests.occasions import JOINT, OCCASIONS, OFFICE, VALUES, a_joint_letter, an_occasion
 
 SAMPLES = Path(__file__).parents[1] / "data" / "letters"
 SENDER = Sender("termine@alliance.example.org", "Geschäftsstelle", "alliance.example.org")
@@ -59,17 +59,19 @@ def _words(name: str, locale: str) -> tuple[Words, dict[str, str]]:
     if name in HEADINGS:
         words = plain_letters.phrase_office(name, locale, OFFICE, address, HEADINGS[name])
         return words, OFFICE_VALUES
+    if name in JOINT:
+        return joint_letters.phrase(*a_joint_letter(name, locale)), VALUES
     if name in PLAIN:
         return plain_letters.phrase(name, locale, OFFICE, address), PLAIN_VALUES
     return phrasing.phrase(_occasion(name, locale)), VALUES
 
 
 def _filled(text: str, values: dict[str, str]) -> str:
-    return re.sub("⟦([a-z_]+)⟧", lambda found: values[found[1]], text)
+    return re.sub("⟦([a-z_0-9]+)⟧", lambda found: values[found[1]], text)
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("name", [*OCCASIONS, *PLAIN, *HEADINGS, "digest"])
+@pytest.mark.parametrize("name", [*OCCASIONS, *JOINT, *PLAIN, *HEADINGS, "digest"])
 def test_a_letter_reads_as_its_sample(name: str, locale: str) -> None:
     words, values = _words(name, locale)
     sample = SAMPLES / f"{name}.{locale}.txt"
@@ -82,7 +84,7 @@ def test_a_letter_reads_as_its_sample(name: str, locale: str) -> None:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("name", [*OCCASIONS, *PLAIN, *HEADINGS, "digest"])
+@pytest.mark.parametrize("name", [*OCCASIONS, *JOINT, *PLAIN, *HEADINGS, "digest"])
 def test_a_letter_passes_the_gate_and_reads_well_in_plain_text(name: str, locale: str) -> None:
     words, values = _words(name, locale)
     text = wording.write_text(words)
@@ -99,14 +101,14 @@ def test_a_letter_passes_the_gate_and_reads_well_in_plain_text(name: str, locale
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("name", [*OCCASIONS, *PLAIN, *HEADINGS, "digest"])
+@pytest.mark.parametrize("name", [*OCCASIONS, *JOINT, *PLAIN, *HEADINGS, "digest"])
 def test_both_parts_hold_the_same_slots_and_nothing_is_fetched_from_elsewhere(
     name: str, locale: str
 ) -> None:
     words, _ = _words(name, locale)
     text, html = wording.write_text(words), wording.write_html(words)
 
-    assert set(re.findall("⟦[a-z_]+⟧", text)) == set(re.findall("⟦[a-z_]+⟧", html))
+    assert set(re.findall("⟦[a-z_0-9]+⟧", text)) == set(re.findall("⟦[a-z_0-9]+⟧", html))
     assert f'<html lang="{locale}">' in html
     assert [] == re.findall(r"<(?:img|link|script|iframe)\b|url\(", html)
     assert 1 == html.count("<h1")
