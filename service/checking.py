@@ -4,13 +4,15 @@ import asyncio
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 import notifications.mailbox
 from notifications import listening
 from notifications.mailbox import MailboxError
 from notifications.relay import Link, SmtpError
-from service import app, furnishing, hearing
+from service import app, clock, furnishing, hearing, probing
 from service.database import Database
+from service.probing import Hearing
 from service.relaying import relay_settings
 from service.settings import Settings
 
@@ -36,7 +38,7 @@ async def _look(settings: Settings) -> AsyncIterator[Finding]:
     yield Finding(True, f"settings: read; public address {settings.public_url}")
     try:
         async with app.open_database(settings, migrate=False) as database:
-            async for finding in _look_at_database(database):
+            async for finding in _look_at_database(database, settings):
                 yield finding
     except (OSError, TimeoutError) as error:
         yield Finding(False, f"database: does not answer ({error})")
@@ -46,7 +48,7 @@ async def _look(settings: Settings) -> AsyncIterator[Finding]:
     yield await asyncio.to_thread(_look_at_address, settings.public_url)
 
 
-async def _look_at_database(database: Database) -> AsyncIterator[Finding]:
+async def _look_at_database(database: Database, settings: Settings) -> AsyncIterator[Finding]:
     version = await database.fetchval("SHOW server_version")
     yield Finding(True, f"database: PostgreSQL {version} answers")
     pending = await database.pending_migrations()
@@ -61,6 +63,7 @@ async def _look_at_database(database: Database) -> AsyncIterator[Finding]:
         )
     else:
         yield Finding(True, "legal texts: Impressum, Datenschutz and Barrierefreiheit stand")
+    yield look_at_ear(await probing.look(database, settings), clock.now())
 
 
 async def _look_at_relay(settings: Settings) -> Finding:
@@ -72,6 +75,21 @@ async def _look_at_relay(settings: Settings) -> Finding:
     except (SmtpError, OSError, TimeoutError) as error:
         return Finding(False, f"mail: {relay.name} refuses us ({error})")
     return Finding(True, f"mail: {relay.name} takes our letters")
+
+
+def look_at_ear(ear: Hearing, now: datetime) -> Finding:
+    """Say whether answers of calendar programs arrive, as the last letter to ourselves proved."""
+    if not ear.is_set_up:
+        said = "TERMINBUCH_IMIP_ADDRESS is not set; invitations leave without buttons"
+        return Finding(True, f"calendar answers: {said}")
+    if ear.is_open(now):
+        return Finding(True, "calendar answers: our letter to ourselves came back within a day")
+    if ear.posted_at is None:
+        return Finding(
+            True, "calendar answers: not tried yet; a worker sends a letter to ourselves"
+        )
+    said = "our letter to ourselves did not come back; look at the incoming mail"
+    return Finding(False, f"calendar answers: {said}")
 
 
 async def look_at_returns(settings: Settings) -> AsyncIterator[Finding]:

@@ -11,7 +11,7 @@ from asyncpg import Connection
 
 from notifications import intake, outbox, pauses
 from notifications.bounces import Kind
-from service import limiting
+from service import answering, limiting, sifting
 from service.database import Database
 
 # A worker that was not heard of for so long is gone, and so is its row.
@@ -55,6 +55,7 @@ async def keep_house(database: Database, now: datetime) -> None:
     await forget_letter_words(database, now)
     await delete_letters(database, now)
     await forget_returns(database, now)
+    await forget_calendar_answers(database, now)
     await forget_wordings(database, now)
 
 
@@ -118,6 +119,16 @@ async def forget_returns(database: Database, now: datetime) -> int:
     Return how many.
     """
     return sum([await _forget_returns(database, now - age, kinds) for age, kinds in _RETURNS_KEPT])
+
+
+async def forget_calendar_answers(database: Database, now: datetime) -> int:
+    """Delete what calendar programs answered 30 days later; the history of answers stays."""
+    before = now - answering.KEPT_FOR
+
+    async def forget(connection: "Connection[Any]") -> int:
+        return await sifting.forget(connection, before, outbox.FORGET_AT_ONCE)
+
+    return await _in_portions(database, forget)
 
 
 async def _forget_returns(

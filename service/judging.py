@@ -160,6 +160,10 @@ _TO_AN_ACCOUNT: Mapping[str, Callable[[Row], str | None]] = {
     "sign_in": _judge_sign_in,
     "test": _judge_test,
 }
+def _judge_removal(row: Row, _: datetime) -> str | None:
+    return None if row["answer"] == "declined" else "answer_changed"
+
+
 _BY_KIND: Mapping[str, Callable[[Row, datetime], str | None]] = {
     "invitation": _must_take_place,
     "date_confirmed": _must_take_place,
@@ -172,5 +176,5 @@ _BY_KIND: Mapping[str, Callable[[Row, datetime], str | None]] = {
     "uninvited": _judge_uninvited,
     "receipt": _judge_receipt,
     "answer_differs": _must_take_place,
-    "entry_removed": lambda _row, _now: None,
+    "entry_removed": _judge_removal,
 }

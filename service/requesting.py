@@ -7,22 +7,28 @@ office's own mailbox.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from calendars import invitation
 from calendars.entry import Attendee, Entry, Organiser, Status
 from calendars.invitation import Gaps, Method, ReplyTo
-from service import describing, probing
+from notifications import outbox
+from notifications.outbox import NewLetter
+from service import describing, finding, probing
+from service.database import Database
 from service.domain.words import Answer, State
+from service.finding import InvitationView
 from service.settings import Settings
 from service.tokens import Keys
 
 GAPS = Gaps(stamped_at="calendar_stamp", attendee="calendar_attendee", token="reply_token")  # noqa: S106 - the name of a gap
+REMOVAL = "entry_removed"
+_LIFE = timedelta(days=3)
 SECRETS = frozenset({GAPS.token})
 # A decliner gets no update, but what falls out leaves every calendar.
-_CANCELS = frozenset({"cancellation", "postponed", "uninvited", "entry_removed"})
+_CANCELS = frozenset({"cancellation", "postponed", "uninvited", REMOVAL})
 _REQUESTS = frozenset({"invitation", "date_confirmed", "change", "uncancellation"})
 
 
@@ -83,7 +89,7 @@ def write_part(entry: Entry, kind: str, way: CalendarWay, settings: Settings) ->
     method = Method.CANCEL if kind in _CANCELS else Method.REQUEST
     if method is Method.REQUEST and entry.status is Status.CANCELLED:
         return None
-    if kind == "entry_removed":
+    if kind == REMOVAL:
         # Newer than what the program has, and no number of the session's own.
         entry = replace(entry, sequence=entry.sequence + 1)
     reply_to = _reply_to(organiser, way, settings)
@@ -91,6 +97,39 @@ def write_part(entry: Entry, kind: str, way: CalendarWay, settings: Settings) ->
     token = f"⟦{GAPS.token}⟧" if reply_to.takes_token else ""
     address = f"{reply_to.local}{token}@{reply_to.domain}"
     return Part(content, method, None if way is CalendarWay.RESTING else address)
+
+
+async def remove_entry(database: Database, keys: Keys, token: str, now: datetime) -> bool:
+    """Let a letter take the entry out of the calendar of whoever declined; False where none can.
+
+    One leaves for each answer, however often it is asked for. Raise the link errors.
+    """
+    view = await finding.find_invitation(database, keys, token, now)
+    if not can_remove(view):
+        return False
+    letter = NewLetter(
+        dedupe_key=f"rem:{view.id}:{view.row['answer_rev']}",
+        kind=REMOVAL,
+        recipient_id=view.person_id,
+        subject_id=view.meeting_id,
+        ordering_key=f"{view.person_id}:{view.meeting_id}",
+        not_before=now,
+        expires_at=now + _LIFE,
+        locale=view.locale,
+        cause={"invitation": str(view.id)},
+        priority=3,
+        recipient_domain=view.row["email_domain"],
+    )
+    async with database.unit_of_work() as unit:
+        await outbox.post(unit.connection, letter)
+    return True
+
+
+def can_remove(view: InvitationView) -> bool:
+    """Tell whether the entry went out with buttons, and its reader does not come."""
+    row = view.row
+    is_sent = row["channel"] == "request" and row["has_email"]
+    return bool(is_sent and view.answer is Answer.DECLINED)
 
 
 def _reply_to(organiser: Organiser, way: CalendarWay, settings: Settings) -> ReplyTo:

@@ -1,5 +1,6 @@
 """Answers of calendar programs that wait for the office: let them count, or put them away."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from service.domain.words import Answer
 from service.tables import calendar_answer_statements as statements
 
 # Applying such a row says what its button said.
+_TIME = re.compile(r"(\d{4})(\d{2})(\d{2})(?:T(\d{2})(\d{2})\d{2}(Z?))?")
 _BUTTONS = frozenset({Partstat.ACCEPTED, Partstat.TENTATIVE, Partstat.DECLINED})
 
 
@@ -45,9 +47,29 @@ class OpenAnswer:
     person_name: str
 
     @property
+    def proposed(self) -> str:
+        """Write the proposed times as the program wrote them, readable; "" where there are none."""
+        return " – ".join(
+            _readable(self.details[name], self.details.get("zone", ""))
+            for name in ("starts", "ends")
+            if self.details.get(name)
+        )
+
+    @property
     def can_be_applied(self) -> bool:
         """Tell whether it says something for somebody who is invited."""
         return self.invitation_id is not None and self.partstat in _BUTTONS
+
+
+def _readable(value: str, zone: str) -> str:
+    found = _TIME.fullmatch(value)
+    if found is None:
+        return value
+    day = f"{found[3]}.{found[2]}.{found[1]}"
+    if found[4] is None:
+        return day
+    where = "UTC" if found[6] else zone
+    return f"{day}, {found[4]}:{found[5]} {where}".strip()
 
 
 async def list_open(database: Database) -> Sequence[OpenAnswer]:

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Response
 
-from service import replying, resending
+from service import replying, requesting, resending
 from service.domain import replies
 from service.domain.errors import (
     AnsweringClosedError,
@@ -43,7 +43,7 @@ FIELDS = (
     Field("secretary", kind="flag"),
     Field("revision", kind="number"),
 )
-_QUERY = (Field("w", kind="choice"), Field("gesendet", kind="flag"))
+_QUERY = (Field("w", kind="choice"), Field("gesendet", kind="flag"), Field("entfernt", kind="flag"))
 _PRESELECTED = {
     "vor-ort": Answer.IN_PERSON,
     "online": Answer.ONLINE,
@@ -111,14 +111,16 @@ async def show_thanks(
         view = await replying.find_invitation(services.database, services.keys, token, visitor.now)
     except _LINK_ERRORS as error:
         return _refuse_link(services, visitor, error)
-    mailed = bool(forms.read_query(request, _QUERY)["gesendet"])
+    asked = forms.read_query(request, _QUERY)
     return respond.page(
         services,
         visitor,
         "replies/thanks.html",
         **_context(token, view),
         links=_calendar_links(visitor, view),
-        mailed=mailed,
+        mailed=bool(asked["gesendet"]),
+        removed=bool(asked["entfernt"]),
+        can_remove=requesting.can_remove(view),
     )
 
 
@@ -149,6 +151,22 @@ async def mail_my_links(
     except _LINK_ERRORS as error:
         return _refuse_link(services, visitor, error)
     return respond.see_other(visitor, f"/a/{token}/danke?gesendet=1")
+
+
+@post("/a/{token:str}/kalender", opt={"policy": Policy.TOKEN})
+async def remove_entry(
+    token: FromPath[str],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Response[bytes]:
+    """Let an email take the entry out of the person's calendar program."""
+    try:
+        is_done = await requesting.remove_entry(
+            services.database, services.keys, token, visitor.now
+        )
+    except _LINK_ERRORS as error:
+        return _refuse_link(services, visitor, error)
+    return respond.see_other(visitor, f"/a/{token}/danke{'?entfernt=1' if is_done else ''}")
 
 
 def _reply(form: Form, visitor: Visitor) -> Reply:
@@ -296,4 +314,11 @@ def _refuse_link(services: Services, visitor: Visitor, error: DomainError) -> Re
     )
 
 
-ROUTES = [show_invitation, answer_invitation, show_thanks, show_not_you, mail_my_links]
+ROUTES = [
+    show_invitation,
+    answer_invitation,
+    show_thanks,
+    show_not_you,
+    mail_my_links,
+    remove_entry,
+]

@@ -444,3 +444,32 @@ async def test_without_an_address_nothing_is_tried_and_nothing_hears(
     due = await probing.post_probe(deaf, NOW)
 
     assert (False, None) == (due, await services.database.fetchrow("SELECT * FROM ear"))
+
+
+async def test_a_removal_takes_the_entry_out_of_one_calendar_only(services: Services) -> None:
+    message = await request(
+        services, requesting.REMOVAL, answer="declined", meeting={"sequence": 4}
+    )
+
+    event = entry(message)
+    assert ("CANCEL", 5) == (_method(message), event["SEQUENCE"])
+    assert "STATUS" not in event
+    assert 4 == await services.database.fetchval("SELECT sequence FROM meeting")
+
+
+@pytest.mark.parametrize("locale", ["de", "en"])
+@pytest.mark.parametrize("because", ["hybrid", "late", "full", "old_date", "unconfirmed"])
+async def test_a_letter_tells_what_the_button_did_not_show(
+    services: Services, because: str, locale: str
+) -> None:
+    database = services.database
+    meeting = await a_session(database)
+    person = await builders.a_person(database, locale=locale)
+    invitation = await builders.an_invitation(database, meeting, person, channel="request")
+    cause = {"invitation": str(invitation["id"]), "because": because}
+    await a_letter(database, "answer_differs", person, meeting, cause=cause, locale=locale)
+    (mail,) = await deliver(services)
+
+    has_entry = "text/calendar" in [each.get_content_type() for each in opened(mail).walk()]
+    assert (because == "old_date") is has_entry
+    assert "/a/" in words(opened(mail))

@@ -23,6 +23,7 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", "/a/{token:str}/danke"): everybody(200, make=_invited),
     ("GET", "/a/{token:str}/nicht-ich"): everybody(200, make=_invited),
     ("POST", "/a/{token:str}/meine-termine"): everybody(403, make=_invited),
+    ("POST", "/a/{token:str}/kalender"): everybody(403, make=_invited),
     ("GET", "/c"): everybody(200),
     ("POST", "/c"): everybody(422, data={"code": "0000"}),
     ("GET", "/link-anfordern"): everybody(200),
