@@ -15,13 +15,14 @@ from notifications.addresses import Verdict
 from notifications.backoff import Outcome, Phase
 from notifications.clerk import Go
 from notifications.grouping import Group
-from notifications.leases import Claimed, Ending
+from notifications.leases import Claimed, Ending, Mark
 from notifications.letters import Prototype
 from notifications.relay import SmtpError
 from notifications.storage import Database
 
 UNDATED = datetime.min.replace(tzinfo=UTC)
 _REMOTE_LIMIT = 200
+MARK_PATIENCE_SECONDS = 5.0
 ALARM_SECONDS = 3600.0
 """Between two alarms for one reason; every single letter stands in the log of the office."""
 
@@ -55,7 +56,7 @@ class Job:
 
 
 class Endings:
-    """Writes in groups how claims ended, and keeps what the whole relay has to know."""
+    """Writes in groups what is about to leave and how claims ended."""
 
     def __init__(
         self,
@@ -72,27 +73,25 @@ class Endings:
         self._urgent_kinds = urgent_kinds
         self._alarmed: dict[str, float] = {}
         self._blamed: list[tuple[UUID, str, str, Verdict]] = []
-        self._group: Group[Ending] = Group(
-            self._write, lambda ending: ending.id, patience=leases.MARKED_SECONDS
-        )
+        self._group: Group[Mark | Ending] = Group(self._write, lambda item: item.id)
+
+    def mark(self, mark: Mark) -> "asyncio.Future[bool]":
+        """Write before DATA that the letter may reach somebody; tell whether it is still ours."""
+        return self._group.submit(mark, patience=MARK_PATIENCE_SECONDS)
 
     def stopped(self, letter: Claimed, state: str, reason: str) -> None:
         """Note that the letter does not leave; nothing was tried."""
-        self._group.submit(
-            Ending(id=letter.id, token=letter.lease_token, state=state, reason=reason)
-        )
+        self._end(Ending(id=letter.id, token=letter.lease_token, state=state, reason=reason))
 
     def released(self, letter: Claimed, delay: float = 0.0) -> None:
         """Put the letter back into the queue as it was; even a mark is taken back."""
-        self._group.submit(
-            Ending(id=letter.id, token=letter.lease_token, state="queued", delay=delay)
-        )
+        self._end(Ending(id=letter.id, token=letter.lease_token, state="queued", delay=delay))
 
     def poisoned(self, letter: Claimed, error: Exception) -> None:
         """Note that the letter cannot be written: again soon, three times at most."""
         outcome = backoff.decide(Phase.RENDER, None, letter.attempts)
         _log.error("mail.unwritable", letter=str(letter.id), error=type(error).__name__)
-        self._group.submit(
+        self._end(
             Ending(
                 id=letter.id,
                 token=letter.lease_token,
@@ -109,7 +108,7 @@ class Endings:
 
     def sent(self, job: Job, words: str) -> None:
         """Note that the server took the letter over, with these words."""
-        self._group.submit(
+        self._end(
             Ending(
                 id=job.letter.id,
                 token=job.letter.lease_token,
@@ -132,7 +131,7 @@ class Endings:
         outcome = backoff.decide(error.phase, reply, letter.attempts, jitter)
         if outcome.state == "queued":
             crashing.pass_point("in_retry")
-        self._group.submit(
+        self._end(
             Ending(
                 id=letter.id,
                 token=letter.lease_token,
@@ -184,10 +183,16 @@ class Endings:
             self._alarmed[reason] = now
             _log.error("mail.refused", letter=str(letter.id), reason=reason)
 
-    async def _write(self, endings: Sequence[Ending]) -> set[UUID]:
-        done = await leases.finish(self._database, endings, self._worker)
-        crashing.pass_point("after_end")
-        return done
+    def _end(self, ending: Ending) -> None:
+        self._group.submit(ending, patience=leases.MARKED_SECONDS)
+
+    async def _write(self, items: Sequence[Mark | Ending]) -> list[bool]:
+        marks = [item for item in items if isinstance(item, Mark)]
+        endings = [item for item in items if isinstance(item, Ending)]
+        marked, ended = await leases.record(self._database, marks, endings, self._worker)
+        if endings:
+            crashing.pass_point("after_end")
+        return [item.id in (marked if isinstance(item, Mark) else ended) for item in items]
 
 
 def _verdict(outcome: Outcome) -> Verdict | None:

@@ -95,8 +95,8 @@ _CLAIM_SOME = _CLAIM.replace(
     "AND EXISTS (SELECT FROM letter w WHERE w.id = o.id AND w.kind = ANY($6::text[]))",
 )
 
-_MARK = """
-WITH wanted AS (
+_MARK_STEPS = """
+wanted AS (
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::bytea[], $4::bytea[], $5::jsonb[],
         $6::timestamptz[], $7::text[], $8::text[])
     AS w (id, token, sha256, prototype_sha256, slot_values, dated_at, to_addr, to_name)
@@ -115,7 +115,6 @@ WITH wanted AS (
     WHERE l.id = w.id AND (l.dated_at, l.prototype_sha256, l.slot_values, l.to_addr, l.to_name)
         IS DISTINCT FROM (w.dated_at, w.prototype_sha256, w.slot_values, w.to_addr, w.to_name)
 )
-SELECT id FROM marked
 """
 
 # Ambiguous once: hold, at most half of the time left, then the same bytes again. Ambiguous twice:
@@ -126,11 +125,11 @@ _UNCERTAIN_REASON = "CASE WHEN {once} THEN 'assumed_sent' ELSE 'delivery_unclear
 _HELD_UNTIL = """now() + greatest(least(make_interval(secs => {hold}),
     (o.expires_at - now()) / 2), interval '0')"""
 
-_END = f"""
-WITH ended AS (
-    SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::float8[], $6::bool[],
-        $7::bool[], $8::text[], $9::smallint[], $10::text[], $11::text[], $12::text[],
-        $13::timestamptz[], $14::timestamptz[], $15::bool[], $16::float8[])
+_END_STEPS = f"""
+ended AS (
+    SELECT * FROM unnest($10::uuid[], $11::int[], $12::text[], $13::text[], $14::float8[],
+        $15::bool[], $16::bool[], $17::text[], $18::smallint[], $19::text[], $20::text[],
+        $21::text[], $22::timestamptz[], $23::timestamptz[], $24::bool[], $25::float8[])
     AS w (id, token, state, reason, delay, counted, tried, phase, code, enhanced, reply,
         remote_id, started_at, data_started_at, once, hold)
 ), changed AS (
@@ -163,11 +162,17 @@ WITH ended AS (
 ), noted AS (
     INSERT INTO mail_attempt (letter_id, lease_token, worker, started_at, data_started_at,
         ended_at, outcome, reason, phase, code, enhanced, reply)
-    SELECT w.id, w.token, $17, w.started_at, w.data_started_at, now(), w.state, w.reason, w.phase,
+    SELECT w.id, w.token, $26, w.started_at, w.data_started_at, now(), w.state, w.reason, w.phase,
         w.code, w.enhanced, w.reply
     FROM ended w WHERE w.tried
 )
-SELECT id FROM changed
+"""
+
+# Both in one statement and so in one commit: each waits for the disk, and one after the other they
+# would halve the pace. No row may stand on both sides, one of its two changes would be lost.
+_RECORD = f"""
+WITH {_MARK_STEPS}, {_END_STEPS}
+SELECT id, TRUE AS is_marked FROM marked UNION ALL SELECT id, FALSE FROM changed
 """
 
 _REAP = (
@@ -294,32 +299,33 @@ async def claim(
     return [_claimed(row) for row in rows]
 
 
-async def mark(database: Database, marks: Sequence[Mark]) -> set[UUID]:
-    """Write before DATA that these letters may reach somebody; return those still ours."""
-    rows = await database.fetch(
-        _MARK,
-        [m.id for m in marks],
-        [m.token for m in marks],
-        [m.sha256 for m in marks],
-        [m.prototype_sha256 for m in marks],
-        [json.dumps(m.slot_values) for m in marks],
-        [m.dated_at for m in marks],
-        [m.to_addr for m in marks],
-        [m.to_name for m in marks],
-        MARKED_SECONDS,
-    )
-    return {row["id"] for row in rows}
-
-
 _END_FIELDS = ("id", "token", "state", "reason", "delay", "counted", "tried", "phase", "code",
     "enhanced", "reply", "remote_id", "started_at", "data_started_at", "once", "hold")  # fmt: skip
 
 
-async def finish(database: Database, endings: Sequence[Ending], worker: str) -> set[UUID]:
-    """Write how claims ended; return those whose fencing number was still valid."""
-    columns = [[getattr(ending, name) for ending in endings] for name in _END_FIELDS]
-    rows = await database.fetch(_END, *columns, worker)
-    return {row["id"] for row in rows}
+async def record(
+    database: Database, marks: Sequence[Mark], endings: Sequence[Ending], worker: str
+) -> tuple[set[UUID], set[UUID]]:
+    """Write what is about to leave and how claims ended; return those of each still ours.
+
+    Before DATA a mark says that the letter may reach somebody. No letter may stand in both.
+    """
+    rows = await database.fetch(
+        _RECORD,
+        [mark.id for mark in marks],
+        [mark.token for mark in marks],
+        [mark.sha256 for mark in marks],
+        [mark.prototype_sha256 for mark in marks],
+        [json.dumps(mark.slot_values) for mark in marks],
+        [mark.dated_at for mark in marks],
+        [mark.to_addr for mark in marks],
+        [mark.to_name for mark in marks],
+        MARKED_SECONDS,
+        *[[getattr(ending, name) for ending in endings] for name in _END_FIELDS],
+        worker,
+    )
+    marked = {row["id"] for row in rows if row["is_marked"]}
+    return marked, {row["id"] for row in rows if not row["is_marked"]}
 
 
 async def reap(

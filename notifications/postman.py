@@ -21,10 +21,8 @@ from notifications import crashing, desk, leases, slots
 from notifications.backoff import Outcome, Phase
 from notifications.clerk import Clerk
 from notifications.desk import Desk
-from notifications.grouping import Group
 from notifications.hurrying import hurried
 from notifications.jobs import Endings, Job
-from notifications.leases import Mark
 from notifications.letters import Sender
 from notifications.relay import Link, RelaySettings, SmtpError
 from notifications.storage import Database
@@ -44,7 +42,6 @@ STALE_SECONDS = hurried(60.0)
 MARK_VALID_SECONDS = hurried(90.0)
 """A process that slept longer between mark and DATA no longer knows who else acted."""
 
-MARK_PATIENCE_SECONDS = 5.0
 UNWRITTEN_PER_LINK = 4
 """Ends that may wait for the database; as many letters become unclear if this process dies."""
 
@@ -95,9 +92,6 @@ class Postman:
         self._watch = Watch(database, relay.name, self._options.trial_kind, urgent_kinds)
         self._desk = Desk(database, clerk, sender, self._endings, clock)
         self._links = [Link(relay) for _ in range(relay.connections)]
-        self._marks: Group[Mark] = Group(
-            self._write_marks, lambda mark: mark.id, patience=MARK_PATIENCE_SECONDS
-        )
         self._busy = asyncio.Lock()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -257,6 +251,9 @@ class Postman:
         lost = [outcome for _, outcome in served if outcome is not None]
         if lost and not any(count for count, _ in served):
             self._watch.down = self._watch.down or lost[0]
+        if self._watch.down is not None:
+            # What has led to the pause counts as before it, and not once more after it.
+            await self._endings.flush()
         await self._watch.settle()
 
     async def _serve(self, link: Link, stock: deque[Job]) -> tuple[int, Outcome | None]:
@@ -310,7 +307,7 @@ class Postman:
 
     def _mark(self, job: Job) -> "asyncio.Future[bool]":
         if job.mark is None:
-            job.mark = self._marks.submit(desk.mark_of(job))
+            job.mark = self._endings.mark(desk.mark_of(job))
             job.marked_tick = time.monotonic()
         return job.mark
 
@@ -383,6 +380,3 @@ class Postman:
         for job in jobs:
             if job is not None:
                 self._endings.released(job.letter)
-
-    async def _write_marks(self, marks: Sequence[Mark]) -> set[UUID]:
-        return await leases.mark(self._database, marks)

@@ -172,7 +172,7 @@ async def test_an_older_claim_changes_nothing_any_more(database: Database) -> No
     ending = leases.Ending(id=old.id, token=old.lease_token, state="sent")
 
     assert new.lease_token == old.lease_token + 1
-    assert await leases.finish(database, [ending], "one") == set()
+    assert await leases.record(database, [], [ending], "one") == (set(), set())
     assert (await builders.state_of(database, old.id))["state"] == "sending"
 
 
@@ -286,9 +286,7 @@ async def test_the_connections_of_a_relay_are_shared_by_all_processes(database: 
 async def test_a_large_set_is_not_compared_letter_by_letter(database: Database) -> None:
     """With a nested loop the last step took thirteen seconds for 5,000 letters."""
     async with database.unit_of_work() as unit:
-        rows = await unit.connection.fetch(
-            f"EXPLAIN {outbox._post(SELECT)}", uuid4(), 5000
-        )
+        rows = await unit.connection.fetch(f"EXPLAIN {outbox._post(SELECT)}", uuid4(), 5000)
 
     plan = "\n".join(row[0] for row in rows)
     assert "hashed SubPlan" in plan

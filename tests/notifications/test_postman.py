@@ -561,13 +561,13 @@ async def test_a_late_end_with_the_same_number_is_still_taken(database: Database
         to_addr="a@example.org",
         to_name="",
     )
-    marked = await leases.mark(database, [mark])
+    marked, _ = await leases.record(database, [mark], [], "slow")
     await database.fetch("UPDATE outbox SET lease_until = now() - interval '1 second'")
-    marked_late = await leases.mark(database, [mark])
+    marked_late, _ = await leases.record(database, [mark], [], "slow")
     await leases.reap(database)
     unclear = await builders.state_of(database, claimed.id)
     ending = leases.Ending(id=claimed.id, token=claimed.lease_token, state="sent")
-    taken = await leases.finish(database, [ending], "slow")
+    _, taken = await leases.record(database, [], [ending], "slow")
 
     assert (marked, marked_late, taken) == ({claimed.id}, set(), {claimed.id})
     assert unclear["state"] == "uncertain"
