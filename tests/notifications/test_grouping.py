@@ -1,0 +1,109 @@
+"""Commits in groups: who leaves together, who waits, and who is told that it was in vain."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from notifications.grouping import Group
+
+LONG = 60.0
+
+
+@dataclass(frozen=True)
+class Item:
+    """A change of a row."""
+
+    row_id: UUID
+    word: str = ""
+
+
+class Slow:
+    """Writes as a database does: a commit takes its time; some words it cannot take."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.written: list[list[Item]] = []
+        self._errors = list(errors)
+
+    async def write(self, items: Sequence[Item]) -> list[bool]:
+        """Take a moment, then fail or take all items in."""
+        await asyncio.sleep(0.01)
+        if self._errors:
+            raise self._errors.pop(0)
+        if any(item.word == "spoilt" for item in items):
+            raise asyncpg.DataError
+        self.written.append(list(items))
+        return [True] * len(items)
+
+
+def a_group(slow: Slow) -> Group[Item]:
+    return Group(slow.write, lambda item: item.row_id)
+
+
+async def test_what_piles_up_during_a_commit_leaves_with_the_next_one() -> None:
+    slow = Slow()
+    group = a_group(slow)
+    first, *others = (Item(uuid4()) for _ in range(5))
+
+    group.submit(first, patience=LONG)
+    await asyncio.sleep(0.005)
+    for item in others:
+        group.submit(item, patience=LONG)
+    await group.flush()
+
+    assert slow.written == [[first], others]
+
+
+async def test_two_changes_of_one_row_leave_one_after_the_other() -> None:
+    slow = Slow()
+    group = a_group(slow)
+    mark, other = Item(uuid4(), "mark"), Item(uuid4())
+    end = Item(mark.row_id, "end")
+
+    for item in (mark, end, other):
+        group.submit(item, patience=LONG)
+    await group.flush()
+
+    assert slow.written == [[mark, other], [end]]
+
+
+async def test_while_the_database_is_away_only_the_patient_go_on_waiting() -> None:
+    slow = Slow(OSError(), OSError())
+    group = a_group(slow)
+    hasty, patient = Item(uuid4()), Item(uuid4())
+
+    vain = group.submit(hasty, patience=0.05)
+    written = group.submit(patient, patience=LONG)
+    await group.flush()
+
+    assert (await vain, await written) == (False, True)
+    assert slow.written == [[patient]]
+
+
+async def test_what_comes_while_the_database_is_away_is_given_up_in_its_own_time() -> None:
+    slow = Slow(OSError(), OSError())
+    group = a_group(slow)
+    early, late = Item(uuid4()), Item(uuid4())
+
+    written = group.submit(early, patience=LONG)
+    await asyncio.sleep(0.05)
+    vain = group.submit(late, patience=0.1)
+    await group.flush()
+
+    assert (await written, await vain) == (True, False)
+    assert slow.written == [[early]]
+
+
+async def test_a_row_that_cannot_be_written_spoils_no_other() -> None:
+    slow = Slow()
+    group = a_group(slow)
+    spoilt, fine = Item(uuid4(), "spoilt"), Item(uuid4())
+
+    vain = group.submit(spoilt, patience=LONG)
+    written = group.submit(fine, patience=LONG)
+    await group.flush()
+
+    assert (await vain, await written) == (False, True)
+    assert slow.written == [[fine]]
