@@ -1,6 +1,7 @@
 """Quoted-printable (RFC 2045 section 6.7) in a form that lets values stand between segments."""
 
 import re
+from functools import lru_cache
 
 _UNSAFE = re.compile(rb"[^!-<>-~\t ]")
 # A line that starts so could be taken for a boundary, an end of mail or an mbox separator.
@@ -12,6 +13,10 @@ _CONTROLS = re.compile(
 # RFC 2045 allows 76; an escaped first sign, an escaped last one and the soft end need five.
 _SIZE = 71
 _SOFT = b"=\r\n"
+# Most values are one line of ASCII; within it only the sign "=" is written as its number.
+_SIMPLE = re.compile(r"[ -~]+")
+_JUST_USED = 64
+"""Values of about one letter: each stands in the text and again in the HTML part."""
 
 
 def encode_static(text: str) -> bytes:
@@ -22,11 +27,14 @@ def encode_static(text: str) -> bytes:
     return done + (last + _SOFT if last else b"")
 
 
+@lru_cache(maxsize=_JUST_USED)
 def encode_value(value: str) -> bytes:
     """Encode a value on lines of its own; its end is soft, so the text goes on behind it.
 
     Controls and bidi overrides are dropped: they would hide what the letter says.
     """
+    if _SIMPLE.fullmatch(value):
+        return _wrap(value.encode().replace(b"=", b"=3D")) + _SOFT
     *lines, last = _CONTROLS.sub("", value).split("\n")
     done = b"".join(_hard(_encode_line(line)) for line in lines)
     return done + (_encode_line(last) + _SOFT if last else b"")
@@ -40,7 +48,10 @@ def _hard(line: bytes) -> bytes:
 
 
 def _encode_line(line: str) -> bytes:
-    raw = _UNSAFE.sub(_number, line.encode())
+    return _wrap(_UNSAFE.sub(_number, line.encode()))
+
+
+def _wrap(raw: bytes) -> bytes:
     if len(raw) <= _SIZE:
         return _RISKY_START.sub(_number_first, raw)
     return _RISKY_START.sub(_number_first, _SOFT.join(_cut(raw)))
