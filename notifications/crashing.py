@@ -32,19 +32,17 @@ POINTS = {
 }
 """Every point, and what is true there."""
 
+# Every letter passes nine points, so the environment is read once, when the process starts.
+_point, _, _count = os.environ.get(VARIABLE, "").partition(":")
 _passes: Counter[str] = Counter()
 
 
 def pass_point(point: str, last_act: Callable[[], object] | None = None) -> None:
     """Do nothing, unless the environment asks for the end right here, after a last act."""
-    wanted = os.environ.get(VARIABLE)
-    if not wanted:
-        return
-    name, _, count = wanted.partition(":")
-    if name != point:
+    if point != _point:
         return
     _passes[point] += 1
-    if _passes[point] >= int(count or 1):
+    if _passes[point] >= int(_count or 1):
         if last_act is not None:
             last_act()
         os._exit(EXIT_CODE)

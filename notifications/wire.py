@@ -90,13 +90,13 @@ class Wire(asyncio.Protocol):
     async def _wait(self, seconds: float) -> None:
         if self._broken:
             return
-        self._waiter = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = loop.call_later(seconds, self._break, "timed out")
         try:
-            async with asyncio.timeout(seconds):
-                await self._waiter
-        except TimeoutError:
-            self._break("timed out")
+            await self._waiter
         finally:
+            timer.cancel()
             self._waiter = None
 
     def _break(self, why: str) -> None:
