@@ -14,6 +14,7 @@ from service import publishing
 from service.database import Database
 from service.pages import assets
 from service.services import Services
+from service.settings import Settings, SettingsError
 from service.web import embedding
 from tests import shown
 from tests.web.conftest import Clock, open_client
@@ -270,6 +271,21 @@ async def test_the_frame_stays_shut_while_no_site_is_configured(
     answer = await anonymous.get("/einbetten/termine")
 
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+
+def test_origins_of_frames_are_read_with_commas() -> None:
+    given = "https://www.example.org/, https://intern.example.org:8443"
+    expected = ("https://www.example.org", "https://intern.example.org:8443")
+
+    assert expected == Settings.read({"TERMINBUCH_EMBED_ORIGINS": given}).embed_origins
+
+
+@pytest.mark.parametrize(
+    "given", ["*", "www.example.org", "https://a.example/x", "https://a.example; script-src *", ","]
+)
+def test_what_is_no_origin_reaches_no_policy(given: str) -> None:
+    with pytest.raises(SettingsError, match="TERMINBUCH_EMBED_ORIGINS must be addresses"):
+        Settings.read({"TERMINBUCH_EMBED_ORIGINS": given})
 
 
 async def test_links_lead_out_of_the_frame(
