@@ -48,6 +48,23 @@ parts AS MATERIALIZED (
 SELECT count(*)::int FROM gone
 """
 
+# A letter that waits takes another one in, as its last part.
+_APPEND = """
+WITH pairs AS (SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS p (id, whole_id)),
+listed AS (
+    INSERT INTO letter_subject (letter_id, subject_id, subject_rev, position, kind, time_rev,
+        ordering_key, dedupe_key, cause)
+    SELECT p.whole_id, l.subject_id, l.subject_rev, (
+            SELECT max(s.position) + 1 FROM letter_subject s WHERE s.letter_id = p.whole_id),
+        l.kind, l.time_rev, l.ordering_key, l.dedupe_key, l.cause
+    FROM pairs p JOIN letter l ON l.id = p.id
+), longer AS (
+    UPDATE outbox o SET expires_at = greatest(o.expires_at, taken.expires_at)
+    FROM pairs p JOIN outbox taken ON taken.id = p.id WHERE o.id = p.whole_id
+)
+DELETE FROM letter l USING pairs p WHERE l.id = p.id
+"""
+
 # The row of the outbox is locked first: a letter that is being claimed is either taken before its
 # part drops out, and then leaves with it, or afterwards, and then without.
 _DROP = """
@@ -102,6 +119,16 @@ async def fold_selected(connection: Connection, select_sql: str, *args: object) 
     """
     sql = _FOLD.format(select=select_sql, prefix=ORDER_PREFIX)
     return int(await connection.fetchval(sql, *args))
+
+
+async def append(connection: Connection, pairs: Iterable[tuple[UUID, UUID]]) -> None:
+    """Let letters of this transaction become parts of others that wait and are locked by it.
+
+    Each pair is the letter and the one that takes it in; a subject may occur once a letter.
+    """
+    found = list(pairs)
+    if found:
+        await connection.execute(_APPEND, [one for one, _ in found], [whole for _, whole in found])
 
 
 async def drop_parts(

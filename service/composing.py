@@ -159,7 +159,9 @@ class Clerk:
         """Give each part its own links, dropped ones too: bytes that were promised need them."""
         parts = [self._about_meeting(row, instance) for row in standing]
         first = standing[0]
-        values = {**self._wish_links(first)}
+        # One press on "unsubscribe" ends reminders where there are any among the parts.
+        stopped = min(standing, key=lambda row: row["kind"] != "reminder")
+        values = {**self._wish_links(stopped)}
         values |= {name: parts[0].values[name] for name in ("name", "addressee")}
         for row in rows:
             values[f"deputy_{row['part']}"] = row["deputy_name"] or ""

@@ -68,6 +68,7 @@ class Key:
     no_calendar: bool = False
     way: CalendarWay = CalendarWay.FILE
     because: str = ""
+    is_brief: bool = False
     slot: str = ""
     parts: tuple["Key", ...] = ()
     heading: str = ""
@@ -97,7 +98,8 @@ class Drafter:
     def draft_of(self, occasion: Occasion, *, no_calendar: bool = False) -> Draft:
         """Write the letter of an occasion that is known as a whole."""
         part = None if no_calendar else self._calendar(occasion)
-        words = phrasing.phrase(replace(occasion, has_calendar=part is not None))
+        kind = requesting.UPDATE if occasion.is_brief else occasion.kind
+        words = phrasing.phrase(replace(occasion, has_calendar=part is not None, kind=kind))
         draft = self._draft(words, occasion.instance)
         if part is not None:
             reply_to = part.reply_to or draft.reply_to
@@ -168,7 +170,8 @@ class Drafter:
             for number, file in enumerate(files, 1)
         )
         draft = self._draft(joint_letters.phrase(whole, parts), key.instance)
-        return replace(draft, attachments=attached)
+        headers = () if key.is_copy else self._stop_headers(key.kind)
+        return replace(draft, attachments=attached, headers=headers)
 
     async def _occasion(self, key: Key, meeting_id: UUID) -> Occasion:
         row = await self._database.fetchrow(_MEETING, meeting_id)
@@ -194,6 +197,7 @@ class Drafter:
             slot=key.slot,
             way=key.way,
             because=key.because,
+            is_brief=key.is_brief,
         )
 
     def _calendar(self, occasion: Occasion) -> Part | None:

@@ -15,8 +15,6 @@ from service.occasions import Occasion
 from service.pages.catalogue import texts
 from service.wording import Block, Words, facts, paragraph
 
-KINDS = frozenset({"several", "welcome", "farewell"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
@@ -137,6 +135,16 @@ def _uncancellation(part: Occasion) -> list[Block]:
     return [lead, *phrasing.message(part), *_dates(part, with_deadline=False)]
 
 
+def _reminder(part: Occasion) -> list[Block]:
+    is_open = part.stance == "undecided"
+    return [
+        _lead(part),
+        *_dates(part, with_deadline=is_open),
+        *phrasing.own_answer(part),
+        *phrasing.access(part),
+    ]
+
+
 def _uninvited(part: Occasion) -> list[Block]:
     return [_lead(part), *_dates(part, with_deadline=False)]
 
@@ -191,5 +199,9 @@ _NEWS: Mapping[str, Callable[[Occasion], list[Block]]] = {
     "postponed": _postponed,
     "uncancellation": _uncancellation,
     "uninvited": _uninvited,
+    "reminder": _reminder,
+    "nudge": _invitation,
 }
-_ANSWERED = frozenset({"invitation", "date_confirmed", "change", "uncancellation"})
+_ANSWERED = frozenset(
+    {"invitation", "date_confirmed", "change", "uncancellation", "reminder", "nudge"}
+)

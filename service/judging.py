@@ -8,13 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from service import preferring
-from service.domain import preferences
+from service.domain import preferences, reminders
 from service.domain.words import State
 
 # A reminder that arrives while people are sitting down helps nobody.
 LATEST_REMINDER = timedelta(minutes=5)
-# Whoever is in many groups gets no more reminders and nudges a day; what comes first goes.
-REMINDERS_A_DAY = 5
 # These try an address that does not work, one letter of them.
 PROBES = frozenset({"cancellation", "change", "date_confirmed", "postponed", "uncancellation"})
 _OPTIONAL = frozenset(preferences.TOPICS)
@@ -120,7 +118,7 @@ def _judge_nudge(row: Row, now: datetime) -> str | None:
 
 
 def _too_many(row: Row) -> str | None:
-    return "too_many" if row["reminders_before"] >= REMINDERS_A_DAY else None
+    return "too_many" if row["reminders_before"] >= reminders.MOST_A_DAY else None
 
 
 def _same_time(row: Row) -> str | None:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from asyncpg import Connection
 
-from notifications import outbox
+from notifications import combining, outbox
 from service import copying, obstacles
 from service.database import Database
 from service.domain import reminders
@@ -177,10 +177,25 @@ async def _queue_one(database: Database, now: datetime) -> int | None:
             unit.connection, reminder_statements.EXPAND, slot["id"], now
         )
         await copying.follow(unit.connection)
+        await _join_beyond(unit.connection)
         await unit.connection.execute(
             reminder_statements.FINISH_SLOT, slot["id"], "expanded", None, count
         )
         return count
+
+
+async def _join_beyond(connection: "Connection[Any]") -> None:
+    """Let what is beyond a person's letters of a day go into one letter with the last of them.
+
+    Where all of them have left already it stays by itself, and is left out when it would leave.
+    """
+    found = await connection.fetch(reminder_statements.BEYOND, reminders.MOST_A_DAY)
+    joint = [(row["id"], row["other_id"]) for row in found if row["other_kind"] == "reminders"]
+    await combining.append(connection, joint)
+    pairs = [(row["other_id"], row["id"]) for row in found if row["other_kind"] != "reminders"]
+    if pairs:
+        columns = [one for one, _ in pairs], [other for _, other in pairs]
+        await combining.fold_selected(connection, reminder_statements.FOLD_BEYOND, *columns)
 
 
 async def planned_letters(database: Database, meeting_id: UUID) -> list[PlannedLetters]:

@@ -42,7 +42,7 @@ VALUES = {
     },
 }
 
-VALUES |= {
+VALUES |= {"deputy_1": "Jan Beispiel"} | {
     f"link_answer_{n}": f"https://termine.example.org/a/{'x7' * 25}{n}{n}" for n in range(1, 6)
 }
 
@@ -279,6 +279,13 @@ JOINT: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     ),
     "several_invitations": ({"kind": "several", "files": 3}, _INVITED),
     "welcome": ({"kind": "welcome", "files": 3, "is_first": True}, _INVITED),
+    "reminders": (
+        {"kind": "reminders"},
+        [
+            _session(1, kind="reminder", stance="represented", holds=True, has_deputy=True),
+            _session(2, kind="nudge"),
+        ],
+    ),
     "farewell": ({"kind": "farewell"}, [_session(n, kind="uninvited") for n in (1, 2)]),
 }
 

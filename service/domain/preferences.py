@@ -26,6 +26,7 @@ class Topic(StrEnum):
 
 TOPICS: Mapping[str, Topic] = {
     "reminder": Topic.REMINDERS,
+    "reminders": Topic.REMINDERS,
     "nudge": Topic.NUDGES,
     "digest": Topic.DIGEST,
     "papers": Topic.PAPERS,

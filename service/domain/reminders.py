@@ -11,6 +11,8 @@ from service.domain.changes import MeetingFacts
 from service.domain.working_days import IsHoliday
 
 WEEK_DAYS = 7
+MOST_A_DAY = 5
+"""Whoever is in many groups gets no more reminders and nudges a day; the rest is one of them."""
 DAY_HOUR = time(9, 0)
 QUIET_FROM = time(20, 0)
 QUIET_TO = time(7, 0)

@@ -8,7 +8,7 @@ from service.tables.reminder_statements import AUDIENCE
 _REMINDERS_BEFORE = """
 CASE WHEN l.kind IN ('reminder', 'nudge') THEN (
     SELECT count(*) FROM letter e JOIN outbox eo ON eo.id = e.id
-    WHERE e.recipient_id = l.recipient_id AND e.kind IN ('reminder', 'nudge')
+    WHERE e.recipient_id = l.recipient_id AND e.kind IN ('reminder', 'nudge', 'reminders')
         AND eo.state IN ('queued', 'sending', 'uncertain', 'sent')
         AND e.created_at >= date_trunc('day', l.created_at, 'Europe/Berlin')
         AND (e.created_at, e.id) < (l.created_at, l.id)) ELSE 0 END
@@ -16,7 +16,8 @@ CASE WHEN l.kind IN ('reminder', 'nudge') THEN (
 
 # One row a letter, or one a part of a letter about several sessions (`part` counts them from 1).
 LOOK_UP = f"""
-SELECT l.id, coalesce(s.kind, l.cause ->> 'copies', l.kind) AS kind, l.kind = 'copy' AS is_copy,
+SELECT l.id, l.kind = 'copy' AS is_copy,
+    coalesce(s.kind, l.cause ->> 'copies', l.cause ->> 'updates', l.kind) AS kind,
     coalesce(l.cause ->> 'copies', l.kind) AS whole_kind, s.position AS part, s.dropped_because,
     CASE WHEN original.state = 'cancelled' THEN original.reason END AS taken_back_because,
     l.locale, coalesce(s.cause, l.cause) AS cause, coalesce(s.time_rev, l.time_rev) AS time_rev,

@@ -104,9 +104,44 @@ EXISTS (
 # At most one reminder or nudge a person and session in 20 hours; minute-based ones are exempt.
 _TOO_SOON = """
 (r.minutes_before IS NULL AND EXISTS (
-    SELECT FROM letter l JOIN outbox o ON o.id = l.id
+    SELECT FROM letter_about l JOIN outbox o ON o.id = l.letter_id
     WHERE l.recipient_id = p.id AND l.subject_id = m.id AND l.kind IN ('reminder', 'nudge')
+      AND l.dropped_because IS NULL
       AND l.created_at > {0} - interval '20 hours' AND o.state NOT IN ('cancelled', 'expired')))
+"""
+
+# Whoever is in many groups: a letter of this transaction beyond the fifth of a day goes into the
+# joint one that waits or, where there is none, becomes one with the last that waits.
+BEYOND = """
+SELECT l.id, waiting.id AS other_id, waiting.kind AS other_kind
+FROM letter l
+JOIN outbox o USING (id)
+CROSS JOIN LATERAL (
+    SELECT e.id, e.kind FROM letter e JOIN outbox w USING (id)
+    WHERE e.recipient_id = l.recipient_id AND e.id <> l.id
+        AND e.kind IN ('reminder', 'nudge', 'reminders') AND w.state = 'queued'
+        AND w.lease_token = 0 AND e.subject_id IS DISTINCT FROM l.subject_id
+        AND e.created_at >= date_trunc('day', now(), 'Europe/Berlin') AND e.created_at < now()
+        AND NOT EXISTS (SELECT FROM letter_subject s
+            WHERE s.letter_id = e.id AND s.subject_id = l.subject_id)
+    ORDER BY e.kind = 'reminders' DESC, e.created_at DESC, e.id
+    LIMIT 1 FOR UPDATE OF w SKIP LOCKED) waiting
+WHERE l.created_at = now() AND l.kind IN ('reminder', 'nudge') AND o.state = 'queued'
+    AND $1 <= (SELECT count(*) FROM letter e JOIN outbox w USING (id)
+        WHERE e.recipient_id = l.recipient_id AND e.id <> l.id
+            AND e.kind IN ('reminder', 'nudge', 'reminders')
+            AND w.state IN ('queued', 'sending', 'uncertain', 'sent')
+            AND e.created_at >= date_trunc('day', now(), 'Europe/Berlin'))
+"""
+# $1 letters that wait, $2 those that join them, pair by pair.
+FOLD_BEYOND = """
+SELECT l.id, 'reminders', 'cmb:reminders:'
+        || md5(first.dedupe_key || ' ' || second.dedupe_key)::uuid || ':' || l.recipient_id,
+    CASE WHEN l.id = first.id THEN 1 ELSE 2 END::smallint
+FROM unnest($1::uuid[], $2::uuid[]) AS p (first_id, second_id)
+JOIN letter first ON first.id = p.first_id
+JOIN letter second ON second.id = p.second_id
+JOIN letter l ON l.id IN (first.id, second.id)
 """
 
 # Everybody whom a slot is for, and why one of them is left out at the instant {0}: whoever counts
