@@ -136,7 +136,7 @@ def _words(entry: Entry) -> list[str]:
     words = [f"SUMMARY:{lines.escape(texts.one_line(entry.summary))}"]
     if location:
         words.append(f"LOCATION:{lines.escape(location)}")
-    if description:
+    if description.strip():
         words.append(f"DESCRIPTION:{lines.escape(description)}")
     if categories:
         words.append(f"CATEGORIES:{','.join(categories)}")

@@ -241,3 +241,10 @@ def test_a_cut_fragment_without_a_reader_names_none() -> None:
 
     assert render_fragment(an_entry()) == cut.filled(fragment.stamp_bytes(CHANGED_AT), b"")
     assert len(cut) == len(render_fragment(an_entry())) - 2 * len("20270121T100000Z")
+
+
+def test_a_description_of_blanks_is_left_out() -> None:
+    """An empty value is an error to libical, and nothing to read for anybody."""
+    body = render_fragment(an_entry(description="\t ", url=""))
+
+    assert b"DESCRIPTION" not in body
