@@ -213,6 +213,7 @@ class Clerk:
             is_copy=row["is_copy"],
             way=requesting.way_of(row, self._services.settings, self._services.clock()),
             because=row["cause"].get("because", ""),
+            is_brief=row["whole_kind"] == requesting.UPDATE,
         )
         values |= requesting.fill_gaps(row, self._services.keys, key.way)
         if key.kind in _WITH_STANCE:

@@ -15,7 +15,7 @@ from uuid import UUID
 from asyncpg import Connection, Record
 
 from notifications import combining, crashing, outbox
-from service import announcing, asking, auditing, copying, publishing, reminding, timing
+from service import announcing, asking, auditing, copying, publishing, reminding, requesting, timing
 from service.announcing import Asking
 from service.auditing import Actor
 from service.database import Database
@@ -278,6 +278,7 @@ async def _expand(connection: "Connection[Any]", notices: Sequence[Record], now:
         folded = await combining.fold_selected(
             connection, notice_statements.FOLD, list(notice_statements.TOGETHER)
         )
+        await requesting.follow_folded(connection, now)
     await copying.follow(connection)
     for notice, count in told:
         if notice["kind"] == NoticeKind.INVITATION:

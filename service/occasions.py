@@ -42,6 +42,7 @@ class Occasion:
     slot: str = ""
     way: CalendarWay = CalendarWay.FILE
     because: str = ""
+    is_brief: bool = False
 
     def t(self, key: str, /, **values: Any) -> str:
         """Return a text in the letter's language."""

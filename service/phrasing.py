@@ -306,7 +306,7 @@ def _uninvited(occasion: Occasion) -> list[Block]:
     ]
 
 
-def _entry_removed(occasion: Occasion) -> list[Block]:
+def _entry_alone(occasion: Occasion) -> list[Block]:
     return [
         said(occasion, "letter.entry_removed.lead"),
         facts_of(occasion, with_deadline=False),
@@ -349,7 +349,8 @@ _BODIES: Mapping[str, Callable[[Occasion], list[Block]]] = {
     "uncancellation": _uncancellation,
     "uninvited": _uninvited,
     "receipt": _receipt,
-    "entry_removed": _entry_removed,
+    "entry_removed": _entry_alone,
+    "entry_update": _entry_alone,
     "answer_differs": _answer_differs,
 }
 

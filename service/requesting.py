@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from asyncpg import Connection
+
 from calendars import invitation
 from calendars.entry import Attendee, Entry, Organiser, Status
 from calendars.invitation import Gaps, Method, ReplyTo
@@ -25,11 +27,38 @@ from service.tokens import Keys
 
 GAPS = Gaps(stamped_at="calendar_stamp", attendee="calendar_attendee", token="reply_token")  # noqa: S106 - the name of a gap
 REMOVAL = "entry_removed"
+UPDATE = "entry_update"
+"""Brings nothing but the entry, where the words stand in a letter about several sessions."""
+
 _LIFE = timedelta(days=3)
 SECRETS = frozenset({GAPS.token})
 # A decliner gets no update, but what falls out leaves every calendar.
 _CANCELS = frozenset({"cancellation", "postponed", "uninvited", REMOVAL})
 _REQUESTS = frozenset({"invitation", "date_confirmed", "change", "uncancellation"})
+
+
+# Letters bear the moment at which their transaction began: this finds those of this very one.
+_FOLDED = """
+FROM letter l
+JOIN letter_subject s ON s.letter_id = l.id
+JOIN invitation i ON i.meeting_id = s.subject_id AND i.person_id = l.recipient_id
+"""
+_AS_FILES = """
+UPDATE invitation i SET channel = 'publish'
+FROM letter l JOIN letter_subject s ON s.letter_id = l.id
+WHERE l.created_at = now() AND s.kind = 'invitation' AND i.channel = 'request'
+    AND i.meeting_id = s.subject_id AND i.person_id = l.recipient_id AND i.invited_at = $1
+"""
+_UPDATES = f"""
+SELECT 'ent:' || l.id || ':' || s.subject_id, '{UPDATE}', l.recipient_id, s.subject_id,
+    s.subject_rev, s.time_rev, l.recipient_id || ':' || s.subject_id, l.locale,
+    s.cause || jsonb_build_object('updates', s.kind), o.priority, o.next_attempt_at, o.expires_at,
+    o.recipient_domain
+{_FOLDED} JOIN outbox o ON o.id = l.id
+WHERE l.created_at = now() AND l.kind <> 'copy' AND i.channel = 'request'
+    AND (s.kind = ANY ($1::text[])
+        OR s.kind = ANY ($2::text[]) AND i.answer IS DISTINCT FROM 'declined')
+"""
 
 
 class CalendarWay(StrEnum):
@@ -97,6 +126,16 @@ def write_part(entry: Entry, kind: str, way: CalendarWay, settings: Settings) ->
     token = f"⟦{GAPS.token}⟧" if reply_to.takes_token else ""
     address = f"{reply_to.local}{token}@{reply_to.domain}"
     return Part(content, method, None if way is CalendarWay.RESTING else address)
+
+
+async def follow_folded(connection: "Connection[Any]", now: datetime) -> None:
+    """Let entries follow that the letters folded by this very transaction are about.
+
+    An invitation among several brings its entry as a file. What went out with buttons is updated
+    or ended by a letter of its own, or the entry would never move.
+    """
+    await connection.execute(_AS_FILES, now)
+    await outbox.post_selected(connection, _UPDATES, list(_CANCELS), list(_REQUESTS))
 
 
 async def remove_entry(database: Database, keys: Keys, token: str, now: datetime) -> bool:

@@ -98,7 +98,7 @@ def press(mail: Mail, partstat: str) -> Said:
         name=event["ATTENDEE"].params["CN"],
         to=str(event["ORGANIZER"]).removeprefix("mailto:"),
         uid=str(event["UID"]),
-        sequence=int(event["SEQUENCE"]),
+        sequence=int(str(event["SEQUENCE"])),
         stamp=now.strftime("%Y%m%dT%H%M%SZ"),
         message_id=f"{mail.recipient}.{partstat}",
     )

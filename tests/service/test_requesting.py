@@ -17,7 +17,7 @@ from calendars import invitation
 from calendars.invitation import Method, ReplyTo
 from notifications import intake
 from notifications.postman import Options, Postman
-from service import inviting, noticing, probing, relaying, requesting
+from service import inviting, noticing, probing, relaying, requesting, scheduling
 from service.composing import Clerk
 from service.database import Database
 from service.domain import changes
@@ -34,7 +34,7 @@ from tests.calendars import readers
 from tests.calendars.samples import an_entry
 from tests.notifications import smtp_servers
 from tests.notifications.smtp_servers import Mail
-from tests.service.test_composing import NOW, a_letter, a_session, one, opened, part, ready
+from tests.service.test_composing import NOW, STARTS, a_letter, a_session, one, opened, part, ready
 from tests.service.test_scheduling import OFFICE
 
 __all__ = ["ready"]
@@ -473,3 +473,59 @@ async def test_a_letter_tells_what_the_button_did_not_show(
     has_entry = "text/calendar" in [each.get_content_type() for each in opened(mail).walk()]
     assert (because == "old_date") is has_entry
     assert "/a/" in words(opened(mail))
+
+
+async def test_several_changes_at_once_move_each_entry_by_a_letter_of_its_own(
+    services: Services,
+) -> None:
+    database = services.database
+    person = await builders.a_person(database)
+    group = await builders.a_group(database)
+    meetings = [
+        await builders.a_meeting(database, of=group, number=n, starts_local=STARTS + timedelta(n))
+        for n in range(2)
+    ]
+    ways = ("request", "publish")
+    for meeting, channel in zip(meetings, ways, strict=True):
+        await builders.an_invitation(database, meeting, person, channel=channel)
+        await scheduling.cancel(database, OFFICE, meeting["id"], "Krank", NOW)
+    await noticing.queue_due(database, NOW + timedelta(minutes=11))
+    messages = [opened(mail) for mail in await deliver_later(services)]
+
+    kinds = await database.fetch("SELECT kind FROM letter ORDER BY kind")
+    assert ["entry_update", "several"] == [row["kind"] for row in kinds]
+    [brief] = [one for one in messages if "CANCEL" in _methods(one)]
+    [several] = [one for one in messages if one is not brief]
+    assert ("CANCELLED", 1) == (entry(brief)["STATUS"], entry(brief)["SEQUENCE"])
+    assert "nur den neuen Stand in Ihren Kalender" in words(brief)
+    assert ["PUBLISH"] == _methods(several)
+
+
+async def deliver_later(services: Services) -> list[Mail]:
+    """Deliver what a countdown has put off, one after the other where one waits for another."""
+    await services.database.fetch("UPDATE outbox SET next_attempt_at = now()")
+    return [*await deliver(services), *await deliver(services)]
+
+
+def _methods(message: Any) -> list[str]:
+    parts = [one for one in message.walk() if one.get_content_type() == "text/calendar"]
+    return [str(one.get_param("method")) for one in parts]
+
+
+async def test_invitations_to_several_sessions_bring_their_entries_as_files(
+    services: Services,
+) -> None:
+    database = services.database
+    person = await builders.a_person(database)
+    group = await builders.a_group(database)
+    for number in range(2):
+        starts = STARTS + timedelta(days=number)
+        meeting = await builders.a_meeting(database, of=group, number=number, starts_local=starts)
+        await builders.an_invitation(database, meeting, person, state="planned")
+        await noticing.invite(database, OFFICE, meeting["id"], NOW)
+    await noticing.queue_due(database, NOW + timedelta(minutes=11))
+    (mail,) = await deliver_later(services)
+
+    channels = await database.fetch("SELECT channel FROM invitation")
+    assert ["PUBLISH", "PUBLISH"] == _methods(opened(mail))
+    assert ["publish", "publish"] == [row["channel"] for row in channels]
