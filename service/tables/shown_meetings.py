@@ -34,7 +34,7 @@ _WANTED = """
 (meeting.starts_at >= $1
     OR meeting.starts_at IS NULL AND meeting.previous_starts_local >= $2)
 AND (meeting.date_precision IN ('time', 'day') OR $3::boolean AND meeting.rough_on IS NOT NULL)
-AND ($4::boolean OR meeting.state <> 'tentative')
+AND ($4::boolean OR meeting.state <> 'tentative' OR meeting.date_precision IN ('week', 'month'))
 AND ($5::boolean OR meeting.state NOT IN ('cancelled', 'postponed'))
 """
 _IN_ORDER = """

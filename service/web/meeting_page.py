@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Response
 
-from service import noticing, overseeing, reminding, transcribing
+from service import noticing, overseeing, reminding, tailoring, transcribing
 from service.domain.errors import NotFoundError
 from service.domain.words import Mode
 from service.overseeing import InvitedPerson, Session
@@ -77,6 +77,7 @@ async def show_session(
         planned=await reminding.planned_letters(services.database, meeting_id),
         history=await overseeing.list_history(services.database, meeting_id),
         calls=overseeing.needs_calls(session, visitor.now),
+        spread=await tailoring.count_shown(services.database, meeting_id, visitor.now),
         done=query["getan"] if query["getan"] in _DONE else None,
         done_n=query["n"] or 0,
         reason_text=_reason_text(visitor),

@@ -8,50 +8,29 @@ import asyncio
 import os
 import re
 import shutil
-import socket
 import statistics
 import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from service import embedded
-from tests.benchmarks import programme
+from tests.benchmarks import programme, servers
 
 SESSIONS = 200
 FACTOR = 100
 CONNECTIONS = 32
 SECONDS = 2
 ROUNDS = 5
-LEAST = 0.3
-_FEED = "/ics/g/klima/klima.ics"
-_READY_SECONDS = 60
+LEAST = 0.4
+_MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
-_NGINX = """
-{user}
-worker_processes 1;
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    sendfile on;
-    tcp_nopush on;
-    keepalive_requests 1000000000;
-    open_file_cache max=10;
-    types {{ text/calendar ics; }}
-    client_body_temp_path {folder}/t1;
-    proxy_temp_path {folder}/t2;
-    fastcgi_temp_path {folder}/t3;
-    uwsgi_temp_path {folder}/t4;
-    scgi_temp_path {folder}/t5;
-    server {{ listen 127.0.0.1:{port}; root {folder}/root; }}
-}}
-"""
+
+class Load(NamedTuple):
+    """Answers a second, and how long the slowest hundredth of them took at least."""
+
+    rate: float
+    p99_ms: float
 
 
 def run() -> list[str]:
@@ -69,6 +48,8 @@ async def _measure_all() -> list[str]:
         async with embedded.running(folder / "data", fsync=False) as dsn:
             await programme.fill(dsn, SESSIONS, title="Klima", slug="klima")
             lines, small = await _compare(folder, dsn)
+            lines += await _two_workers(folder, dsn)
+            lines += await _beside_radicale(folder, dsn)
             for number in range(FACTOR - 1):
                 await programme.fill(
                     dsn, SESSIONS, title=f"Andere {number}", slug=f"andere-{number}"
@@ -85,123 +66,91 @@ async def _measure_all() -> list[str]:
 
 
 async def _compare(folder: Path, dsn: str) -> tuple[list[str], dict[str, float]]:
-    async with _our_server(folder, dsn) as ours:
-        body, our_tag = await asyncio.to_thread(_fetch, ours)
-        with _nginx(folder, body) as theirs:
-            _, their_tag = await asyncio.to_thread(_fetch, theirs)
+    async with servers.our_server(folder, dsn) as ours:
+        body, our_tag = await asyncio.to_thread(servers.fetch, ours)
+        with servers.nginx(folder, body) as theirs:
+            _, their_tag = await asyncio.to_thread(servers.fetch, theirs)
             lines, figures = [], {}
             for name, tags in (("200", None), ("304", (our_tag, their_tag))):
                 found = await asyncio.to_thread(_in_turns, ours, theirs, tags)
-                figures[name] = found[0]
+                figures[name] = found[0].rate
                 lines.append(_line(name, len(body), found))
     return lines, figures
 
 
-def _line(name: str, size: int, found: tuple[float, float]) -> str:
+async def _two_workers(folder: Path, dsn: str) -> list[str]:
+    """Load two processes at the same time, and each alone, from two load threads in turns."""
+    async with servers.our_server(folder, dsn) as one, servers.our_server(folder, dsn) as two:
+        alone, together = [], []
+        for _ in range(ROUNDS):
+            alone.append((await asyncio.to_thread(_load, one, None)).rate)
+            both = await asyncio.gather(
+                *(asyncio.to_thread(_load, url, None) for url in (one, two))
+            )
+            together.append(sum(load.rate for load in both))
+    ratio = statistics.median(together) / statistics.median(alone)
+    line = (
+        f"two workers, 200: {statistics.median(together):,.0f}/s, {ratio:.2f} of one; "
+        f"{os.cpu_count()} cores are shared with two load programs"
+    )
+    return [line]
+
+
+async def _beside_radicale(folder: Path, dsn: str) -> list[str]:
+    if shutil.which(servers.RADICALE) is None:
+        return ["Radicale: not measured, not found (pip install radicale, then on the PATH)"]
+    async with servers.our_server(folder, dsn) as ours:
+        body, _ = await asyncio.to_thread(servers.fetch, ours)
+        with servers.radicale(folder, body) as theirs:
+            named = ("-H", f"Authorization: {servers.NAMED}")
+            other = await asyncio.to_thread(_load, theirs, None, *named)
+            mine = await asyncio.to_thread(_load, ours, None)
+    line = (
+        f"for orientation, Radicale with the same {SESSIONS} sessions: {other.rate:,.0f}/s, "
+        f"p99 {other.p99_ms:,.0f} ms; ours {mine.rate:,.0f}/s, p99 {mine.p99_ms:.1f} ms"
+    )
+    return [line]
+
+
+def _line(name: str, size: int, found: tuple[Load, Load]) -> str:
     mine, reference = found
-    ratio = mine / reference
+    ratio = mine.rate / reference.rate
     verdict = "" if ratio >= LEAST else f"  BELOW {LEAST}"
     return (
-        f"feed of {SESSIONS} sessions ({size // 1000} kB), {name}: {mine:,.0f}/s, "
-        f"nginx {reference:,.0f}/s, ratio {ratio:.2f}{verdict}"
+        f"feed of {SESSIONS} sessions ({size // 1000} kB), {name}: {mine.rate:,.0f}/s, "
+        f"p99 {mine.p99_ms:.1f} ms, nginx {reference.rate:,.0f}/s, p99 {reference.p99_ms:.1f} ms, "
+        f"ratio {ratio:.2f}{verdict}"
     )
 
 
-def _in_turns(ours: str, theirs: str, tags: tuple[str, str] | None) -> tuple[float, float]:
+def _in_turns(ours: str, theirs: str, tags: tuple[str, str] | None) -> tuple[Load, Load]:
     mine, reference = [], []
     for _ in range(ROUNDS):
         mine.append(_load(ours, tags[0] if tags else None))
         reference.append(_load(theirs, tags[1] if tags else None))
-    return statistics.median(mine), statistics.median(reference)
+    return _median(mine), _median(reference)
 
 
-def _load(url: str, tag: str | None) -> float:
-    """Return the answers a second; an answer of another kind than asked for is an error."""
+def _median(loads: Sequence[Load]) -> Load:
+    return Load(
+        statistics.median(load.rate for load in loads),
+        statistics.median(load.p99_ms for load in loads),
+    )
+
+
+def _load(url: str, tag: str | None, *more: str) -> Load:
+    """Measure with wrk; an answer of another kind than asked for is an error."""
     condition = ["-H", f"If-None-Match: {tag}"] if tag else []
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", *condition, url]
+    options = ["-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency"]
+    command = ["wrk", *options, *condition, *more, url]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in printed and not tag:
         raise RuntimeError(printed)
-    found = re.search(r"Requests/sec:\s+([\d.]+)", printed)
-    if found is None:
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", printed)
+    slowest = re.search(r"99%\s+([\d.]+)(us|ms|s)", printed)
+    if rate is None or slowest is None:
         raise RuntimeError(printed)
-    return float(found[1])
-
-
-def _fetch(url: str) -> tuple[bytes, str]:
-    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - our own address
-        return answer.read(), answer.headers["etag"]
-
-
-@asynccontextmanager
-async def _our_server(folder: Path, dsn: str) -> AsyncIterator[str]:
-    """Run the real command with the web role, one process."""
-    port = _free_port()
-    environ = {name: value for name, value in os.environ.items() if "TERMINBUCH" not in name}
-    environ |= {
-        "TERMINBUCH_DATABASE_URL": dsn,
-        "TERMINBUCH_DATA_DIR": str(folder / "var"),
-        "TERMINBUCH_TOKEN_KEY": "b1:" + "5a" * 32,
-        "TERMINBUCH_PORT": str(port),
-        "TERMINBUCH_PUBLIC_URL": f"http://localhost:{port}",
-        "TERMINBUCH_LOG_LEVEL": "warning",
-    }
-    command = [sys.executable, "-m", "service", "serve", "--role", "web"]
-    with _program(command, folder / "ours.log", environ):
-        url = f"http://127.0.0.1:{port}{_FEED}"
-        await asyncio.to_thread(_wait_for, url, folder / "ours.log")
-        yield url
-
-
-@contextmanager
-def _nginx(folder: Path, body: bytes) -> Iterator[str]:
-    port = _free_port()
-    target = folder / "root" / _FEED.lstrip("/")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(body)
-    user = "user root;" if os.geteuid() == 0 else ""
-    conf = folder / "nginx.conf"
-    conf.write_text(_NGINX.format(user=user, folder=folder, port=port))
-    with _program(["nginx", "-p", str(folder), "-c", str(conf)], folder / "nginx.log", None):
-        url = f"http://127.0.0.1:{port}{_FEED}"
-        _wait_for(url, folder / "error.log")
-        yield url
-
-
-@contextmanager
-def _program(command: Sequence[str], log: Path, environ: dict[str, str] | None) -> Iterator[None]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=environ)
-        try:
-            yield
-        finally:
-            process.terminate()
-            try:
-                process.wait(timeout=40)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _wait_for(url: str, log: Path) -> None:
-    deadline = time.monotonic() + _READY_SECONDS
-    while True:
-        try:
-            _fetch(url)
-        except OSError as error:
-            if time.monotonic() > deadline:
-                told = log.read_text(errors="replace")[-2000:] if log.exists() else ""
-                raise RuntimeError(f"{url} does not answer: {told}") from error
-            time.sleep(0.1)
-        else:
-            return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return Load(float(rate[1]), float(slowest[1]) * _MILLISECONDS[slowest[2]])
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from service import (
     preferring,
     ruling,
     scheduling,
+    tailoring,
     tokens,
 )
 from service.auditing import Actor
@@ -78,6 +79,9 @@ PUBLIC = (
     "/a/{token}/nicht-ich",
     "/b/{switches}",
     "/b/{switches}?gespeichert=1",
+    "/kalender?anzeigen=1&gruppe=klima&gruppe=wulis&ungefaehr=1&abgesagt=plain&sprache=en",
+    "/meine/kalender/{calendar}",
+    "/meine/kalender/{calendar}?getan=saved",
     "/u/{stop}",
     "/demo/post",
     "/demo/post?suche=klima",
@@ -120,6 +124,8 @@ OFFICE = (
     "/buero/mitglied/neu",
     "/buero/mitglied/{person}",
     "/buero/mitglied/{person}/benachrichtigungen",
+    "/buero/mitglied/{person}/kalender",
+    "/buero/kalender",
     "/buero/import",
     "/buero/wartet",
     "/buero/versand",
@@ -302,8 +308,13 @@ async def _tokens(demo: Demo, database: Database, meeting_id: UUID) -> dict[str,
     silent = next(row for row in found if row["answer"] is None)
     answered = next(row for row in found if row["answer"] == "online")
     handle = await database.fetchval("SELECT mail_handle FROM person ORDER BY sort_key LIMIT 1")
+    person_id = await database.fetchval(
+        "SELECT person_id FROM feed WHERE kind = 'personal' LIMIT 1"
+    )
+    calendar = await tailoring.find_page(database, keys, person_id) or ""
     return {
         "switches": preferring.page_token(keys, handle, 1),
+        "calendar": calendar.rsplit("/", 1)[-1],
         "stop": preferring.unsubscribe_token(keys, Topic.REMINDERS, handle, 1),
         "invitation": str(answered["id"]),
         "silent": str(silent["id"]),

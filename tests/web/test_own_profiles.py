@@ -227,7 +227,8 @@ async def test_a_rough_date_stands_on_its_first_working_day_where_it_is_wanted(
     without = await _calendar_with(services, anonymous, person_id, Profile())
     await shown.save(database, meeting_id, NOW)
 
-    titles = await _calendar_with(services, anonymous, person_id, Profile(shows_rough=True))
+    profile = Profile(shows_rough=True, shows_tentative=False)
+    titles = await _calendar_with(services, anonymous, person_id, profile)
     path, _ = await _subscribed(services, person_id)
     text = (await anonymous.get(path)).text
 
@@ -407,7 +408,7 @@ async def test_the_office_calendar_leaves_out_what_is_not_wanted(
 
 
 async def test_it_is_counted_whose_calendar_shows_a_session_as_it_stands(
-    services: Services,
+    services: Services, sign_in: SignIn
 ) -> None:
     database = services.database
     meeting_id = await shown.a_meeting(database, await shown.a_group(database))
@@ -425,6 +426,8 @@ async def test_it_is_counted_whose_calendar_shows_a_session_as_it_stands(
     await note_fetches(database, {feeds[people[1]]: replace(old, state_at=state)}, NOW)
     counted = await tailoring.count_shown(database, meeting_id, NOW)
     later = await tailoring.count_shown(database, meeting_id, NOW + timedelta(days=40))
+    page = await (await sign_in("coordinator")).get(f"/buero/termin/{meeting_id}")
 
     assert tailoring.Spread(1, 2) == counted
     assert tailoring.Spread(0, 0) == later
+    assert "1 von 2 Kalendern zeigen schon den jetzigen Stand." in page.text
