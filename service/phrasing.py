@@ -308,7 +308,7 @@ def _uninvited(occasion: Occasion) -> list[Block]:
 
 def _entry_alone(occasion: Occasion) -> list[Block]:
     return [
-        said(occasion, "letter.entry_removed.lead"),
+        said(occasion, f"letter.{occasion.kind}.lead"),
         facts_of(occasion, with_deadline=False),
         *_change_answer(occasion),
     ]
