@@ -131,8 +131,10 @@ OFFICE = (
     "/buero/versand",
     "/buero/vorschau",
     "/buero/vorschau?regel={rule}",
+    "/buero/vorschau?testmail=1",
     "/buero/adressen",
     "/buero/antworten",
+    "/buero/kalenderantworten",
     "/buero/versand/{letter}",
     "/buero/versand/zurueckgehalten",
     "/buero/versand/drucken?person={person}",
@@ -147,6 +149,7 @@ OFFICE = (
     "/buero/gruppe/{group}/erinnerungen/{rule}",
     "/buero/gruppe/{group}/erinnerungen/verwerfen",
     "/buero/termin/{confirmed}/erinnerungen",
+    "/buero/termin/{confirmed}/erinnerungen?testmail=1",
     "/buero/termin/{confirmed}/erinnerungen/neu",
     "/buero/termin/{confirmed}/erinnerungen/{rule}",
     "/buero/termin/{confirmed}/erinnerungen/verwerfen",
@@ -177,6 +180,12 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     "/buero/erinnerungen/neu": {"amount": "", "at_time": ""},
 }
 
+# Pages with a button that shows more, without saving: what it looks like when it is pressed.
+PRESSED: Mapping[str, str] = {
+    "/buero/erinnerungen/{rule}": "button[value=preview]",
+    "/buero/termin/{confirmed}/erinnerungen/{rule}": "button[value=preview]",
+}
+
 _ONE = {
     "confirmed": "SELECT id, slug FROM meeting WHERE title LIKE 'Vorgespräch%'",
     "tentative": "SELECT id, slug FROM meeting WHERE state = 'tentative' AND slug <> '' LIMIT 1",
@@ -189,6 +198,12 @@ _ONE = {
 _INVITATIONS = """
 SELECT i.id, i.handle, i.epoch, i.answer FROM invitation i JOIN person p ON p.id = i.person_id
 WHERE i.meeting_id = $1 AND i.state = 'invited' ORDER BY p.external_ref
+"""
+# Somebody with times of their own, so that their fields stand open.
+_OWN_TIMES = """
+INSERT INTO preference (person_id, has_own_times, own_days)
+SELECT id, true, '{1}' FROM person ORDER BY sort_key LIMIT 1
+ON CONFLICT (person_id) DO UPDATE SET has_own_times = true, own_days = '{1}'
 """
 # Two letters as a restored backup would hold them back.
 _HOLD = """
@@ -312,6 +327,7 @@ async def _tokens(demo: Demo, database: Database, meeting_id: UUID) -> dict[str,
         "SELECT person_id FROM feed WHERE kind = 'personal' LIMIT 1"
     )
     calendar = await tailoring.find_page(database, keys, person_id) or ""
+    await database.fetch(_OWN_TIMES)
     return {
         "switches": preferring.page_token(keys, handle, 1),
         "calendar": calendar.rsplit("/", 1)[-1],

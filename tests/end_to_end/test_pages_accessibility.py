@@ -13,6 +13,7 @@ from tests.end_to_end.browser import Visit, overflow, violations, visiting
 from tests.end_to_end.pages import (
     ABSENT,
     OFFICE,
+    PRESSED,
     PUBLIC,
     REFUSED,
     Seeded,
@@ -137,4 +138,19 @@ async def test_a_form_says_what_is_missing_and_leads_there(
     assert targets
     assert [] == missing
     assert title.startswith(texts(look[2]).t("err.field_prefix"))
+    assert [] == found
+
+
+@pytest.mark.parametrize("number", range(len(PRESSED)), ids=lambda n: [*PRESSED][n])
+async def test_what_a_button_shows_breaks_no_rule(
+    demo: Demo, chromium: Browser, seeded: Seeded, number: int
+) -> None:
+    path, look = [*PRESSED][number], LOOKS[number * 3 % len(LOOKS)]
+    async with opened(chromium, demo, seeded, path, look) as visit:
+        async with visit.page.expect_navigation() as navigation:
+            await visit.page.locator(PRESSED[path]).click()
+        answer = await navigation.value
+        found = await faults(visit.page, look[1])
+
+    assert 200 == answer.status
     assert [] == found
