@@ -22,6 +22,7 @@ SIGN_INS_KEPT = timedelta(days=7)
 CODES_KEPT = timedelta(days=7)
 LETTER_WORDS_KEPT = timedelta(days=30)
 LETTERS_KEPT = timedelta(days=90)
+FETCHES_KEPT = timedelta(days=90)
 _RETURNS_KEPT: tuple[tuple[timedelta, tuple[Kind, ...] | None], ...] = (
     (intake.AUTO_REPLIES_KEPT, (Kind.AUTO_REPLY,)),
     (LETTER_WORDS_KEPT, (Kind.WORDS,)),
@@ -36,6 +37,11 @@ _FORGET_WORKERS = "DELETE FROM worker WHERE heartbeat_at < $1"
 _FORGET_SESSIONS = "DELETE FROM staff_session WHERE ends_at < $1"
 _FORGET_TOKENS = "DELETE FROM one_time_token WHERE expires_at < $1"
 _FORGET_CODES = "DELETE FROM phone_code WHERE expires_at < $1"
+# There are as many calendars as people, and few were not fetched for so long.
+_FORGET_FETCHES = """
+UPDATE feed SET last_fetch_on = NULL, client_family = '', fetched_state_at = NULL
+WHERE last_fetch_on < ($1::timestamptz AT TIME ZONE 'UTC')::date
+"""
 _FORGET_EVENTS = "DELETE FROM address_event WHERE happened_at < $1"
 _FORGET_ADDRESSES = """
 DELETE FROM address_state s WHERE s.updated_at < $1
@@ -52,6 +58,7 @@ async def keep_house(database: Database, now: datetime) -> None:
     await forget_sign_ins(database, now)
     await forget_codes(database, now)
     await forget_addresses(database, now)
+    await forget_fetches(database, now)
     await forget_letter_words(database, now)
     await delete_letters(database, now)
     await forget_returns(database, now)
@@ -75,6 +82,11 @@ async def forget_sign_ins(database: Database, now: datetime) -> None:
 async def forget_codes(database: Database, now: datetime) -> None:
     """Remove codes that were read out on the telephone a week after their end."""
     await _execute(database, _FORGET_CODES, now - CODES_KEPT)
+
+
+async def forget_fetches(database: Database, now: datetime) -> None:
+    """Forget the day and the program of the last fetch of a calendar after 90 days."""
+    await _execute(database, _FORGET_FETCHES, now - FETCHES_KEPT)
 
 
 async def forget_addresses(database: Database, now: datetime) -> None:

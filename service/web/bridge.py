@@ -43,7 +43,7 @@ class Bridge:
         known = headers.get("if-none-match")
         if known is not None and known != entry.answers.tag:
             known = ",".join(headers.get_all("if-none-match"))
-        if entry.fetched_by is None:
+        if entry.fetched_by is None and method == "GET":
             entry.fetched_by = client_family(headers.get("user-agent", ""))
         answer = choose(entry, method, known, headers.get("if-modified-since"))
         if answer.body:

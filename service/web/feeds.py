@@ -108,7 +108,7 @@ class FeedApplication:
                 return self._say(method, 503, b"Try again in a minute.\n", _RETRY)
             if entry is None:
                 return self._say(method, 404, b"There is no calendar at this address.\n")
-        if entry.fetched_by is None:
+        if entry.fetched_by is None and method == "GET":
             entry.fetched_by = client_family(agent)
         return choose(entry, method, known, since)
 

@@ -152,3 +152,24 @@ async def test_what_was_learnt_about_addresses_of_nobody_is_forgotten(database: 
     assert [NOW] == [
         row["happened_at"] for row in await database.fetch("SELECT happened_at FROM address_event")
     ]
+
+
+async def test_the_last_fetch_of_a_calendar_is_forgotten_after_90_days(database: Database) -> None:
+    for days in (89, 91):
+        person = await builders.a_person(database)
+        await insert(
+            database,
+            "feed",
+            kind="personal",
+            person_id=person["id"],
+            last_fetch_on=(NOW - days * DAY).date(),
+            client_family="Thunderbird",
+            fetched_state_at=NOW - days * DAY,
+        )
+
+    await housekeeping.keep_house(database, NOW)
+    rows = await database.fetch(
+        "SELECT client_family, fetched_state_at IS NULL FROM feed ORDER BY last_fetch_on"
+    )
+
+    assert [("Thunderbird", False), ("", True)] == [tuple(row) for row in rows]

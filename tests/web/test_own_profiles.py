@@ -19,6 +19,7 @@ from service.feeding import note_fetches
 from service.services import Services
 from service.subscribing import Owner
 from service.tables import feed_rows
+from service.web.feeds import FeedApplication
 from tests import shown
 from tests.web import mailbox
 from tests.web.conftest import Clock, SignIn
@@ -431,3 +432,19 @@ async def test_it_is_counted_whose_calendar_shows_a_session_as_it_stands(
     assert tailoring.Spread(1, 2) == counted
     assert tailoring.Spread(0, 0) == later
     assert "1 von 2 Kalendern zeigen schon den jetzigen Stand." in page.text
+
+
+async def test_a_look_at_the_headers_is_no_fetch(
+    services: Services, anonymous: httpx.AsyncClient
+) -> None:
+    path, _ = await _subscribed(services, await shown.a_person(services.database))
+    application = FeedApplication(services)
+    transport = httpx.ASGITransport(application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as program:
+        await program.head(path)
+        looked = application.cache.entries[path].fetched_by
+        await program.get(path, headers={"user-agent": "Thunderbird/140"})
+        fetched = application.cache.entries[path].fetched_by
+    await application.cache.close()
+
+    assert [None, "Thunderbird"] == [looked, fetched]
