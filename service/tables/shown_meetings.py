@@ -111,19 +111,22 @@ class Wanted:
 
 async def list_public(connection: Connection, wanted: Wanted) -> list[Record]:
     """Return the heads of what anybody may see, by start and UID."""
-    return await connection.fetch(_PUBLIC, *wanted.values())
+    rows: list[Record] = await connection.fetch(_PUBLIC, *wanted.values())
+    return rows
 
 
 async def list_of_office(
     connection: Connection, wanted: Wanted, *, with_drafts: bool
 ) -> list[Record]:
     """Return the heads of all meetings with a date, internal ones included."""
-    return await connection.fetch(_OF_OFFICE, *wanted.values(), with_drafts)
+    rows: list[Record] = await connection.fetch(_OF_OFFICE, *wanted.values(), with_drafts)
+    return rows
 
 
 async def list_of_person(connection: Connection, wanted: Wanted, person_id: UUID) -> list[Record]:
     """Return the heads of what one person is invited to or sees as a member, with the answers."""
-    return await connection.fetch(_OF_PERSON, *wanted.values(), person_id)
+    rows: list[Record] = await connection.fetch(_OF_PERSON, *wanted.values(), person_id)
+    return rows
 
 
 async def load(connection: Connection, meeting_ids: Collection[UUID]) -> dict[UUID, ShownMeeting]:
