@@ -42,7 +42,8 @@ _GOES_FIRST = f"""elder.state IN ('queued', 'sending', 'uncertain')
                     OR o.next_attempt_at > now() - {ELDER_WAIT})"""
 
 # One scan a priority keeps letters of sign-in from waiting behind 5,000 invitations. The inner
-# limit stops each scan early; rows of the same ordering key leave one after the other.
+# limit stops each scan early; rows of the same ordering key leave one after the other. As an array
+# the few rows are looked up by their ids; a join reads the whole table, however long it has grown.
 _CLAIM = """
 WITH due AS MATERIALIZED (
     SELECT d.id FROM unnest('{0,1,2,3,4,5,6,7,8,9}'::smallint[]) AS p (priority)
@@ -76,7 +77,7 @@ WITH due AS MATERIALIZED (
 ), claimed AS (
     UPDATE outbox o SET state = 'sending', lease_owner = $2, lease_token = o.lease_token + 1,
         lease_until = now() + make_interval(secs => $5), data_started_at = NULL
-    FROM due WHERE o.id = due.id
+    WHERE o.id = ANY(ARRAY(SELECT id FROM due))
     RETURNING o.id, o.lease_token, o.priority, o.recipient_domain, o.attempts,
         o.uncertain_count, o.letter_sha256, o.next_attempt_at
 )
