@@ -67,7 +67,7 @@ def test_fold_umlaut_emoji_boundary() -> None:
     assert meant(BOUNDARIES) == seen_by("icalendar", BOUNDARIES)
 
 
-@settings(max_examples=20, **PATIENT)
+@settings(max_examples=8, **PATIENT)
 @given(LISTS)
 def test_any_text_makes_lines_that_the_lint_finds_clean(words: list[str]) -> None:
     clean: list[str] = []
@@ -81,7 +81,7 @@ def test_escaping_roundtrip_of_boundaries(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["icalendar", "ical", "ical.js"])
-@settings(max_examples=4, **PATIENT)
+@settings(max_examples=3, **PATIENT)
 @given(words=LISTS)
 def test_escaping_roundtrip(name: str, words: list[str]) -> None:
     assert without_edges(meant(words)) == without_edges(seen_by(name, words))

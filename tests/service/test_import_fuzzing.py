@@ -49,7 +49,7 @@ def assert_each_is_read_or_refused(kind: Kind, count: int, seed: int) -> None:
 
 @pytest.mark.parametrize("kind", FILES)
 def test_a_mutated_list_is_read_or_refused_soon(kind: Kind) -> None:
-    assert_each_is_read_or_refused(kind, 60, seed=4)
+    assert_each_is_read_or_refused(kind, 20, seed=4)
 
 
 @pytest.mark.long
