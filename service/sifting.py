@@ -21,6 +21,8 @@ from service.tables import calendar_answer_statements as statements
 
 # Applying such a row says what its button said.
 _TIME = re.compile(r"(\d{4})(\d{2})(\d{2})(?:T(\d{2})(\d{2})\d{2}(Z?))?")
+# What programs call the time that is ours anyway.
+_HOME = frozenset({"Europe/Berlin", "W. Europe Standard Time", "Central European Standard Time"})
 _BUTTONS = frozenset({Partstat.ACCEPTED, Partstat.TENTATIVE, Partstat.DECLINED})
 
 
@@ -68,7 +70,7 @@ def _readable(value: str, zone: str) -> str:
     day = f"{found[3]}.{found[2]}.{found[1]}"
     if found[4] is None:
         return day
-    where = "UTC" if found[6] else zone
+    where = "UTC" if found[6] else "" if zone in _HOME else zone
     return f"{day}, {found[4]}:{found[5]} {where}".strip()
 
 

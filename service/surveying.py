@@ -11,7 +11,7 @@ from asyncpg import Record
 
 from notifications import log
 from notifications.outbox import State as LetterState
-from service import mending, posting, transcribing
+from service import mending, posting, sifting, transcribing
 from service.database import Database
 from service.domain.accounts import Account
 from service.domain.shown import ShownMeeting
@@ -89,6 +89,7 @@ class Board:
     unsolved: int
     bad_addresses: int
     words: int
+    calendar_answers: int
     jobs: tuple[Job, ...]
 
 
@@ -107,6 +108,7 @@ async def survey(database: Database, account: Account, now: datetime) -> Board:
         unsolved=await posting.count_unsolved(database, now) if account.is_office else 0,
         bad_addresses=await mending.count_addresses(database) if account.is_office else 0,
         words=await transcribing.count(database) if account.is_office else 0,
+        calendar_answers=await sifting.count_open(database) if account.is_office else 0,
         jobs=tuple(_job(row, now) for row in await database.fetch(statements.JOBS)),
     )
 

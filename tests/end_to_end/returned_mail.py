@@ -32,9 +32,27 @@ _EVENTS: tuple[tuple[str, dict[str, str]], ...] = (
 )
 
 
+_ANSWER = """
+INSERT INTO calendar_answer (message_sha256, part_sha256, received_at, outcome, needs_look, trust,
+    invitation_id, meeting_id, attendee, sender, partstat, comment, details)
+SELECT sha256($1::bytea), $1, now(), $2, true, 4, i.id, i.meeting_id, 'erika@town.example',
+    'a.rather.long.address.of.somebody@department.town.example', 'ACCEPTED', $3, $4
+FROM invitation i JOIN meeting m ON m.id = i.meeting_id
+WHERE m.state = 'confirmed' AND i.state = 'invited' ORDER BY i.id LIMIT 1
+"""
+_ANSWERS: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("unconfirmed", "Ich komme eine halbe Stunde später.", {}),
+    ("counter", "", {"starts": "20270305T140000", "ends": "20270305T160000",
+        "zone": "W. Europe Standard Time", "location": "Rathaus, Saal 2", "old_version": "yes"}),
+    ("odd", "", {"oddity": "no_attendee"}),
+)  # fmt: skip
+
+
 async def seed(database: Database, letter_id: UUID) -> None:
     """Let three addresses fail, and let each kind come back to a letter and to none."""
     await database.fetch(_ADDRESSES)
     for about in (letter_id, None):
         for number, (kind, details) in enumerate(_EVENTS):
             await database.fetch(_EVENT, f"{about}:{number}".encode(), kind, about, details)
+    for outcome, comment, more in _ANSWERS:
+        await database.fetch(_ANSWER, outcome.encode(), outcome, comment, more)
