@@ -1,9 +1,11 @@
 """Every page that has a route, with its parameters from the demo's database."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -30,7 +32,7 @@ from service.ruling import Scope
 from service.scheduling import Options
 from service.tokens import Purpose
 from tests.end_to_end import returned_mail
-from tests.end_to_end.stage import Demo
+from tests.end_to_end.stage import LETTER_SECONDS, POLL_SECONDS, Demo
 
 # Routes that answer with something else than a page, or that lead away.
 NO_PAGES = frozenset(
@@ -239,7 +241,7 @@ async def seed(demo: Demo) -> Seeded:
     async with Database(Server.under(demo.data_dir).dsn(), pool_size=2) as database:
         found: dict[str, str] = {}
         for name, sql in _ONE.items():
-            row = await database.fetchrow(sql)
+            row = await _wait_for(database, sql)
             assert row is not None, name
             found |= {name: str(row["id"]), f"{name}_slug": row["slug"] or ""}
         account_id = await database.fetchval(
@@ -261,6 +263,14 @@ async def seed(demo: Demo) -> Seeded:
         async with database.unit_of_work() as unit:
             session = await keeping_sessions.open_new(unit.connection, account_id, None, now)
     return Seeded(found, session)
+
+
+async def _wait_for(database: Database, sql: str) -> Any:
+    """Return the row as soon as there is one: the first letter leaves a while after the start."""
+    deadline = monotonic() + LETTER_SECONDS
+    while (row := await database.fetchrow(sql)) is None and monotonic() < deadline:
+        await asyncio.sleep(POLL_SECONDS)
+    return row
 
 
 def _form(group_id: UUID, day: date) -> MeetingForm:
