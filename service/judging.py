@@ -158,6 +158,8 @@ _TO_AN_ACCOUNT: Mapping[str, Callable[[Row], str | None]] = {
     "sign_in": _judge_sign_in,
     "test": _judge_test,
 }
+
+
 def _judge_removal(row: Row, _: datetime) -> str | None:
     return None if row["answer"] == "declined" else "answer_changed"
 
