@@ -36,7 +36,10 @@ LONGEST = timedelta(days=92)
 """How far one look reaches at most."""
 
 # Somebody asks for these, no rule plans them.
-_UNPLANNED = ("sign_in", "lost_links", "test", "hint_received", "probe", "reply_forwarded", "alarm")
+_UNPLANNED = (
+    *("sign_in", "lost_links", "test", "hint_received", "probe", "ear", "reply_forwarded"),
+    "alarm",
+)
 _COPY = "copy"
 # What the ticks do, in their order.
 _WORKS = (noticing.queue_due, reminding.queue_due, digesting.queue_due)
