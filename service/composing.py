@@ -24,6 +24,7 @@ from service import (
     relaying,
     requesting,
     subscribing,
+    tailoring,
     tokens,
 )
 from service.database import Database
@@ -337,6 +338,12 @@ class Clerk:
             if own is not None:
                 address = f"{self._services.settings.public_url}{own.path}"
                 lines.append(f"{person['full_name']}: {label}\n{address}")
+                page = await tailoring.find_page(self._database, self._services.keys, person["id"])
+                if page is not None:
+                    # A link of the other language opens the same choices.
+                    choices = texts(locale).t("mycal.letter")
+                    address = f"{self._services.settings.public_url}{localised(page, locale)}"
+                    lines.append(f"{person['full_name']}: {choices}\n{address}")
         return lines
 
 

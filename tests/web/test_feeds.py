@@ -613,16 +613,16 @@ async def test_head_equals_get_headers(program: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("method", ["PROPFIND", "PUT", "DELETE", "POST", "REPORT"])
-async def test_propfind_put_delete_405_with_allow(
-    program: httpx.AsyncClient, method: str
-) -> None:
+async def test_propfind_put_delete_405_with_allow(program: httpx.AsyncClient, method: str) -> None:
     answer = await program.request(method, PUBLIC, headers={"if-match": "nothing"})
 
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
-async def test_no_content_encoding_even_with_accept_encoding_gzip(program: httpx.AsyncClient) -> None:
+async def test_no_content_encoding_even_with_accept_encoding_gzip(
+    program: httpx.AsyncClient,
+) -> None:
     answer = await program.get(PUBLIC, headers={"accept-encoding": "gzip, br"})
 
     assert "content-encoding" not in answer.headers
@@ -788,9 +788,7 @@ class Outage:
         return getattr(self._database, name)
 
 
-async def test_db_down_serves_last_good_feed_200(
-    services: Services, ready: None
-) -> None:
+async def test_db_down_serves_last_good_feed_200(services: Services, ready: None) -> None:
     await shown.make_feeds(services.database)
     outage = Outage(services.database)
     application = FeedApplication(replace(services, database=outage))  # type: ignore[arg-type]
