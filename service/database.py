@@ -10,6 +10,7 @@ from typing import Any, Literal, Self, TypeVar
 import asyncpg
 import structlog
 
+from notifications.hurrying import hurried
 from service import migrations
 from service.engine import (
     ENGINE,
@@ -51,6 +52,8 @@ SESSION_LIMITS = {
 }
 CLOSE_SECONDS = 10.0
 RELEASE_SECONDS = 5.0
+COMMAND_SECONDS = hurried(75.0, least=6.0)
+"""Longer than any statement may take: the server gave up before, or nobody is there any more."""
 
 _log = structlog.get_logger(__name__)
 _opened: list["Database"] = []
@@ -98,6 +101,7 @@ class Database:
             reset=_keep_session,
             server_settings=SESSION_LIMITS,
             timeout=10,
+            command_timeout=COMMAND_SECONDS,
         )
         _opened.append(self)
         ENGINE.pool = self._pool
@@ -189,6 +193,9 @@ class Database:
         connection = await acquire(pool)
         try:
             return await getattr(connection, kind)(sql, *args)
+        except TimeoutError:
+            await pool.expire_connections()
+            raise
         finally:
             await _give_back(pool, connection)
 
@@ -236,6 +243,10 @@ class Database:
         token = current.set(unit)
         try:
             yield unit
+        except TimeoutError:
+            # Where one connection hears nothing any more, those beside it hear nothing either.
+            await pool.expire_connections()
+            raise
         finally:
             unit.finished = True
             current.reset(token)
@@ -254,7 +265,8 @@ async def _roll_back(connection: asyncpg.Connection, transaction: Any) -> None:
     """Roll back, and cut the connection when even that fails; the first error stays the cause."""
     try:
         if not connection.is_closed():
-            await transaction.rollback()
+            async with asyncio.timeout(RELEASE_SECONDS):
+                await transaction.rollback()
     except Exception:  # noqa: BLE001 - whatever the driver raises, the caller's error counts
         _log.warning("database.rollback_failed", exc_info=True)
         # The pool may have taken a dead connection back already.

@@ -6,6 +6,7 @@ import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
@@ -16,10 +17,11 @@ class Proxy:
     """How the way is at the moment; None means that nothing is wrong.
 
     `cut_after` and `reset_after` count bytes from the client of each connection, `cut_reply_after`
-    those from the server. A frozen way takes everything in and passes nothing on.
+    those from the server. A frozen way takes everything in and passes nothing on. The target is a
+    port of the loopback, or a socket's path.
     """
 
-    target: int
+    target: int | Path
     port: int = 0
     cut_after: int | None = None
     cut_reply_after: int | None = None
@@ -28,6 +30,7 @@ class Proxy:
     frozen: bool = False
     connections: int = 0
     cuts: int = 0
+    lost_until: int = 0
     listener: asyncio.Server | None = None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     accept: Accept = lambda _reader, _writer: None
@@ -41,6 +44,14 @@ class Proxy:
         """Refuse connections from now on, and end those that stand."""
         if self.listener is not None:
             self.listener.close()
+        self.hang_up()
+
+    def lose(self) -> None:
+        """Let all connections that stand go dead without a word; new ones are as the way is."""
+        self.lost_until = self.connections
+
+    def hang_up(self) -> None:
+        """Cut all connections that stand."""
         for task in list(self.tasks):
             task.cancel()
 
@@ -53,26 +64,36 @@ class Proxy:
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Join one client with the server until one of them, or the fault, ends it."""
         self.connections += 1
+        number = self.connections
         try:
-            there, back = await asyncio.open_connection("127.0.0.1", self.target)
+            there, back = await self._reach()
         except OSError:
             writer.transport.abort()
             return
         ways = {
-            asyncio.create_task(self._pump(reader, back, self.cut_after)),
-            asyncio.create_task(self._pump(there, writer, self.cut_reply_after)),
+            asyncio.create_task(self._pump(number, reader, back, self.cut_after)),
+            asyncio.create_task(self._pump(number, there, writer, self.cut_reply_after)),
         }
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for way in ways:
                 way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
             for end in (writer, back):
                 self._end(end)
+            await asyncio.gather(*ways, return_exceptions=True)
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self.target, Path):
+            return await asyncio.open_unix_connection(self.target)
+        return await asyncio.open_connection("127.0.0.1", self.target)
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int | None
+        self,
+        number: int,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        limit: int | None,
     ) -> None:
         passed = 0
         while data := await reader.read(65536):
@@ -83,7 +104,7 @@ class Proxy:
                 return
             passed += len(data)
             await asyncio.sleep(self.delay)
-            while self.frozen:
+            while self.frozen or number <= self.lost_until:
                 await asyncio.sleep(0.05)
             writer.write(data)
             await writer.drain()
@@ -91,20 +112,24 @@ class Proxy:
     def _end(self, writer: asyncio.StreamWriter) -> None:
         if self.reset:
             plain = writer.get_extra_info("socket")
-            # Lingering for no time at all makes the kernel send RST instead of FIN.
-            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            # Lingering for no time at all makes the kernel send RST instead of FIN. A Unix socket,
+            # and one that is closed already, knows nothing of it.
+            with suppress(OSError):
+                plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.close()
 
 
 @asynccontextmanager
-async def running(target: int) -> AsyncIterator[Proxy]:
-    """Run a proxy in front of a port of the loopback."""
+async def running(target: int | Path) -> AsyncIterator[Proxy]:
+    """Run a proxy in front of a port of the loopback, or of a socket."""
     proxy = Proxy(target)
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(_quietly(proxy.carry(reader, writer)))
         proxy.tasks.add(task)
         task.add_done_callback(proxy.tasks.discard)
+        # It may be cancelled before it has begun.
+        task.add_done_callback(lambda _: writer.close())
 
     proxy.accept = accept
     await proxy.open()
