@@ -224,3 +224,56 @@ WHERE: dict[int, tuple[str, ...]] = {
 MISSING: dict[int, str] = {
     29: "about SQLite, which is not used",
 }
+
+_FAR = "tests/faults/test_far_databases.py"
+_PAGES = "tests/faults/test_web_kills.py"
+
+PROMISED: dict[str, tuple[str, ...]] = {
+    "F1": (
+        f"{_KILLS}::test_a_kill_at_any_other_point_loses_nothing",
+        f"{_KILLS}::test_a_kill_in_the_drain_loses_nothing",
+    ),
+    "F2": (
+        (
+            f"{_PAGES}::"
+            "test_f2_killed_while_it_writes_nothing_stands_and_the_next_press_does_it_once"
+        ),
+        f"{_PAGES}::test_f2_killed_before_its_reply_is_heard_the_next_press_changes_nothing",
+    ),
+    "F4": (
+        f"{_DATABASES}::test_27_a_database_that_restarts_costs_no_letter_and_no_worker",
+        f"{_DATABASES}::test_28_while_the_database_is_away_readiness_says_so_and_nothing_is_lost",
+    ),
+    "F5": (
+        (
+            "tests/service/test_database.py::"
+            "test_twenty_failing_commits_leave_the_pool_full_and_the_task_free"
+        ),
+    ),
+    "F6": (
+        f"{_RELAYS}::test_14_a_greylisting_server_is_asked_again_later_and_nobody_is_blamed",
+        f"{_RELAYS}::test_23_a_half_open_connection_hangs_no_longer_than_its_limit",
+        f"{_RELAY}::test_stripped_starttls_sends_no_password",
+    ),
+    "F8": (
+        (
+            "tests/faults/test_clocks.py::"
+            "test_31_a_clock_that_steps_stops_no_tick_and_sends_nothing_early_or_twice"
+        ),
+        f"{_REMINDING}::test_nine_oclock_stays_nine_oclock_over_a_change_of_the_clocks",
+    ),
+    "F10": (f"{_KILLS}::test_9_asked_to_stop_letters_in_flight_finish_and_the_rest_is_released",),
+    "F11": (
+        f"{_FAR}::test_f11_a_slow_way_costs_time_and_no_letter",
+        f"{_FAR}::test_f11_cut_again_and_again_it_goes_on_and_no_connections_pile_up",
+        f"{_FAR}::test_f11_a_connection_that_went_dead_without_a_word_holds_nobody_up",
+    ),
+    "F12": (f"{_POSTMAN}::test_one_unwritable_letter_of_a_hundred_is_dead_after_three_tries",),
+}
+"""The faults of the promises, by their number there."""
+
+UNPROMISED: dict[str, str] = {
+    "F3": "ten seeds of random kills run by `python -m tests.faults.kill_points`, not in the suite",
+    "F7": "a full disk is not played yet",
+    "F9": "races of two replicas stand beside what they are about, not as one run of 200 each",
+}
