@@ -17,6 +17,7 @@ from litestar.response import Response
 from service import furnishing
 from service.database import DatabaseBusyError, NoDatabaseError
 from service.domain import errors as domain
+from service.pages import dates
 from service.pages.catalogue import texts
 from service.pages.rendering import localised
 from service.services import Services
@@ -79,6 +80,32 @@ _PAGE_OF_STATUS = {
 def status_of(error: domain.DomainError) -> int:
     """Return the HTTP status of a domain error by its nearest listed ancestor."""
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def show_dead_link(
+    services: Services,
+    visitor: Visitor,
+    error: domain.DomainError,
+    *,
+    heading: str,
+    text: str,
+) -> Response[bytes]:
+    """Show the page of a link that opens nothing, with the way to new ones.
+
+    `heading` and `text` name the part of the catalogue that has the words for it.
+    """
+    when = error.values.get("until") or error.values.get("renewed_at")
+    return respond.page(
+        services,
+        visitor,
+        "replies/link.html",
+        status_of(error),
+        heading=visitor.t(f"{heading}.{error.code}"),
+        text=visitor.t(
+            f"{text}.{error.code}_text",
+            date=dates.format_short_date(when, visitor.locale) if when else "",
+        ),
+    )
 
 
 def answer_domain_error(request: AnyRequest, error: domain.DomainError) -> Response[bytes]:

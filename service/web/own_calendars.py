@@ -11,7 +11,7 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from service import tailoring
-from service.domain.errors import LinkReplacedError, LinkUnknownError, NotFoundError
+from service.domain.errors import DomainError, LinkReplacedError, LinkUnknownError, NotFoundError
 from service.domain.feed_profiles import Extent, Fallen, Profile
 from service.services import Services
 from service.subscribing import Owner, Wish
@@ -263,17 +263,8 @@ def _show(
     )
 
 
-def _refuse(
-    services: Services, visitor: Visitor, error: LinkUnknownError | LinkReplacedError
-) -> Page:
-    return respond.page(
-        services,
-        visitor,
-        "replies/link.html",
-        errors.status_of(error),
-        heading=visitor.t(f"prefs.{error.code}"),
-        text=visitor.t(f"mycal.{error.code}_text"),
-    )
+def _refuse(services: Services, visitor: Visitor, error: DomainError) -> Page:
+    return errors.show_dead_link(services, visitor, error, heading="prefs", text="mycal")
 
 
 ROUTES = [

@@ -11,7 +11,7 @@ from litestar.response import Response
 
 from service import preferring
 from service.domain import preferences, reminders
-from service.domain.errors import FieldsError, LinkReplacedError, LinkUnknownError
+from service.domain.errors import DomainError, FieldsError, LinkReplacedError, LinkUnknownError
 from service.domain.preferences import OwnTimes, Preferences, Topic
 from service.pages import dates
 from service.preferring import Wishes
@@ -274,17 +274,8 @@ def _was_saved(request: AnyRequest) -> bool:
     return bool(forms.read_query(request, _SAVED)["gespeichert"])
 
 
-def _refuse(
-    services: Services, visitor: Visitor, error: LinkUnknownError | LinkReplacedError
-) -> Page:
-    return respond.page(
-        services,
-        visitor,
-        "replies/link.html",
-        errors.status_of(error),
-        heading=visitor.t(f"prefs.{error.code}"),
-        text=visitor.t(f"prefs.{error.code}_text"),
-    )
+def _refuse(services: Services, visitor: Visitor, error: DomainError) -> Page:
+    return errors.show_dead_link(services, visitor, error, heading="prefs", text="prefs")
 
 
 ROUTES = [

@@ -301,17 +301,7 @@ def _describe(visitor: Visitor, view: InvitationView) -> str:
 
 
 def _refuse_link(services: Services, visitor: Visitor, error: DomainError) -> Response[bytes]:
-    """Show the page of a link that opens nothing, with the way to new ones."""
-    when = error.values.get("until") or error.values.get("renewed_at")
-    date = dates.format_short_date(when, visitor.locale) if when else ""
-    return respond.page(
-        services,
-        visitor,
-        "replies/link.html",
-        errors.status_of(error),
-        heading=visitor.t(f"rsvp.{error.code}"),
-        text=visitor.t(f"rsvp.{error.code}_text", date=date),
-    )
+    return errors.show_dead_link(services, visitor, error, heading="rsvp", text="rsvp")
 
 
 ROUTES = [

@@ -16,9 +16,7 @@ import pytest_asyncio
 from calendars import invitation
 from calendars.invitation import Method, ReplyTo
 from notifications import intake
-from notifications.postman import Options, Postman
-from service import inviting, noticing, probing, relaying, requesting, scheduling
-from service.composing import Clerk
+from service import inviting, noticing, probing, requesting, scheduling
 from service.database import Database
 from service.domain import changes
 from service.domain.words import Mode, State
@@ -32,10 +30,10 @@ from tests import builders
 from tests.builders import Row
 from tests.calendars import readers
 from tests.calendars.samples import an_entry
-from tests.notifications import smtp_servers
 from tests.notifications.smtp_servers import Mail
 from tests.service.test_composing import NOW, STARTS, a_letter, a_session, one, opened, part, ready
 from tests.service.test_scheduling import OFFICE
+from tests.web.mailbox import deliver_raw
 
 __all__ = ["ready"]
 _ADDRESS = "termine+@alliance.example.org"
@@ -133,7 +131,7 @@ async def test_request_contains_only_recipient(services: Services) -> None:
         invitation = await builders.an_invitation(database, meeting, person, channel="request")
         cause = {"invitation": str(invitation["id"])}
         await a_letter(database, "invitation", person, meeting, cause=cause)
-    messages = [opened(mail) for mail in await deliver(services)]
+    messages = [opened(mail) for mail in await deliver_raw(services)]
 
     for message in messages:
         attendee = entry(message)["ATTENDEE"]
@@ -141,20 +139,6 @@ async def test_request_contains_only_recipient(services: Services) -> None:
         assert ("TRUE", "NEEDS-ACTION") == (attendee.params["RSVP"], attendee.params["PARTSTAT"])
     organisers = {str(entry(message)["ORGANIZER"]) for message in messages}
     assert 3 == len(organisers)
-
-
-async def deliver(services: Services) -> list[Mail]:
-    async with smtp_servers.running() as server:
-        postman = Postman(
-            services.database,
-            server.relay(),
-            Clerk(services),
-            relaying.sender(services.settings),
-            Options(clock=services.clock),
-        )
-        await postman.deliver()
-        await postman.stop()
-        return server.mails
 
 
 async def test_organizer_token_stable_over_update_and_cancel(services: Services) -> None:
@@ -171,7 +155,7 @@ async def test_organizer_token_stable_over_update_and_cancel(services: Services)
         await database.fetch("DELETE FROM outbox")
         cause = {"invitation": str(invitation["id"])}
         await a_letter(database, kind, person, meeting, cause=cause)
-        found += [opened(mail) for mail in await deliver(services)]
+        found += [opened(mail) for mail in await deliver_raw(services)]
 
     organisers = {str(entry(message)["ORGANIZER"]) for message in found}
     assert ["REQUEST", "REQUEST", "CANCEL"] == [_method(message) for message in found]
@@ -202,7 +186,7 @@ async def test_uninvite_cancel_has_no_status_and_sequence_plus_one(services: Ser
     notice_id = await inviting.uninvite(database, OFFICE, invitation["id"], NOW)
     assert notice_id is not None
     await noticing.send_now(database, OFFICE, notice_id, NOW)
-    (mail,) = await deliver(services)
+    (mail,) = await deliver_raw(services)
 
     event = entry(opened(mail))
     assert "CANCEL" == _method(opened(mail))
@@ -269,7 +253,7 @@ async def test_resend_is_byte_identical(services: Services) -> None:
     invitation = await builders.an_invitation(database, meeting, person, channel="request")
     cause = {"invitation": str(invitation["id"])}
     await a_letter(database, "invitation", person, meeting, cause=cause)
-    (first,) = await deliver(services)
+    (first,) = await deliver_raw(services)
     # As if nobody knew whether it arrived; meanwhile the session and the person have changed.
     await database.fetch(
         "UPDATE outbox SET state = 'queued', uncertain_count = 1, finished_at = NULL,"
@@ -277,7 +261,7 @@ async def test_resend_is_byte_identical(services: Services) -> None:
     )
     await database.fetch("UPDATE meeting SET title = 'Anders', sequence = 7, revision = 9")
     await database.fetch("UPDATE person SET full_name = 'Ganz Anders'")
-    (again,) = await deliver(services)
+    (again,) = await deliver_raw(services)
 
     assert first.raw == again.raw
 
@@ -400,7 +384,7 @@ async def test_a_letter_to_ourselves_that_comes_back_opens_the_ear(
     services = services_with(database, tmp_path)
     before = await probing.look(database, services.settings)
     posted = [await probing.post_probe(services, NOW) for _ in range(2)]
-    (mail,) = await deliver(services)
+    (mail,) = await deliver_raw(services)
 
     taken = await intake.take(database, Ear(services).options, mail.raw, mail.recipient, NOW)
     after = await probing.look(database, services.settings)
@@ -468,7 +452,7 @@ async def test_a_letter_tells_what_the_button_did_not_show(
     invitation = await builders.an_invitation(database, meeting, person, channel="request")
     cause = {"invitation": str(invitation["id"]), "because": because}
     await a_letter(database, "answer_differs", person, meeting, cause=cause, locale=locale)
-    (mail,) = await deliver(services)
+    (mail,) = await deliver_raw(services)
 
     has_entry = "text/calendar" in [each.get_content_type() for each in opened(mail).walk()]
     assert (because == "old_date") is has_entry
@@ -504,7 +488,7 @@ async def test_several_changes_at_once_move_each_entry_by_a_letter_of_its_own(
 async def deliver_later(services: Services) -> list[Mail]:
     """Deliver what a countdown has put off, one after the other where one waits for another."""
     await services.database.fetch("UPDATE outbox SET next_attempt_at = now()")
-    return [*await deliver(services), *await deliver(services)]
+    return [*await deliver_raw(services), *await deliver_raw(services)]
 
 
 def _methods(message: Any) -> list[str]:

@@ -9,10 +9,16 @@ from service import relaying
 from service.composing import Clerk
 from service.services import Services
 from tests.notifications import smtp_servers
+from tests.notifications.smtp_servers import Mail
 
 
 async def deliver(services: Services) -> list[EmailMessage]:
     """Let all due letters leave to a mail server, and return them in the order of arrival."""
+    return [_read(mail.raw) for mail in await deliver_raw(services)]
+
+
+async def deliver_raw(services: Services) -> list[Mail]:
+    """Do the same, and return what the mail server got."""
     async with smtp_servers.running() as server:
         postman = Postman(
             services.database,
@@ -23,7 +29,7 @@ async def deliver(services: Services) -> list[EmailMessage]:
         )
         await postman.deliver()
         await postman.stop()
-    return [_read(mail.raw) for mail in server.mails]
+    return server.mails
 
 
 def text_of(message: EmailMessage) -> str:
