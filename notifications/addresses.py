@@ -23,6 +23,9 @@ SOFT_KEPT = timedelta(days=14)
 
 STATUS_LIMIT = 120
 
+MARKED = "marked"
+"""Stands for a status code where no server but a person gave the address up."""
+
 
 class Verdict(StrEnum):
     """What one event says; the confirmed one was said by the server's own reply (5.1.1, 5.1.10)."""
@@ -63,6 +66,14 @@ UPDATE address_state SET state = $2, score = $3, last_bounce_at = $4, updated_at
 WHERE address_normal = lower($1)
 """
 _FORGET_EVENTS = "DELETE FROM address_event WHERE address_normal = lower($1)"
+_SUSPEND = """
+INSERT INTO address_state AS a (address_normal, state, last_bounce_at, last_status)
+VALUES (lower($1), 'undeliverable', $2, $3)
+ON CONFLICT (address_normal) DO UPDATE SET state = 'undeliverable', last_bounce_at = $2,
+    last_status = $3, probe_letter_id = NULL, updated_at = now()
+WHERE a.state NOT IN ('undeliverable', 'blocked')
+RETURNING a.address_normal
+"""
 _CLEAR = """
 UPDATE address_state SET state = 'ok', score = 0, cleared_by = $2, probe_letter_id = NULL,
     updated_at = $3
@@ -142,6 +153,14 @@ async def clear(connection: Connection, address: str, *, by: UUID | None, at: da
     """
     await connection.execute(_FORGET_EVENTS, address)
     return await connection.fetchval(_CLEAR, address, by, at) is not None
+
+
+async def suspend(connection: Connection, address: str, *, at: datetime) -> bool:
+    """Give an address up because somebody knows that it does not work; False when it was already.
+
+    A sign of life, or somebody who believes in it again, lifts that like any other doubt.
+    """
+    return await connection.fetchval(_SUSPEND, address, at, MARKED) is not None
 
 
 async def probe(connection: Connection, address: str, letter_id: UUID) -> bool:

@@ -9,9 +9,10 @@ from uuid import UUID
 from notifications import addresses, statuses
 from notifications.bounces import Kind
 from notifications.statuses import Meaning
-from service import auditing
+from service import auditing, posting
 from service.auditing import Actor
 from service.database import Database
+from service.posting import PostedLetter
 from service.tables import return_statements as statements
 
 
@@ -37,7 +38,9 @@ class BadAddress:
     @property
     def problem(self) -> str:
         """What is wrong, as the end of a text id."""
-        return "blocked" if self.is_blocked else statuses.meaning_of(self.status or "").value
+        if self.is_blocked or self.status == addresses.MARKED:
+            return "blocked" if self.is_blocked else addresses.MARKED
+        return statuses.meaning_of(self.status or "").value
 
     @property
     def is_blocked(self) -> bool:
@@ -117,6 +120,31 @@ async def try_again(database: Database, actor: Actor, person_id: UUID, now: date
                 unit.connection, actor, "address_tried_again", "person", person_id
             )
     return bool(rows)
+
+
+async def can_mark(database: Database, letter: PostedLetter) -> bool:
+    """Tell whether a letter's reader has an address in which everybody believes so far."""
+    if letter.person_id is None or not letter.current_address:
+        return False
+    state = await database.fetchval(statements.STATE, letter.current_address)
+    return state not in {"undeliverable", "blocked"}
+
+
+async def mark(database: Database, actor: Actor, letter_id: UUID, now: datetime) -> bool:
+    """Give up the address to which a letter's reader is written to; False when that was done.
+
+    Letters to it stay back from now on, as after a refusal. Raise `NotFoundError`.
+    """
+    letter = await posting.find_letter(database, letter_id)
+    if letter.person_id is None or not letter.current_address:
+        return False
+    async with database.unit_of_work() as unit:
+        is_done = await addresses.suspend(unit.connection, letter.current_address, at=now)
+        if is_done:
+            await auditing.record(
+                unit.connection, actor, "address_marked", "person", letter.person_id
+            )
+    return is_done
 
 
 async def settle(database: Database, actor: Actor, event_id: int, now: datetime) -> bool:

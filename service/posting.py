@@ -112,6 +112,11 @@ class PostedLetter:
         return self.state is State.QUEUED
 
     @property
+    def can_anything(self) -> bool:
+        """Tell whether there is anything to do about it."""
+        return self.can_repeat or self.can_withdraw or self.can_release
+
+    @property
     def can_release(self) -> bool:
         """Tell whether a restored backup holds it, or an address that was refused before."""
         return self.state is State.HELD and self.reason in _RELEASABLE
@@ -170,6 +175,12 @@ async def find_letter(database: Database, letter_id: UUID) -> PostedLetter:
     if row is None:
         raise NotFoundError
     return _letter(row)
+
+
+async def find_letters(database: Database, letter_ids: Sequence[UUID]) -> list[PostedLetter]:
+    """Return those of these letters that are there, the newest first."""
+    rows = await database.fetch(statements.CHOSEN, *Wanted().values, list(letter_ids))
+    return [_letter(row) for row in rows]
 
 
 async def list_attempts(database: Database, letter_id: UUID) -> Sequence[LoggedAttempt]:

@@ -64,6 +64,10 @@ LETTER = f"""
 WITH found AS ({_COLUMNS} {_WANTED.replace("WHERE ($1", "WHERE l.id = $10 AND ($1")})
 {_SHOWN}
 """
+CHOSEN = f"""
+WITH found AS ({_COLUMNS} {_WANTED.replace("WHERE ($1", "WHERE l.id = ANY ($10::uuid[]) AND ($1")})
+{_SHOWN}
+"""
 LOCK = "SELECT FROM outbox WHERE id = $1 FOR UPDATE"
 # That of the last session of a letter about several.
 STARTS = """

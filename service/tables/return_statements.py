@@ -32,6 +32,8 @@ JOIN person p ON s.address_normal IN (p.email_normal, lower(p.copy_email))
 WHERE p.id = $1 AND s.state IN ('soft', 'undeliverable')
 """
 
+STATE = "SELECT state FROM address_state WHERE address_normal = lower($1)"
+
 # Whose automatic answer says that they are gone, as long as the address is still the one we use.
 MOVED = """
 SELECT DISTINCT ON (p.id) e.id, p.id AS person_id, p.full_name AS name, e.received_at

@@ -53,6 +53,7 @@ _KEPT = ("zustand", "art", "termin", "meldung", "person", "von", "bis", "suche")
 _REPORTS = ("delivered", "relayed", "delayed", "failed", "none")
 _DONE = frozenset(
     {"repeated", "withdrawn", "released", "released_all", "settled", "resumed", "too_late"}
+    | {"none_picked", "all_repeat", "all_withdraw", "all_release"}
 )
 
 AnyRequest = Request[Any, Any, Any]
@@ -132,11 +133,13 @@ async def show_letter(
     visitor: NamedDependency[Visitor],
 ) -> Page:
     """Show one letter with every try to hand it over."""
+    letter = await posting.find_letter(services.database, letter_id)
     return respond.page(
         services,
         visitor,
         "mail/letter.html",
-        letter=await posting.find_letter(services.database, letter_id),
+        letter=letter,
+        can_mark=await mending.can_mark(services.database, letter),
         written=await rereading.read(services.database, letter_id),
         attempts=await posting.list_attempts(services.database, letter_id),
         returned=await mending.list_returned(services.database, letter_id),

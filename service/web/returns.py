@@ -16,7 +16,7 @@ from service.web.policy import Policy
 from service.web.visitors import Visitor
 
 _OPT = {"policy": Policy.COORDINATOR}
-_DONE = frozenset({"tried", "settled", "too_late"})
+_DONE = frozenset({"tried", "marked", "settled", "too_late"})
 # Both lists have the button; the answer leads back to the one it was pressed in.
 _PAGES = {
     "adressen": "/buero/adressen",
@@ -78,6 +78,18 @@ async def try_again(
     return respond.see_other(visitor, f"/buero/adressen?getan={'tried' if is_done else 'too_late'}")
 
 
+@post("/buero/versand/{letter_id:uuid}/adresse-gestoert", opt=_OPT)
+async def mark_address(
+    letter_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Give up the address of a letter's reader, until somebody tries it again."""
+    is_done = await mending.mark(services.database, visitor.actor, letter_id, visitor.now)
+    done = "marked" if is_done else "too_late"
+    return respond.see_other(visitor, f"/buero/adressen?getan={done}")
+
+
 @post("/buero/ruecklauf/{event_id:int}/erledigt", opt=_OPT)
 async def settle(
     request: AnyRequest,
@@ -104,4 +116,4 @@ def _done(request: AnyRequest) -> str | None:
     return done if done in _DONE else None
 
 
-ROUTES = [list_addresses, list_words, try_again, settle]
+ROUTES = [list_addresses, list_words, try_again, mark_address, settle]

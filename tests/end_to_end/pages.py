@@ -139,6 +139,7 @@ OFFICE = (
     "/buero/kalenderantworten",
     "/buero/versand/{letter}",
     "/buero/versand/zurueckgehalten",
+    "/buero/versand/auswahl?tat=release&briefe={held}",
     "/buero/versand/drucken?person={person}",
     "/buero/einstellungen",
     "/buero/einstellungen/geschaeftsstelle",
@@ -207,6 +208,7 @@ INSERT INTO preference (person_id, has_own_times, own_days)
 SELECT id, true, '{1}' FROM person ORDER BY sort_key LIMIT 1
 ON CONFLICT (person_id) DO UPDATE SET has_own_times = true, own_days = '{1}'
 """
+_HELD = "SELECT id FROM outbox WHERE state = 'held' AND reason = 'restored' LIMIT 1"
 # Two letters as a restored backup would hold them back.
 _HOLD = """
 WITH held AS (
@@ -256,6 +258,7 @@ async def seed(demo: Demo) -> Seeded:
         await ruling.save_rule(database, actor, scope, DEFAULT_RULES[-1], now)
         found |= await _tokens(demo, database, UUID(found["confirmed"]))
         await database.fetch(_HOLD, UUID(found["confirmed"]))
+        found["held"] = str(await database.fetchval(_HELD))
         await returned_mail.seed(database, UUID(found["letter"]))
         keys = staging.demo_settings(demo.data_dir, 1, 1).token_keys
         path = await authenticating.print_link(database, keys, account_id, now)

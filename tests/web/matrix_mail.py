@@ -25,6 +25,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/buero/versand/fortsetzen"): _office(303, posts=True),
     ("GET", "/buero/versand/zurueckgehalten"): _office(200),
     ("POST", "/buero/versand/zurueckgehalten"): _office(422, posts=True),
+    ("GET", "/buero/versand/auswahl"): _office(200),
+    ("POST", "/buero/versand/auswahl"): _office(303, posts=True),
     ("GET", _L): _office(200),
     ("POST", f"{_L}/erneut-senden"): _office(303, posts=True),
     ("POST", f"{_L}/zurueckziehen"): _office(303, posts=True),

@@ -71,6 +71,51 @@ async def test_where_all_addresses_work_the_page_says_so(sign_in: SignIn) -> Non
     assert "nehmen alle Adressen E-Mails an" in plain(await browser.get("/buero/adressen"))
 
 
+async def test_an_address_is_marked_from_a_letter_on_a_press_and_letters_to_it_stay_back(
+    sign_in: SignIn, database: Database
+) -> None:
+    person = await a_member(database)
+    letter = await a_letter_to(database, person)
+    browser = await sign_in("coordinator")
+    shown = plain(await browser.get(f"/buero/versand/{letter}"))
+    path = f"/buero/versand/{letter}/adresse-gestoert"
+    answers = [(await browser.post(path)).headers["location"] for _ in range(2)]
+    after = plain(await browser.get(f"/buero/versand/{letter}"))
+    said = plain(await browser.get(answers[0]))
+    state = await database.fetchval("SELECT state FROM address_state")
+    who = await database.fetchval("SELECT actor_id FROM audit WHERE action = 'address_marked'")
+    await browser.post(f"/buero/adressen/{person['id']}/erneut-versuchen")
+    again = plain(await browser.get("/buero/adressen"))
+
+    assert "Adresse als gestört markieren" in shown
+    assert "Adresse als gestört markieren" not in after
+    assert ["marked", "too_late"] == [one.partition("getan=")[2] for one in answers]
+    words = ("Die Geschäftsstelle hat die Adresse als gestört markiert.", "Erika Muster")
+    assert [] == [one for one in words if one not in said]
+    assert ("undeliverable", browser.account_id) == (state, who)
+    assert "Erika Muster" not in again
+
+
+async def test_a_block_stays_a_block_when_somebody_marks_the_address(
+    sign_in: SignIn, database: Database
+) -> None:
+    person = await a_member(database)
+    letter = await a_letter_to(database, person)
+    async with database.unit_of_work() as unit:
+        await addresses.note(
+            unit.connection,
+            person["email"],
+            Verdict.COMPLAINT,
+            letter_id=letter,
+            status=None,
+            at=NOW,
+        )
+    browser = await sign_in("coordinator")
+    await browser.post(f"/buero/versand/{letter}/adresse-gestoert")
+
+    assert await database.fetchval("SELECT state FROM address_state") == "blocked"
+
+
 async def test_an_address_is_tried_again_on_a_press(sign_in: SignIn, database: Database) -> None:
     person = await a_member(database)
     await give_up(database, person["email"])
