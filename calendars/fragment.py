@@ -8,6 +8,7 @@ from calendars import lines, texts, zones
 from calendars.entry import Attendee, Entry, Organiser, Status
 
 DESCRIPTION_LIMIT = 2000
+_UNTITLED = "Termin"
 # Some readers look at an entry again only when its time of change grew. Whoever changes what this
 # package writes sets this to the day of that release, and every entry counts as changed then.
 RENDER_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
@@ -133,7 +134,7 @@ def _words(entry: Entry) -> list[str]:
     location = texts.clean(entry.location).strip() or conference
     description = _description(entry.description, conference, url)
     categories = [lines.escape(name) for raw in entry.categories if (name := texts.one_line(raw))]
-    words = [f"SUMMARY:{lines.escape(texts.one_line(entry.summary))}"]
+    words = [f"SUMMARY:{_summary(entry)}"]
     if location:
         words.append(f"LOCATION:{lines.escape(location)}")
     if description.strip():
@@ -147,6 +148,11 @@ def _words(entry: Entry) -> list[str]:
             f'CONFERENCE;VALUE=URI;FEATURE=AUDIO,VIDEO;LABEL="Videokonferenz":{conference}'
         )
     return words
+
+
+def _summary(entry: Entry) -> str:
+    """Return the title, never empty: libical takes an entry without one for broken."""
+    return lines.escape(texts.one_line(entry.summary)) or _UNTITLED
 
 
 def _description(text: str, conference: str, url: str) -> str:
@@ -201,7 +207,7 @@ def _alarm(entry: Entry) -> list[str]:
     return [
         "BEGIN:VALARM",
         "ACTION:DISPLAY",
-        f"DESCRIPTION:{lines.escape(texts.one_line(entry.summary))}",
+        f"DESCRIPTION:{_summary(entry)}",
         f"TRIGGER:-PT{entry.alarm_minutes}M",
         "END:VALARM",
     ]

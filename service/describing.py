@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from calendars import feed
 from calendars.entry import Answer as Partstat
 from calendars.entry import Entry, Organiser, Status
+from calendars.texts import one_line
 from service.domain import replies
 from service.domain.changes import MeetingFacts
 from service.domain.feed_profiles import Fallen
@@ -250,14 +251,22 @@ def _is_on(meeting: ShownMeeting) -> bool:
 def _summary(meeting: ShownMeeting, locale: str, look: Look) -> str:
     state = State(meeting.state)
     known = texts(locale)
+    title = _title(meeting, locale)
     if _STATUS.get(state) is Status.CANCELLED:
-        is_plain = look.fallen is Fallen.PLAIN
-        return meeting.title if is_plain else known.t(f"entry.{state}", title=meeting.title)
+        return title if look.fallen is Fallen.PLAIN else known.t(f"entry.{state}", title=title)
     starts = meeting.starts_local
     if meeting.date_precision in _ROUGH and starts is not None:
-        return _rough_summary(meeting.title, starts.date(), meeting.date_precision, locale)
+        return _rough_summary(title, starts.date(), meeting.date_precision, locale)
     key = f"entry.{state}"
-    return known.t(key, title=meeting.title) if known.has(key) else meeting.title
+    return known.t(key, title=title) if known.has(key) else title
+
+
+def _title(meeting: ShownMeeting, locale: str) -> str:
+    """Return the title, or whose meeting it is: libical takes an entry without one for broken."""
+    if one_line(meeting.title):
+        return meeting.title
+    groups = ", ".join(group.name for group in meeting.groups if one_line(group.name))
+    return groups or texts(locale).t("entry.untitled")
 
 
 def _rough_summary(title: str, day: date, precision: str, locale: str) -> str:
@@ -336,7 +345,7 @@ def _deadline(entry: Entry, meeting: ShownMeeting, deadline: datetime, voice: Vo
         changed_at=entry.changed_at,
         created_at=entry.created_at,
         status=Status.CONFIRMED,
-        summary=texts(voice.locale).t("entry.deadline", title=meeting.title),
+        summary=texts(voice.locale).t("entry.deadline", title=_title(meeting, voice.locale)),
         description=_answer_by(meeting, voice.locale),
         url=entry.url,
         starts=deadline.date(),

@@ -122,6 +122,14 @@ def test_each_message_passes_the_table_of_its_method_in_libical(
     assert expected == (report["fits_the_method"], report["errors"])
 
 
+@pytest.mark.parametrize("summary", ["", " \t\n", "\x00\x7f"])
+def test_an_entry_without_a_title_is_no_error_to_libical(summary: str) -> None:
+    entry = an_entry(summary=summary, organiser=TOKEN_OFFICE, attendee=MEMBER)
+    report = readers.ask_libical(render_invitation(entry, Method.REQUEST, CHANGED_AT))
+
+    assert (True, 0) == (report["fits_the_method"], report["errors"])
+
+
 def test_libical_finds_a_request_without_attendee() -> None:
     """A gate that lets everything pass would prove nothing."""
     entry = an_entry(organiser=TOKEN_OFFICE, attendee=Attendee("", "a@example.org"))

@@ -1,6 +1,7 @@
 """Which feeds follow a change, how entries are described, and what the list leaves out."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -97,6 +98,27 @@ def test_an_online_meeting_names_no_link_in_public() -> None:
     assert entry.location == "online"
     assert entry.conference_url == ""
     assert "123" not in entry.description
+
+
+@pytest.mark.parametrize(
+    ("title", "state", "names", "locale", "summary"),
+    [
+        ("", "confirmed", ["Klima"], "de", "Klima"),
+        (" \x00", "confirmed", ["Klima", "Leerstand"], "de", "Klima, Leerstand"),
+        ("", "tentative", [], "de", "Voraussichtlich: Termin"),
+        ("", "cancelled", [" "], "en", "CANCELLED: Date"),
+    ],
+)
+def test_a_meeting_without_a_title_is_named_by_its_groups(
+    title: str, state: str, names: list[str], locale: str, summary: str
+) -> None:
+    groups = tuple(GroupName("x", name, "groups") for name in names)
+    meeting = a_shown_meeting(title=title, state=state, groups=groups)
+
+    entry = describing.public_entry(meeting, replace(VOICE, locale=locale))
+
+    assert entry is not None
+    assert summary == entry.summary
 
 
 def test_a_cancelled_meeting_says_why_and_takes_nobodys_time() -> None:
