@@ -168,8 +168,10 @@ async def ensure_partners(connection: "Connection[Any]", names: Iterable[str]) -
 
 
 async def add_people(connection: "Connection[Any]", people: Sequence[PersonData]) -> None:
-    """Add people; their ids are the caller's."""
+    """Add people, each with a calendar of their own; their ids are the caller's."""
     await connection.executemany(_ADD, [one.columns for one in people])
+    if people:
+        await publishing.ensure_feeds(connection)
 
 
 async def change_people(

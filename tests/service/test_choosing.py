@@ -174,6 +174,16 @@ async def test_a_draft_and_its_preview_make_nobody_a_guest(database: Database) -
     assert await database.fetchval("SELECT count(*) FROM person") == 0
 
 
+async def test_a_guest_has_a_calendar_at_once(database: Database) -> None:
+    group = await a_group(database)
+    await publish(database, group, extra_emails="Ada Neu <ada@example.org>")
+    found = await database.fetch(
+        "SELECT p.email FROM feed f JOIN person p ON p.id = f.person_id WHERE f.kind = 'personal'"
+    )
+
+    assert ["ada@example.org"] == [row["email"] for row in found]
+
+
 async def test_a_wrong_address_in_a_draft_names_its_line(database: Database) -> None:
     meeting = await a_meeting(database, state="draft")
     form = await form_of(database, meeting["id"], extra_emails="ada@example.org\nada@")
