@@ -14,7 +14,7 @@ from asyncpg import Connection
 
 from notifications import outbox
 from notifications.outbox import NewLetter
-from service import furnishing, looking_after, pausing, relaying
+from service import furnishing, looking_after, pausing, probing, relaying
 from service.database import Database
 from service.furnishing import InstanceData
 from service.pages import dates
@@ -45,10 +45,13 @@ class Reason(StrEnum):
     LETTERS_UNWRITABLE = "letters_unwritable"
     LETTERS_UNCERTAIN = "letters_uncertain"
     TICKS = "ticks"
+    EAR_DEAF = "ear_deaf"
 
 
 # These count what nobody was told of yet, so they end by being told.
 _EVENTS = frozenset({Reason.LETTERS_DEAD, Reason.LETTERS_UNWRITABLE})
+# People still answer by their links, so one letter about it will do however long it lasts.
+_TOLD_ONCE = frozenset({Reason.EAR_DEAF})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +97,10 @@ async def look(services: Services, now: datetime) -> int:
 
 
 async def find(services: Services, now: datetime) -> list[Trouble]:
-    """Return what is wrong now: with the relay, with letters, with the ticks."""
-    found = await _of_relay(services, now)
-    for row in await services.database.fetch(statements.LETTERS, now):
-        found.append(Trouble(Reason(row["reason"]), row["since"], row["count"]))
+    """Return what is wrong now: with the relay, with letters, with the ticks, with the ear."""
+    found = [*await _of_relay(services, now), *await _of_ear(services, now)]
+    letters = await services.database.fetch(statements.LETTERS, now)
+    found += [Trouble(Reason(row["reason"]), row["since"], row["count"]) for row in letters]
     unclear = await services.database.fetchrow(statements.UNCERTAIN, now)
     if unclear is not None and unclear["count"]:
         found.append(Trouble(Reason.LETTERS_UNCERTAIN, unclear["since"], unclear["count"]))
@@ -164,6 +167,14 @@ async def _of_relay(services: Services, now: datetime) -> list[Trouble]:
     return [Trouble(Reason(standstill.reason), standstill.since or now)]
 
 
+async def _of_ear(services: Services, now: datetime) -> list[Trouble]:
+    """Find that answers by calendar came once and come no more; an ear never heard is no loss."""
+    ear = await probing.look(services.database, services.settings)
+    if ear.heard_at is None or ear.is_open(now):
+        return []
+    return [Trouble(Reason.EAR_DEAF, ear.heard_at + probing.HEARS_FOR)]
+
+
 async def _can_reach(connection: "Connection[Any]", to: str) -> bool:
     return await connection.fetchval(statements.ADDRESS_STATE, to) not in _UNREACHABLE
 
@@ -173,7 +184,8 @@ async def _tell(
 ) -> bool:
     """Post the letter about one trouble, if it is time; two workers tell it once."""
     patience = _TICKS_PATIENCE if one.reason is Reason.TICKS else _AT_ONCE
-    if await connection.fetchval(statements.TELL, one.reason, now, patience) is None:
+    again = one.reason not in _TOLD_ONCE
+    if await connection.fetchval(statements.TELL, one.reason, now, patience, again) is None:
         return False
     letter = NewLetter(
         dedupe_key=f"alarm:{one.reason}:{now.isoformat()}",

@@ -29,13 +29,13 @@ ON CONFLICT (reason) DO UPDATE SET
 END = """
 UPDATE alarm SET ended_at = $2 WHERE ended_at IS NULL AND NOT reason = ANY ($1::text[])
 """
-# Told once when it begins, once a day while it lasts, never twice within an hour, and not while
-# the last letter about it still waits. Whoever changes the row tells.
+# Told once when it begins, once a day while it lasts where $4 is true, never twice within an hour,
+# and not while the last letter about it still waits. Whoever changes the row tells.
 TELL = """
 UPDATE alarm SET told_at = $2
 WHERE reason = $1 AND ended_at IS NULL AND began_at <= $2::timestamptz - $3::interval
     AND (told_at IS NULL OR told_at <= $2::timestamptz - interval '1 hour'
-        AND (told_at < began_at OR told_at <= $2::timestamptz - interval '1 day'))
+        AND (told_at < began_at OR $4 AND told_at <= $2::timestamptz - interval '1 day'))
     AND NOT EXISTS (SELECT FROM letter l JOIN outbox o USING (id)
         WHERE l.subject_id IS NULL AND l.kind = 'alarm' AND l.cause ->> 'reason' = $1
             AND o.state IN ('queued', 'sending', 'uncertain'))

@@ -225,3 +225,56 @@ async def test_an_alarm_that_leaves_after_the_relay_came_back_says_so(
 
     assert "Inzwischen ist das vorbei: " in go.values["lines"]
     assert [] == (await alarming.look_over(services, "de")).alarms
+
+
+async def an_ear(
+    services: Services, heard_at: datetime | None, way: str = "termine+@example.org"
+) -> Services:
+    await services.database.fetch(
+        "INSERT INTO ear (way, posted_at, heard_at) VALUES ($1, $2, $3)", way, NOW, heard_at
+    )
+    return replace(
+        services, settings=replace(services.settings, imip_address="termine+@example.org")
+    )
+
+
+async def test_an_ear_that_went_deaf_is_told_once_however_long_it_lasts(
+    services: Services, database: Database
+) -> None:
+    services = await an_ear(services, NOW - timedelta(hours=23))
+    hears = await alarming.look(services, NOW)
+    deaf = await alarming.look(services, NOW + timedelta(hours=2))
+    await let_leave(database)
+    later = [await alarming.look(services, NOW + timedelta(hours=n)) for n in (3, 27, 60)]
+    [(alarm, sentence)] = (await alarming.look_over(services, "de")).alarms
+
+    assert (0, 1, [0, 0, 0]) == (hears, deaf, later)
+    assert ["ear_deaf"] == await told(database)
+    assert NOW + timedelta(hours=1) == alarm.began_at
+    assert sentence.startswith("Antworten aus Kalenderprogrammen kommen nicht mehr bei uns an.")
+
+
+async def test_an_ear_that_goes_deaf_again_is_told_again(
+    services: Services, database: Database
+) -> None:
+    services = await an_ear(services, NOW - timedelta(days=2))
+    counts = [await alarming.look(services, NOW)]
+    await let_leave(database)
+    await database.fetch("UPDATE ear SET heard_at = $1", NOW)
+    counts.append(await alarming.look(services, NOW + timedelta(hours=1)))
+    over = (await alarming.look_over(services, "de")).alarms
+    counts.append(await alarming.look(services, NOW + timedelta(hours=25)))
+
+    assert ([1, 0, 1], []) == (counts, over)
+
+
+async def test_an_ear_that_was_never_heard_or_is_another_is_no_alarm(
+    services: Services, database: Database
+) -> None:
+    never = await an_ear(services, None)
+    count = await alarming.look(never, NOW)
+    await database.fetch("DELETE FROM ear")
+    other = await an_ear(services, NOW - timedelta(days=2), way="alt+@example.org")
+
+    assert (0, 0) == (count, await alarming.look(other, NOW))
+    assert 0 == await alarming.look(services, NOW)
