@@ -62,9 +62,9 @@ def find(
     first_on: date,
     last_on: date,
     locale: str = "de",
-    lists: Mapping[str, Iterable[Span]] | None = None,
+    listed: Iterable[Obstacle] = (),
 ) -> tuple[Obstacle, ...]:
-    """Return all that stands in the way from one day to another; `lists` are the office's by name.
+    """Return all that stands in the way from one day to another; `listed` is of the office's lists.
 
     Ask `last_school_day` too: beyond it no school holidays come back because nobody knows them.
     """
@@ -77,11 +77,7 @@ def find(
             for day, name in _load(region, year, category, locale).items()
         }
         found += (Obstacle(one.first_on, one.last_on, kind, one.name) for one in _spans(days))
-    for source, spans in (lists or {}).items():
-        found += (
-            Obstacle(one.first_on, one.last_on, Kind.BLACK_OUT, one.name, source) for one in spans
-        )
-    return touching(first_on, last_on, found)
+    return touching(first_on, last_on, (*found, *listed))
 
 
 def read_list(raw: bytes, today: date) -> DayList:

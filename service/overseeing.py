@@ -9,12 +9,14 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from service import obstacles
+from service import barring, obstacles
+from service.barring import EndedList
 from service.database import Database
 from service.domain import meetings, replies
 from service.domain.accounts import Account
 from service.domain.errors import NotFoundError
 from service.domain.meetings import Move
+from service.domain.obstacles import Obstacle, touching
 from service.domain.shown import ShownMeeting
 from service.domain.words import Answer, Heading, Mode, State
 from service.obstacles import Region
@@ -193,7 +195,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class DayLook:
-    """What stands in the way on a day; an unknown end of the school tables is said, not hidden."""
+    """What stands in the way on a day; a table or list that ends before it is said, not hidden."""
 
     day: date
     holiday: str | None
@@ -201,6 +203,8 @@ class DayLook:
     next_school_holiday: tuple[date, str] | None
     knows_school: bool
     neighbours: tuple[Neighbour, ...]
+    barred: tuple[Obstacle, ...] = ()
+    ended: tuple[EndedList, ...] = ()
 
 
 async def find_session(database: Database, account: Account, meeting_id: UUID) -> Session:
@@ -281,7 +285,7 @@ async def list_groups(database: Database, account: Account, today: date) -> list
 async def look_at_day(
     database: Database, day: date, meeting_id: UUID, group_ids: Sequence[UUID], locale: str
 ) -> DayLook:
-    """Return holidays, school holidays and other sessions of a day."""
+    """Return holidays, the office's own lists and other sessions of a day."""
     region = await find_region(database)
     midnight = datetime.combine(day, time())
     rows = await database.fetch(statements.SAME_DAY, midnight, meeting_id, list(group_ids))
@@ -295,6 +299,8 @@ async def look_at_day(
         next_school_holiday=next(iter(coming), None),
         knows_school=last is not None and day <= last,
         neighbours=tuple(Neighbour(**dict(row)) for row in rows),
+        barred=touching(day, day, await barring.find_barred(database, day, day)),
+        ended=await barring.find_ended(database, day),
     )
 
 

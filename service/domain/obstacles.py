@@ -28,15 +28,19 @@ class Treatment(StrEnum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Whole days in the way; `last_on` belongs to them, `source` names the list they are from."""
+    """Whole days in the way; `last_on` belongs to them, `source` names the list they are from.
+
+    `treatment` is what this list does, None where its kind decides.
+    """
 
     first_on: date
     last_on: date
     kind: Kind
     name: str
     source: str = ""
+    treatment: Treatment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,8 @@ USUAL: Mapping[Kind, Treatment] = MappingProxyType(
 
 def touching(first_on: date, last_on: date, obstacles: Iterable[Obstacle]) -> tuple[Obstacle, ...]:
     """Return what stands in the way of any of these days, in order of their beginning."""
-    return tuple(
-        sorted(each for each in obstacles if each.first_on <= last_on and first_on <= each.last_on)
-    )
+    found = (each for each in obstacles if each.first_on <= last_on and first_on <= each.last_on)
+    return tuple(sorted(found, key=_order))
 
 
 def place(
@@ -82,7 +85,7 @@ def place(
     found = touching(proposed, proposed, obstacles)
     day, notes = proposed, found
     for _ in range(_MOST_MOVES + 1):
-        asked = {treatments[each.kind] for each in notes}
+        asked = {each.treatment or treatments[each.kind] for each in notes}
         if Treatment.SKIP in asked:
             break
         if Treatment.MOVE not in asked:
@@ -90,3 +93,7 @@ def place(
         day += _WEEK
         notes = touching(day, day, obstacles)
     return Placed(proposed, None, found)
+
+
+def _order(one: Obstacle) -> tuple[date, date, str, str, str]:
+    return one.first_on, one.last_on, one.kind, one.name, one.source

@@ -5,6 +5,7 @@ from piccolo.table import Table
 from service.tables.accounts import Account, AccountGroup, OneTimeToken, RateBucket, StaffSession
 from service.tables.audits import Audit
 from service.tables.calendar_answers import CalendarAnswer, Ear
+from service.tables.day_lists import DayList, DayListSpan
 from service.tables.feeds import Feed
 from service.tables.groups import PilotProject, WorkingGroup
 from service.tables.instance import Instance, LegalText
@@ -49,6 +50,8 @@ TABLES: tuple[type[Table], ...] = (
     CalendarAnswer,
     Ear,
     Feed,
+    DayList,
+    DayListSpan,
     Notice,
     ReminderRule,
     ReminderSlot,
@@ -67,6 +70,8 @@ __all__ = [
     "Answer",
     "Audit",
     "CalendarAnswer",
+    "DayList",
+    "DayListSpan",
     "Document",
     "Ear",
     "Feed",

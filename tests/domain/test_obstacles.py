@@ -1,5 +1,6 @@
 """Where a proposed date goes when something stands in its way."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -47,6 +48,29 @@ def test_the_office_decides_what_a_kind_does() -> None:
     found = place(THURSDAY, [EASTER, PLENUM], treatments)
 
     assert (ONE_WEEK_LATER, (EASTER,)) == (found.day, found.notes)
+
+
+@pytest.mark.parametrize(
+    ("treatment", "expected"),
+    [
+        (None, THURSDAY),
+        (Treatment.NOTE, THURSDAY),
+        (Treatment.MOVE, ONE_WEEK_LATER),
+        (Treatment.SKIP, None),
+    ],
+)
+def test_a_list_decides_what_its_days_do(
+    treatment: Treatment | None, expected: date | None
+) -> None:
+    listed = replace(PLENUM, treatment=treatment)
+
+    assert expected == place(THURSDAY, [listed]).day
+
+
+def test_two_lists_with_the_same_days_stand_beside_each_other() -> None:
+    moving = replace(PLENUM, treatment=Treatment.MOVE)
+
+    assert (PLENUM, moving) == touching(THURSDAY, THURSDAY, [PLENUM, moving])
 
 
 def test_a_date_without_a_free_week_is_left_out_and_not_sought_for_ever() -> None:
