@@ -251,6 +251,9 @@ async def _change(  # noqa: PLR0917 - a form, its session and the page to show i
         "office/change.html",
         form=form,
         session=session,
+        look=await meeting_previews.look_at_meeting(
+            services, visitor, seen.meeting, session.group_ids
+        ),
         p=meeting_previews.describe(services, visitor, seen),
     )
 

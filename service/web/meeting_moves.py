@@ -271,6 +271,9 @@ async def _ask(
         session=session,
         act=act,
         form=form,
+        look=await meeting_previews.look_at_meeting(
+            services, visitor, seen.meeting, session.group_ids
+        ),
         p=meeting_previews.describe(services, visitor, seen),
     )
 

@@ -16,7 +16,7 @@ from service.overseeing import InvitedPerson, Session
 from service.pages.catalogue import texts
 from service.services import Services
 from service.transcribing import Words
-from service.web import forms, respond
+from service.web import forms, meeting_previews, respond
 from service.web.forms import Field
 from service.web.policy import Policy
 from service.web.visitors import Visitor
@@ -77,6 +77,9 @@ async def show_session(
         planned=await reminding.planned_letters(services.database, meeting_id),
         history=await overseeing.list_history(services.database, meeting_id),
         calls=overseeing.needs_calls(session, visitor.now),
+        look=await meeting_previews.look_at_meeting(
+            services, visitor, session.meeting, session.group_ids
+        ),
         spread=await tailoring.count_shown(services.database, meeting_id, visitor.now),
         done=query["getan"] if query["getan"] in _DONE else None,
         done_n=query["n"] or 0,

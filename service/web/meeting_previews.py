@@ -1,6 +1,6 @@
 """What previews and confirm pages have in common: a rehearsal in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -11,6 +11,7 @@ from service import overseeing, planning, previewing
 from service.domain import instants
 from service.domain.meeting_forms import MeetingForm
 from service.domain.meetings import Move
+from service.domain.shown import ShownMeeting
 from service.domain.words import NoticeKind, Precision, State
 from service.noticing import Recipient
 from service.overseeing import DayLook
@@ -28,6 +29,7 @@ _MOVES: Mapping[tuple[State, State], Move] = {
     (State.POSTPONED, State.TENTATIVE): Move.RESCHEDULE_TENTATIVE,
     (State.POSTPONED, State.CONFIRMED): Move.RESCHEDULE_CONFIRMED,
 }
+_PLANNED = frozenset({State.DRAFT, State.TENTATIVE, State.CONFIRMED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,21 @@ async def look_at_day(services: Services, visitor: Visitor, form: Form) -> DayLo
     groups = [UUID(str(group))] if group and not form.errors.get("group") else []
     return await overseeing.look_at_day(
         services.database, day, UUID(str(own)) if own else UUID(int=0), groups, visitor.locale
+    )
+
+
+async def look_at_meeting(
+    services: Services, visitor: Visitor, meeting: ShownMeeting, group_ids: Sequence[UUID]
+) -> DayLook | None:
+    """Look at the day of a session, None unless it is still to come on a known day."""
+    starts = meeting.starts_local
+    is_dated = meeting.date_precision in {Precision.TIME, Precision.DAY}
+    if starts is None or not is_dated or meeting.state not in _PLANNED:
+        return None
+    if starts.date() < instants.to_local(visitor.now, meeting.time_zone).date():
+        return None
+    return await overseeing.look_at_day(
+        services.database, starts.date(), meeting.id, group_ids, visitor.locale
     )
 
 

@@ -82,6 +82,9 @@ async def _show_preview(
         revision=revision,
         entries=entries,
         is_tested=bool(typed.parsed.get("testmail")),
+        look=await meeting_previews.look_at_meeting(
+            services, visitor, seen.meeting, session.group_ids
+        ),
         p=meeting_previews.describe(services, visitor, seen),
     )
 

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from service import (
     asking,
     authenticating,
+    barring,
     keeping_sessions,
     planning,
     preferring,
@@ -21,9 +22,11 @@ from service import (
     tokens,
 )
 from service.auditing import Actor
+from service.barring import File, ListForm
 from service.database import Database
 from service.demo import staging
 from service.domain.meeting_forms import MeetingForm
+from service.domain.obstacles import Treatment
 from service.domain.preferences import Topic
 from service.domain.reminders import DEFAULT_RULES
 from service.domain.words import Audience, State
@@ -141,6 +144,10 @@ OFFICE = (
     "/buero/versand/zurueckgehalten",
     "/buero/versand/auswahl?tat=release&briefe={held}",
     "/buero/versand/drucken?person={person}",
+    "/buero/sperrzeiten",
+    "/buero/sperrzeiten/neu",
+    "/buero/sperrzeiten/{day_list}",
+    "/buero/sperrzeiten/{day_list}/entfernen",
     "/buero/einstellungen",
     "/buero/einstellungen/geschaeftsstelle",
     "/buero/einstellungen/rechtstexte/imprint/de",
@@ -181,6 +188,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     "/buero/partner/neu": {"name": ""},
     "/buero/gruppe/neu": {"name": ""},
     "/buero/erinnerungen/neu": {"amount": "", "at_time": ""},
+    "/buero/sperrzeiten/neu": {"name": ""},
 }
 
 # Pages with a button that shows more, without saving: what it looks like when it is pressed.
@@ -256,6 +264,7 @@ async def seed(demo: Demo) -> Seeded:
         # A group with rules of its own has something to go back from.
         scope = Scope(group_id=UUID(found["group"]))
         await ruling.save_rule(database, actor, scope, DEFAULT_RULES[-1], now)
+        found["day_list"] = str(await _barred(database, actor, now))
         found |= await _tokens(demo, database, UUID(found["confirmed"]))
         await database.fetch(_HOLD, UUID(found["confirmed"]))
         found["held"] = str(await database.fetchval(_HELD))
@@ -296,6 +305,15 @@ async def _add(database: Database, actor: Actor, group_id: UUID, now: datetime) 
     meeting_id, day = uuid4(), now.date() + timedelta(days=90)
     await planning.save_draft(database, actor, meeting_id, _form(group_id, day), now)
     return meeting_id
+
+
+async def _barred(database: Database, actor: Actor, now: datetime) -> UUID:
+    """Add a list that ends soon, so that its warnings show."""
+    list_id = uuid4()
+    form = ListForm(name="Landtag", treatment=Treatment.MOVE)
+    file = File("plenum.csv", f"{now.date().isoformat()};;Plenum".encode())
+    await barring.add_list(database, actor, list_id, form, file, now)
+    return list_id
 
 
 async def _cancelled(
