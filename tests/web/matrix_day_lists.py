@@ -11,8 +11,14 @@ from tests.builders import NOW
 from tests.web.matrix import Make, Row, World, signed_in
 
 _SAID = {"name": "Eigene Liste", "treatment": "note"}
-# What a file of "21.01.2027" looks like between the dry run and the last press.
-_CARRIED = {**_SAID, "file_name": "liste.csv", "raw": "MjEuMDEuMjAyNw=="}
+# What a file of "21.01.2027" looks like between the dry run and the last press; sent by several, it
+# is taken in once.
+_CARRIED = {
+    **_SAID,
+    "id": "6e1f3c52-9d0b-4a58-8f43-0d4c2f1b7a90",
+    "file_name": "liste.csv",
+    "raw": "MjEuMDEuMjAyNw==",
+}
 
 
 async def _list(world: World) -> Mapping[str, str]:
