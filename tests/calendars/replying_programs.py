@@ -4,6 +4,7 @@ Each dialect is a function of who answers what to whom, so that a test can aim i
 """
 
 import base64
+import quopri
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -274,6 +275,8 @@ def bare(
     content = ics.encode() if isinstance(ics, str) else ics
     if cte == "base64":
         content = base64.encodebytes(content)
+    elif cte == "quoted-printable":
+        content = quopri.encodestring(content, quotetabs=True)
     head = (
         f"From: mira@partner.example.org\r\nTo: {TO}\r\nMessage-ID: <b@partner.example.org>\r\n"
         f"MIME-Version: 1.0\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: {cte}\r\n\r\n"

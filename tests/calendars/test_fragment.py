@@ -204,7 +204,7 @@ def test_valarm_absent_unless_opted_in() -> None:
     assert b"VALARM" not in render_fragment(an_entry())
 
 
-def test_an_alarm_is_a_display_with_description() -> None:
+def test_valarm_opted_in_is_display_with_description() -> None:
     expected = (
         b"BEGIN:VALARM\r\nACTION:DISPLAY\r\nDESCRIPTION:16. Arbeitsgruppensitzung Klima\r\n"
         b"TRIGGER:-PT30M\r\nEND:VALARM\r\nEND:VEVENT\r\n"

@@ -80,7 +80,7 @@ def test_words_with_every_special_character_arrive_in_each_reader(name: str) -> 
     assert (words, "Erfurt, Rathaus; Saal 2") == (seen.description, seen.location)
 
 
-def test_a_feed_without_events_still_is_a_calendar_for_the_readers() -> None:
+def test_feed_without_events_still_valid_for_the_readers() -> None:
     body = render_feed(a_profile(), [])
 
     assert not readers.read_with_icalendar(body)

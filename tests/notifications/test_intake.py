@@ -48,7 +48,7 @@ async def test_a_bounce_fails_its_letter_and_blames_the_address(database: Databa
     assert "soft" == await standing(database)
 
 
-async def test_reports_of_two_letters_give_an_address_up(database: Database) -> None:
+async def test_dsn_failed_marks_undeliverable_after_two_letters(database: Database) -> None:
     for name in ("exim_unknown_user", "gmail_unknown_user"):
         letter = await a_sent_letter(database)
         await intake.take(database, OPTIONS, sample(name, letter), None, NOW)
@@ -89,7 +89,7 @@ async def test_a_person_who_writes_proves_that_the_address_works(database: Datab
     assert ("soft", "ok") == (before, await standing(database))
 
 
-async def test_an_automatic_answer_resets_nothing_and_leaves_no_words(database: Database) -> None:
+async def test_out_of_office_ignored_and_leaves_no_words(database: Database) -> None:
     first, second = [await a_sent_letter(database) for _ in range(2)]
     await intake.take(database, OPTIONS, sample("gmail_over_quota", first), None, NOW)
     await intake.take(database, OPTIONS, sample("out_of_office_german", second), None, NOW)

@@ -249,7 +249,7 @@ async def test_an_answer_while_the_question_anew_is_waiting_is_for_the_old_date(
     assert "old_date" == await hall.last()
 
 
-async def test_an_old_sequence_that_was_only_confirmed_since_is_applied(hall: Hall) -> None:
+async def test_reply_old_sequence_but_only_confirmed_since_applied(hall: Hall) -> None:
     invited = await somebody_invited(hall.database, mode="on_site")
     said = await hall.about(invited)
     await change(hall, invited, sequence=2)
@@ -370,7 +370,7 @@ async def test_counter_stored_not_applied_but_its_answer_is(hall: Hall) -> None:
     assert 0 == await hall.database.fetchval("SELECT sequence FROM meeting")
 
 
-async def test_a_delegation_is_shown_and_changes_nothing(hall: Hall) -> None:
+async def test_delegated_reply_is_shown_and_changes_nothing(hall: Hall) -> None:
     invited = await somebody_invited(hall.database)
     said = replace(await hall.about(invited), partstat="DELEGATED")
     ics = plain(said).replace("PARTSTAT", 'DELEGATED-TO="mailto:bea@x.example";PARTSTAT')

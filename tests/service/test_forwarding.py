@@ -77,7 +77,7 @@ async def ask_clerk(services: Services) -> Go | Stop:
     return (await Clerk(services).look_up([row["id"]]))[row["id"]]
 
 
-async def test_words_reach_the_office_once_with_person_and_session_on_top(
+async def test_human_reply_without_ics_forwarded_once_with_its_person_and_session(
     services: Services, options: IntakeOptions, database: Database
 ) -> None:
     letter = await a_letter(database)

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import email
 import re
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from notifications import intake
 from service import inviting, noticing, probing, requesting, scheduling
 from service.database import Database
 from service.domain import changes
-from service.domain.words import Mode, State
+from service.domain.words import Mode, Precision, State, Visibility
 from service.hearing import Ear
 from service.pages.assets import static_urls
 from service.pages.rendering import Instance, Pages
@@ -123,7 +124,7 @@ async def test_request_cancel_pass_libical(services: Services) -> None:
     assert [0] * 3 == [report["errors"] for report in reports]
 
 
-async def test_request_contains_only_recipient(services: Services) -> None:
+async def test_request_contains_only_recipient_and_a_token_of_its_own(services: Services) -> None:
     database = services.database
     meeting = await a_session(database)
     people = [await builders.a_person(database, full_name=f"Person {n}") for n in range(3)]
@@ -206,27 +207,39 @@ _FACTS = changes.MeetingFacts(
 )
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "rises", "is_told"),
-    [
-        ("starts_local", datetime(2027, 1, 22, 10), True, True),  # noqa: DTZ001
-        ("ends_local", datetime(2027, 1, 21, 13), True, True),  # noqa: DTZ001
-        ("place_name", "Stadthalle", True, True),
-        ("town", "Gotha", True, True),
-        ("mode", Mode.ONLINE, True, True),
-        ("online_url", "https://video.example.org/b", True, True),
-        ("state", State.CANCELLED, True, True),
-        ("state", State.POSTPONED, True, True),
-        ("title", "16. Arbeitsgruppensitzung", False, False),
-        ("description", "Neu", False, False),
-        ("agenda", "1. Neu", False, False),
-    ],
+_CHANGES: tuple[tuple[str, Any, bool, bool], ...] = (
+    ("starts_local", datetime(2027, 1, 22, 10), True, True),  # noqa: DTZ001 - wall time
+    ("ends_local", datetime(2027, 1, 21, 13), True, True),  # noqa: DTZ001 - wall time
+    ("precision", Precision.DAY, True, True),
+    ("zone", "Europe/London", True, True),
+    ("place_name", "Stadthalle", True, True),
+    ("room", "Saal 2", True, True),
+    ("street", "Fischmarkt 1", True, True),
+    ("town", "Gotha", True, True),
+    ("mode", Mode.ONLINE, True, True),
+    ("online_url", "https://video.example.org/b", True, True),
+    ("dial_in", "0361 123", True, True),
+    ("state", State.CANCELLED, True, True),
+    ("state", State.POSTPONED, True, True),
+    ("title", "16. Arbeitsgruppensitzung", False, False),
+    ("description", "Neu", False, False),
+    ("agenda", "1. Neu", False, False),
+    ("place_access", "Aufzug links", False, False),
+    ("capacity", 20, False, False),
+    ("answer_by_local", datetime(2027, 1, 15, 12), False, False),  # noqa: DTZ001 - wall time
+    ("visibility", Visibility.INTERNAL, False, False),
 )
+
+
+@pytest.mark.parametrize(("field", "value", "rises", "is_told"), _CHANGES)
 def test_major_vs_minor_change_table(field: str, value: Any, *, rises: bool, is_told: bool) -> None:
-    values = {name: getattr(_FACTS, name) for name in _FACTS.__dataclass_fields__}
-    effect = changes.diff(_FACTS, changes.MeetingFacts(**values | {field: value}))
+    effect = changes.diff(_FACTS, replace(_FACTS, **{field: value}))
 
     assert (rises, is_told) == (effect.bumps_sequence, effect.notice is not None)
+
+
+def test_major_vs_minor_change_table_names_every_field() -> None:
+    assert {one.name for one in fields(changes.MeetingFacts)} == {row[0] for row in _CHANGES}
 
 
 async def test_concurrent_edits_two_replicas_unique_sequence(database: Database) -> None:

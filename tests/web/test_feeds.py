@@ -668,6 +668,33 @@ async def test_unknown_token_404_with_constant_body(
     assert len({(answer.content, tuple(answer.headers.items())) for answer in answers}) == 1
 
 
+async def test_unknown_token_404_with_constant_work(services: Services, ready: None) -> None:
+    known = await personal_path(services, await shown.a_person(services.database))
+    token = known.split("/")[3]
+    unknown = [known.replace(token, one) for one in (token[:-2] + "aa", token.upper(), "kurz", "a")]
+    seen: list[str] = []
+    work = []
+
+    # One connection serves them all, so it sees each statement.
+    async with Database(services.database.dsn, pool_size=1) as database:
+        application = FeedApplication(replace(services, database=database))
+        transport = httpx.ASGITransport(application)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as program:
+            await program.get("/ics/")
+            async with database.unit_of_work() as unit:
+                unit.connection.add_query_logger(lambda one: seen.append(one.query))
+            for path in unknown:
+                await asyncio.sleep(0)
+                seen.clear()
+                await program.get(path)
+                await asyncio.sleep(0)
+                work.append(list(seen))
+        await application.cache.close()
+
+    assert any("FROM feed" in sql for sql in work[0])
+    assert [work[0]] * len(unknown) == work
+
+
 async def test_revoked_token_tombstone_then_410(
     services: Services, program: httpx.AsyncClient, application: FeedApplication, clock: Clock
 ) -> None:
