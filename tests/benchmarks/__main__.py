@@ -1,6 +1,6 @@
 """`make bench`: ours and a reference in one run, printed as ratios; absolute times mean nothing.
 
-python -m tests.benchmarks [feeds] [cold_feeds] [answers] [letters] [crowds]
+python -m tests.benchmarks [feeds] [cold_feeds] [answers] [answers_by_mail] [letters] [crowds]
 """
 
 import os
@@ -8,7 +8,7 @@ import platform
 import sys
 from importlib import import_module
 
-NAMES = ("feeds", "cold_feeds", "answers", "letters", "crowds")
+NAMES = ("feeds", "cold_feeds", "answers", "answers_by_mail", "letters", "crowds")
 
 
 def describe_machine() -> str:
