@@ -109,8 +109,12 @@ class Drafter:
         return replace(
             draft,
             headers=() if occasion.is_copy else self._stop_headers(occasion.kind),
-            references=f"<meeting-{occasion.meeting.uid}@{self._services.settings.mail_domain}>",
+            references=self._root_of(occasion),
         )
+
+    def _root_of(self, occasion: Occasion) -> str:
+        """Return the id of the letter that never was and all letters about a session answer."""
+        return f"<meeting-{occasion.meeting.uid}@{self._services.settings.mail_domain}>"
 
     async def _write(self, key: Key) -> Draft:
         if key.sample:
@@ -171,7 +175,9 @@ class Drafter:
         )
         draft = self._draft(joint_letters.phrase(whole, parts), key.instance)
         headers = () if key.is_copy else self._stop_headers(key.kind)
-        return replace(draft, attachments=attached, headers=headers)
+        # Mail programs put it beside the letters about the first of its sessions.
+        root = self._root_of(parts[0]) if parts else None
+        return replace(draft, attachments=attached, headers=headers, references=root)
 
     async def _occasion(self, key: Key, meeting_id: UUID) -> Occasion:
         row = await self._database.fetchrow(_MEETING, meeting_id)

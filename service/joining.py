@@ -15,11 +15,12 @@ from uuid import UUID, uuid4
 
 from asyncpg import Connection, Record
 
-from service import announcing, inviting, keeping_people, planning, publishing
+from service import announcing, auditing, inviting, keeping_people, planning, publishing
 from service.announcing import Asking, Batch, BatchKind
 from service.auditing import Actor
 from service.domain.authority import EVERYTHING
 from service.domain.words import NoticeKind
+from service.tables import invitation_statements as statements
 
 # $1 people, $2 now: who is planned for sessions that the others were invited to, and is not about
 # to be invited with everybody anyway.
@@ -59,6 +60,9 @@ ORDER BY m.id, i.id
 """
 
 
+_LOCK = "SELECT FROM meeting WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE"
+
+
 @dataclass(frozen=True, slots=True)
 class Regrouped:
     """The notices that a change of groups put down, welcome and farewell."""
@@ -78,20 +82,47 @@ async def regroup(
     """Let each person be in exactly these groups from a day, None being today.
 
     With letters, newcomers are invited to what the others are invited to, and invitations of who
-    leaves are withdrawn, after a countdown. Without, nothing leaves and no invitation ends.
+    leaves are withdrawn, after a countdown. Without, nothing leaves and no invitation ends. Who
+    comes back is planned again where the invitation was withdrawn, and keeps its link.
     Order of locks: meetings, invitations, seats, then feeds.
     """
+    moves = await keeping_people.find_moves(connection, wanted)
+    day = since or keeping_people.today(now)
+    await _lock_meetings(connection, moves, day, now)
+    await _ask_returned(connection, actor, moves, day, now)
     if not with_letters:
         await keeping_people.set_groups(connection, wanted, now, since)
         return Regrouped()
-    moves = await keeping_people.find_moves(connection, wanted)
-    day = since or keeping_people.today(now)
     left = await _withdraw(connection, actor, moves, day, now)
     await keeping_people.set_groups(connection, wanted, now, since)
     for meeting_id in left:
         await publishing.touch_feeds(connection, meeting_id, now)
     welcome = await _welcome(connection, actor, {person for person, _ in moves.new}, now)
     return Regrouped((*left.values(), *welcome))
+
+
+async def _lock_meetings(
+    connection: "Connection[Any]", moves: keeping_people.Moves, day: date, now: datetime
+) -> None:
+    """Lock all sessions whose invitations end or begin anew, before the first invitation."""
+    gone, new = keeping_people.columns(moves.gone), keeping_people.columns(moves.new)
+    left = await connection.fetch(_LEFT, *gone, *new, now, day)
+    returned = await connection.fetch(statements.RETURNED_TO, *new, now, day)
+    ids = {row["meeting_id"] for row in left} | {row["id"] for row in returned}
+    await connection.execute(_LOCK, list(ids))
+
+
+async def _ask_returned(
+    connection: "Connection[Any]",
+    actor: Actor,
+    moves: keeping_people.Moves,
+    day: date,
+    now: datetime,
+) -> None:
+    """Plan the invitations of who comes back to a group again: the same rows, the same links."""
+    new = keeping_people.columns(moves.new)
+    for row in await connection.fetch(statements.ASK_RETURNED, *new, now, day):
+        await auditing.record(connection, actor, "invited_again", "invitation", row["id"])
 
 
 async def _withdraw(

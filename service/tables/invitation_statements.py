@@ -169,6 +169,26 @@ UPDATE invitation SET {_AFRESH}
 WHERE meeting_id = $1 AND person_id = ANY ($2::uuid[]) AND state = 'uninvited'
 RETURNING person_id
 """
+# $1 people and $2 the groups that each comes to, $3 now, $4 from which day: invitations that were
+# taken back when they left. Whom the office took off the list while another group of the session
+# has them stays off it. Asked before the memberships are saved.
+_RETURNING = """
+FROM unnest($1::uuid[], $2::uuid[]) AS new (person_id, group_id)
+JOIN meeting_group mg ON mg.group_id = new.group_id
+JOIN meeting m ON m.id = mg.meeting_id AND m.audience = 'group'
+    AND m.state IN ('tentative', 'confirmed', 'postponed')
+    AND (m.starts_at IS NULL OR m.starts_at > $3)
+    AND (m.starts_local IS NULL OR m.starts_local::date >= $4::date)
+JOIN invitation i ON i.meeting_id = m.id AND i.person_id = new.person_id
+    AND i.state = 'uninvited'
+WHERE NOT EXISTS (SELECT FROM membership s JOIN meeting_group o ON o.group_id = s.group_id
+    WHERE o.meeting_id = m.id AND s.person_id = i.person_id AND s.to_on IS NULL)
+"""
+RETURNED_TO = f"SELECT DISTINCT m.id {_RETURNING}"
+ASK_RETURNED = f"""
+UPDATE invitation SET {_AFRESH} WHERE id IN (SELECT i.id {_RETURNING}) AND state = 'uninvited'
+RETURNING id
+"""
 # One person beside the groups' members, with the partner and the function of the meeting's day.
 ADD_ONE = f"""
 INSERT INTO invitation (meeting_id, person_id, organisation_id, role_title, created_at)

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from service import enrolling, importing, joining, noticing
+from service import enrolling, importing, inviting, joining, noticing
 from service.auditing import Actor
 from service.composing import Clerk
 from service.database import Database
@@ -71,7 +71,9 @@ async def test_a_newcomer_gets_one_welcome_with_a_link_for_each_open_session(
     letter = await database.fetchval("SELECT id FROM letter")
     message, values = await opened(services, letter)
     text = text_of(message)
+    first = await database.fetchval("SELECT uid FROM meeting ORDER BY starts_at LIMIT 1")
     assert message["subject"] == "Willkommen: Arbeitsgruppe Klima, 3 Sitzungen"
+    assert f"<meeting-{first}@" in message["references"]
     assert 3 == len({values[f"link_answer_{n}"] for n in (1, 2, 3)})
     assert all(values[f"link_answer_{n}"] in text for n in (1, 2, 3))
     assert "Dies ist unsere erste E-Mail an Sie." in text
@@ -150,6 +152,64 @@ async def test_whoever_leaves_gets_one_farewell_and_is_invited_no_more(
         "SELECT DISTINCT state FROM invitation WHERE person_id = $1", person
     )
     assert ["uninvited"] == [row["state"] for row in states]
+
+
+async def farewell(database: Database, group: Row) -> UUID:
+    """Let somebody join a group and leave it, each with its letter, and return the person."""
+    person = await join(database, a_form(group))
+    await noticing.queue_due(database, LATER)
+    await database.fetch("UPDATE outbox SET state = 'sent', accepted_at = now()")
+    await enrolling.save_member(database, OFFICE, person, a_form(), LATER)
+    await noticing.queue_due(database, LATER + timedelta(minutes=11))
+    await database.fetch("UPDATE outbox SET state = 'sent', accepted_at = now()")
+    return person
+
+
+INVITATIONS = "SELECT id, handle, epoch, state, answer FROM invitation WHERE person_id = $1"
+
+
+@pytest.mark.parametrize("with_letters", [True, False])
+async def test_whoever_comes_back_is_asked_again_by_the_same_links(
+    services: Services, database: Database, *, with_letters: bool
+) -> None:
+    group = await a_group_with_sessions(database)
+    person = await farewell(database, group)
+    before = await database.fetch(f"{INVITATIONS} ORDER BY id", person)
+    back = LATER + timedelta(days=1)
+    form = a_form(group, with_letters=with_letters)
+    await enrolling.save_member(database, OFFICE, person, form, back)
+    await noticing.queue_due(database, back + timedelta(minutes=11))
+
+    after = await database.fetch(f"{INVITATIONS} ORDER BY id", person)
+    state = "invited" if with_letters else "planned"
+    links = ("id", "handle", "epoch")
+    assert [[row[one] for one in links] for row in before] == [
+        [row[one] for one in links] for row in after
+    ]
+    assert [(state, None)] * 3 == [(row["state"], row["answer"]) for row in after]
+    assert (2 if with_letters else 1) == (
+        [kind for _, kind, _ in await posted(database)].count("welcome")
+    )
+    actions = await database.fetch("SELECT action FROM audit WHERE action = 'invited_again'")
+    assert 3 == len(actions)
+
+
+async def test_whom_the_office_took_off_a_list_stays_off_it_when_another_group_is_joined(
+    services: Services, database: Database
+) -> None:
+    climate = await a_group_with_sessions(database, count=1)
+    other = await builders.a_group(database)
+    await database.fetch(
+        "INSERT INTO meeting_group (meeting_id, group_id) SELECT id, $1 FROM meeting", other["id"]
+    )
+    person = await join(database, a_form(climate))
+    await noticing.queue_due(database, LATER)
+    invitation = await database.fetchval("SELECT id FROM invitation WHERE person_id = $1", person)
+    await inviting.uninvite(database, OFFICE, invitation, LATER)
+    await enrolling.save_member(database, OFFICE, person, a_form(climate, other), LATER)
+
+    [row] = await database.fetch(INVITATIONS, person)
+    assert "uninvited" == row["state"]
 
 
 async def test_who_stays_invited_by_another_group_keeps_the_invitation(
