@@ -206,3 +206,16 @@ async def test_a_session_that_fell_out_has_nothing_in_its_way(
     page = await browser.get(f"/buero/termin/{meeting['id']}")
 
     assert "Landtag:" not in page.text
+
+
+async def test_who_only_reads_sees_no_sessions_of_others_beside_a_day(
+    sign_in: SignIn, database: Database
+) -> None:
+    group = await builders.a_group(database)
+    meeting = await builders.a_meeting(database, of=group)
+    await builders.a_meeting(database, of=await builders.a_group(database), title="Fremde Runde")
+    path = f"/buero/termin/{meeting['id']}"
+    office = await (await sign_in("coordinator")).get(path)
+    reader = await (await sign_in("reader", groups=(group["id"],))).get(path)
+
+    assert (True, False) == ("Fremde Runde" in office.text, "Fremde Runde" in reader.text)
