@@ -17,7 +17,7 @@ import pytest_asyncio
 from calendars import invitation
 from calendars.invitation import Method, ReplyTo
 from notifications import intake
-from service import inviting, noticing, probing, requesting, scheduling
+from service import inviting, joining, noticing, probing, requesting, scheduling
 from service.database import Database
 from service.domain import changes
 from service.domain.words import Mode, Precision, State, Visibility
@@ -496,6 +496,30 @@ async def test_several_changes_at_once_move_each_entry_by_a_letter_of_its_own(
     assert ("CANCELLED", 1) == (entry(brief)["STATUS"], entry(brief)["SEQUENCE"])
     assert "nur den neuen Stand in Ihren Kalender" in words(brief)
     assert ["PUBLISH"] == _methods(several)
+
+
+async def test_a_farewell_takes_entries_with_buttons_out_and_says_which_to_delete(
+    services: Services,
+) -> None:
+    database = services.database
+    group = await builders.a_group(database)
+    person = await builders.a_person(database, member_of=group)
+    for n, channel in enumerate(("request", "publish")):
+        starts = STARTS + timedelta(n)
+        meeting = await builders.a_meeting(database, of=group, number=n, starts_local=starts)
+        await builders.an_invitation(database, meeting, person, channel=channel)
+    async with database.unit_of_work() as unit:
+        left = {person["id"]: set[UUID]()}
+        await joining.regroup(unit.connection, OFFICE, left, NOW, with_letters=True)
+    await noticing.queue_due(database, NOW + timedelta(minutes=11))
+    messages = [opened(mail) for mail in await deliver_later(services)]
+
+    [brief] = [one for one in messages if _methods(one)]
+    [farewell] = [one for one in messages if one is not brief]
+    event = entry(brief)
+    assert ["CANCEL"] == _methods(brief)
+    assert ("STATUS" in event, event["SEQUENCE"]) == (False, 1)
+    assert 2 == words(farewell).count("löschen Sie ihn dort")
 
 
 async def deliver_later(services: Services) -> list[Mail]:
