@@ -55,7 +55,10 @@ async def test_the_log_has_a_tick_where_something_can_be_done_and_offers_only_th
     of_sent = await browser.get("/buero/versand?zustand=sent")
 
     ticked = re.findall(r'form="auswahl" name="briefe" value="([^"]+)"', page.text)
+    label = r'aria-label="Auswahl: [^"<>]+ Uhr, Einladung, (Person \d)"></label>'
+    names = re.findall(label, page.text)
     assert {str(waiting), str(refused)} == set(ticked)
+    assert {"Person 0", "Person 1"} == set(names)
     assert ["repeat", "withdraw"] == offered(page)
     assert str(sent) in of_sent.text
     assert [] == offered(of_sent)
