@@ -1,8 +1,7 @@
 """Claim, ask whether it still holds, write, get as far as RCPT, mark, send, finish.
 
 No transaction is open while SMTP runs. Marks and ends are committed in groups; the end of a
-letter is not awaited before the next one of its connection, and one letter per connection is
-marked ahead while the one before it is being sent.
+letter is not awaited before the next of its connection, and one is marked ahead meanwhile.
 """
 
 import asyncio
@@ -13,18 +12,22 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 import structlog
 
-from notifications import crashing, desk, leases, slots
+from notifications import crashing, desk, leases
 from notifications.backoff import Outcome, Phase
 from notifications.clerk import Clerk
+from notifications.crew import Crew, Served
 from notifications.desk import Desk
 from notifications.hurrying import hurried
 from notifications.jobs import Endings, Job
 from notifications.letters import Sender
+from notifications.pacing import Pace
 from notifications.relay import Link, RelaySettings, SmtpError
+from notifications.slots import Slots
 from notifications.storage import Database
 from notifications.watch import Watch
 
@@ -91,14 +94,16 @@ class Postman:
         self._endings = Endings(database, self.name, clock, self._options.once_kinds, urgent_kinds)
         self._watch = Watch(database, relay.name, self._options.trial_kind, urgent_kinds)
         self._desk = Desk(database, clerk, sender, self._endings, clock)
-        self._links = [Link(relay) for _ in range(relay.connections)]
+        self._crew = Crew(relay)
+        self._slots = Slots(database, relay.name, self.name, relay.connections)
+        self._ahead: dict[Link, Job] = {}
         self._busy = asyncio.Lock()
         self._wake = asyncio.Event()
         self._stopping = False
         self._door = asyncio.Lock()
-        self._allowed = 0
         self._sent_ticks: deque[float] = deque(maxlen=BATCH_MAX)
-        self._free_ticks: dict[str, float] = {}
+        self._pace = Pace(self._options.pace_seconds)
+        self._reaped_tick = -REAP_SECONDS
 
     def wake(self) -> None:
         """Let the loop look at once; polling stays the truth."""
@@ -106,13 +111,10 @@ class Postman:
 
     async def run(self) -> None:
         """Reap and deliver until `stop` is called; a failing database only costs a round."""
-        reaped = -REAP_SECONDS
         while not self._stopping:
             handled = 0
             try:
-                if time.monotonic() - reaped >= REAP_SECONDS:
-                    reaped = time.monotonic()
-                    await self.reap()
+                await self._reap_now_and_then()
                 handled = await self.deliver()
             except Exception as error:  # noqa: BLE001  # the next round may find the database again
                 _log.warning("postman.round_failed", error=type(error).__name__)
@@ -132,7 +134,7 @@ class Postman:
                 pass
         except TimeoutError:
             _log.warning("postman.drain_timed_out")
-            for link in self._links:
+            for link in self._crew.links:
                 link.close()
         async with asyncio.timeout(CUT_SECONDS), self._busy:
             await self._endings.flush()
@@ -141,29 +143,57 @@ class Postman:
         """Set right what stopped or frozen workers left behind."""
         await leases.reap(self._database, self._options.once_kinds, self._options.urgent_kinds)
 
+    async def _reap_now_and_then(self) -> None:
+        if time.monotonic() - self._reaped_tick >= REAP_SECONDS:
+            self._reaped_tick = time.monotonic()
+            await self.reap()
+
     async def deliver(self) -> int:
         """Send everything that is due now, batch by batch; return how many letters were handled.
 
         Other processes may hold all connections that the relay allows: then nothing is handled.
         """
         async with self._busy:
-            if not await self._hold_slots():
+            if not await self._slots.hold():
                 return 0
-            keeping = asyncio.create_task(self._keep_slots())
+            keeping = asyncio.create_task(self._slots.keep())
             try:
                 return await self._deliver()
+            except asyncio.CancelledError:
+                self._crew.cancel()
+                raise
             finally:
+                await self._crew.finish()
                 keeping.cancel()
-                await asyncio.gather(*(link.leave() for link in self._links))
+                await asyncio.gather(*(link.leave() for link in self._crew.links))
                 await self._endings.flush()
-                await slots.free(self._database, self._relay.name, self.name)
+                await self._slots.free()
 
     async def _deliver(self) -> int:
-        handled = 0
-        self._watch.down = None
+        self._watch.begin()
         batch = await self._prepare()
         if batch is not None:
             await self._watch.look_back(self.name)
+        handled = await self._send_all(batch)
+        while self._crew.is_waiting and self._may_go_on:
+            # What falls due while a server takes its time leaves over the other connections.
+            await self._crew.pause(self._wake, POLL_SECONDS)
+            await self._reap_now_and_then()
+            if self._idle_links():
+                handled += await self._send_all(await self._prepare())
+        await self._crew.finish()
+        await self._watch.settle()
+        return handled
+
+    def _idle_links(self) -> list[Link]:
+        return self._crew.idle(self._slots.count)
+
+    @property
+    def _may_go_on(self) -> bool:
+        return self._watch.down is None and not self._stopping and self._slots.count > 0
+
+    async def _send_all(self, batch: list[Job] | None) -> int:
+        handled = 0
         while batch is not None:
             following = asyncio.create_task(self._prepare())
             try:
@@ -171,7 +201,7 @@ class Postman:
             finally:
                 upcoming = await following
             handled += len(batch)
-            if self._watch.down is not None or self._stopping or not self._allowed:
+            if not self._may_go_on or not self._idle_links():
                 self._release(upcoming or [])
                 break
             batch = upcoming
@@ -180,20 +210,6 @@ class Postman:
                 await self._endings.flush()
                 batch = await self._prepare()
         return handled
-
-    async def _keep_slots(self) -> None:
-        while True:
-            await asyncio.sleep(slots.RENEW_SECONDS)
-            try:
-                await self._hold_slots()
-            except Exception as error:  # noqa: BLE001  # the slots last for some more rounds
-                _log.warning("postman.slots_not_renewed", error=type(error).__name__)
-
-    async def _hold_slots(self) -> int:
-        self._allowed = await slots.hold(
-            self._database, self._relay.name, self.name, self._relay.connections
-        )
-        return self._allowed
 
     async def _rest(self) -> None:
         try:
@@ -210,43 +226,33 @@ class Postman:
             return None
         since = time.monotonic() - BATCH_SPAN_SECONDS
         size = min(BATCH_MAX, max(BATCH_MIN, sum(tick > since for tick in self._sent_ticks)))
-        paced = self._options.pace_seconds > 0
         crashing.pass_point("before_claim")
         claimed = await leases.claim(
             self._database,
             size,
             self.name,
             self._relay.name,
-            paced=paced,
+            paced=self._options.pace_seconds > 0,
             kinds=await self._watch.first_kinds(),
         )
         if not claimed:
             return None
         crashing.pass_point("after_claim")
         jobs = await self._desk.judge(claimed)
-        return self._spread(jobs) if paced else jobs
-
-    def _spread(self, jobs: Sequence[Job]) -> list[Job]:
-        """Give each job its moment by domain; what would have to wait too long goes back."""
-        now = time.monotonic()
-        kept = []
-        for job in jobs:
-            domain = job.letter.recipient_domain or job.go.to_addr.rpartition("@")[2].lower()
-            tick = max(now, self._free_ticks.get(domain, 0.0))
-            if tick - now > STALE_SECONDS / 2:
-                self._endings.released(job.letter, tick - now)
-                continue
-            self._free_ticks[domain] = tick + self._options.pace_seconds
-            job.not_before_tick = tick
-            kept.append(job)
-        return sorted(kept, key=lambda job: job.not_before_tick)
+        return self._pace.spread(
+            jobs, lambda job, seconds: self._endings.released(job.letter, seconds)
+        )
 
     # Sending.
 
     async def _send(self, batch: Sequence[Job]) -> None:
         stock = deque(batch)
-        links = self._links[: min(self._allowed, len(batch))]
-        served = await asyncio.gather(*(self._serve(link, stock) for link in links))
+        served = await self._crew.work(
+            self._idle_links()[: len(batch)],
+            partial(self._serve, stock=stock),
+            has_more=lambda: bool(stock),
+            leave_behind=self._give_up_ahead,
+        )
         self._release(stock)
         lost = [outcome for _, outcome in served if outcome is not None]
         if lost and not any(count for count, _ in served):
@@ -256,32 +262,33 @@ class Postman:
             await self._endings.flush()
         await self._watch.settle()
 
-    async def _serve(self, link: Link, stock: deque[Job]) -> tuple[int, Outcome | None]:
+    async def _serve(self, link: Link, stock: deque[Job]) -> Served:
         """Send letter after letter over one connection; return how many, and why it ended early."""
         sent = 0
         job = self._take(stock)
         while job is not None:
-            ahead = self._take_ahead(link, stock)
+            self._take_ahead(link, stock)
             try:
                 lost, accepted = await self._carry(link, job)
             except BaseException as error:
                 link.close()
                 self._interrupt(job)
-                self._release([ahead])
+                self._give_up_ahead(link)
                 if not isinstance(error, Exception):
                     raise
                 _log.exception("postman.letter_failed", letter=str(job.letter.id))
                 return sent, None
             sent += accepted
-            if lost is not None:
-                self._release([ahead])
+            if lost is not None or self._stopping:
+                self._give_up_ahead(link)
                 return sent, lost
-            if self._stopping:
-                self._release([ahead])
-                break
-            await self._endings.make_room(UNWRITTEN_PER_LINK * len(self._links))
-            job = ahead or self._take(stock)
+            await self._endings.make_room(UNWRITTEN_PER_LINK * len(self._crew.links))
+            job = self._ahead.pop(link, None) or self._take(stock)
         return sent, None
+
+    def _give_up_ahead(self, link: Link) -> None:
+        """Let go of what would have been the next letter of a connection."""
+        self._release([self._ahead.pop(link, None)])
 
     def _take(self, stock: deque[Job]) -> Job | None:
         """Return the next job with its bytes; what cannot be written has ended by then."""
@@ -289,21 +296,21 @@ class Postman:
             job = stock.popleft()
             if time.monotonic() - job.claimed_tick > STALE_SECONDS:
                 self._release([job])
-            else:
-                crashing.pass_point("before_render")
-                if self._desk.write(job):
-                    crashing.pass_point("after_render")
-                    return job
+                continue
+            crashing.pass_point("before_render")
+            if self._desk.write(job):
+                crashing.pass_point("after_render")
+                return job
         return None
 
-    def _take_ahead(self, link: Link, stock: deque[Job]) -> Job | None:
+    def _take_ahead(self, link: Link, stock: deque[Job]) -> None:
         """Mark the next letter while this one is being sent, but only where the way is open."""
         if not link.is_open or (stock and stock[0].not_before_tick):
-            return None
+            return
         job = self._take(stock)
         if job is not None:
+            self._ahead[link] = job
             self._mark(job)
-        return job
 
     def _mark(self, job: Job) -> "asyncio.Future[bool]":
         if job.mark is None:
@@ -365,7 +372,7 @@ class Postman:
         self._watch.failed(outcome)
         if not outcome.pause:
             return None
-        if outcome.alarm or not any(link.is_open for link in self._links):
+        if outcome.alarm or not any(link.is_open for link in self._crew.links):
             self._watch.down = outcome
         return outcome
 

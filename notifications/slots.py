@@ -1,5 +1,9 @@
 """How many connections a relay gets, over all processes: each one holds a row while it sends."""
 
+import asyncio
+
+import structlog
+
 from notifications.hurrying import hurried
 from notifications.storage import Database
 
@@ -7,6 +11,8 @@ SLOT_SECONDS = hurried(20.0, least=2.0)
 """After this long the slots of a dead holder are free again; a living one renews them in time."""
 
 RENEW_SECONDS = hurried(5.0, least=0.5)
+
+_log = structlog.get_logger(__name__)
 
 _MAKE = """
 INSERT INTO relay_slot (relay, n) SELECT $1, generate_series(1, $2) ON CONFLICT DO NOTHING
@@ -37,3 +43,30 @@ async def hold(database: Database, relay: str, holder: str, limit: int) -> int:
 async def free(database: Database, relay: str, holder: str) -> None:
     """Give all slots back."""
     await database.fetch(_FREE, relay, holder)
+
+
+class Slots:
+    """The slots that one process holds of one relay while it sends."""
+
+    def __init__(self, database: Database, relay: str, holder: str, limit: int) -> None:
+        self._database = database
+        self._relay, self._holder, self._limit = relay, holder, limit
+        self.count = 0
+
+    async def hold(self) -> int:
+        """Take what is free or renew what is ours; return, and keep as `count`, how many."""
+        self.count = await hold(self._database, self._relay, self._holder, self._limit)
+        return self.count
+
+    async def keep(self) -> None:
+        """Renew them until cancelled."""
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                await self.hold()
+            except Exception as error:  # noqa: BLE001  # the slots last for some more rounds
+                _log.warning("postman.slots_not_renewed", error=type(error).__name__)
+
+    async def free(self) -> None:
+        """Give all of them back."""
+        await free(self._database, self._relay, self._holder)

@@ -23,6 +23,7 @@ class Watch:
         self, database: Database, relay: str, trial_kind: str | None, urgent_kinds: tuple[str, ...]
     ) -> None:
         self.down: Outcome | None = None
+        self._is_resting = False
         self._database = database
         self._relay = relay
         self._trial_kind = trial_kind
@@ -31,6 +32,10 @@ class Watch:
         self._is_known = False
         self._ended: deque[str] = deque(maxlen=pauses.RECENT)
         self._accepted: set[str] = set()
+
+    def begin(self) -> None:
+        """Forget why the last round ended."""
+        self.down, self._is_resting = None, False
 
     async def first_kinds(self) -> list[str] | None:
         """Return the only kinds that may leave before the trial; None when all may."""
@@ -61,13 +66,14 @@ class Watch:
             self.down = Outcome("queued", reason, pause=pauses.CIRCUIT_PAUSE, alarm=True)
 
     async def settle(self) -> None:
-        """Write down what a batch has taught about the relay, and let it rest if it must."""
+        """Write down what was learnt about the relay, and let it rest once a round if it must."""
         if self._accepted:
             await pauses.note_ok(self._database, self._relay)
         if self._trial_kind in self._accepted:
             await pauses.note_tried(self._database, self._relay)
         self._accepted.clear()
-        if self.down is not None:
+        if self.down is not None and not self._is_resting:
+            self._is_resting = True
             await self._rest(self.down)
 
     async def _rest(self, outcome: Outcome) -> None:

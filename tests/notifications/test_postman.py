@@ -577,3 +577,35 @@ async def test_a_late_end_with_the_same_number_is_still_taken(database: Database
 async def store(database: Database, frozen: Prototype) -> None:
     sql = "INSERT INTO prototype (sha256, kind, locale, segments) VALUES ($1, 'x', 'de', $2)"
     await database.fetch(sql, frozen.sha256, frozen.as_json())
+
+
+async def test_a_reply_that_does_not_come_holds_up_no_other_letter(database: Database) -> None:
+    [slow, ahead] = await builders.post(database, a_letter(1), a_letter(2))
+    held = asyncio.Event()
+
+    def script(line: str, _session: Session) -> str | None:
+        if line == "." and not held.is_set():
+            held.set()
+            return HANG
+        return None
+
+    async with smtp_servers.running(script) as server:
+        postman = a_postman(database, server, connections=2, options=Options(drain_seconds=0.1))
+        running = asyncio.create_task(postman.run())
+        await held.wait()
+        late = await builders.post(database, *(a_letter(number) for number in range(3, 9)))
+        postman.wake()
+        async with asyncio.timeout(20):
+            while (await states(database))["sent"] < 7:
+                await asyncio.sleep(0.1)
+        waiting = {
+            row["id"]
+            for row in await database.fetch("SELECT id FROM outbox WHERE state = 'sending'")
+        }
+        await postman.stop()
+        await running
+
+    assert 1 == len(waiting)
+    assert waiting <= {slow, ahead}
+    assert 6 == len(late)
+    assert Counter(sent=7, uncertain=1) == await states(database)
