@@ -127,6 +127,7 @@ async def test_a_mailbox_that_is_closed_to_us_says_why_without_the_password(
     assert [] == [words for words in said if "wrong words" in words or not words]
 
 
+@pytest.mark.long
 async def test_a_mailbox_is_opened_over_tls_only_where_the_certificate_is_trusted(
     tmp_path: Path,
 ) -> None:

@@ -411,6 +411,7 @@ async def test_the_command_tells_all_and_sends_a_letter(
     assert not (tmp_path / "var").exists()
 
 
+@pytest.mark.long
 async def test_the_command_needs_a_hand_in_german(certificate: Path, tmp_path: Path) -> None:
     trust = {"SSL_CERT_FILE": str(certificate.with_suffix(".crt"))}
     async with (
@@ -429,6 +430,7 @@ async def test_the_command_needs_a_hand_in_german(certificate: Path, tmp_path: P
     assert '         DNS: rueck.example.org. IN TXT "v=spf1 mx ~all"' in said.splitlines()
 
 
+@pytest.mark.long
 async def test_without_any_name_server_the_command_says_so(tmp_path: Path) -> None:
     async with (
         smtp_servers.running() as server,

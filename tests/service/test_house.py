@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+# One worker reads each file once.
+pytestmark = pytest.mark.xdist_group("house")
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("service", "notifications", "calendars")
 LONGEST_MODULE = 400
