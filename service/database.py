@@ -3,8 +3,9 @@
 import asyncio
 import contextvars
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Literal, Self, TypeVar
 
 import asyncpg
@@ -52,6 +53,9 @@ SESSION_LIMITS = {
 }
 CLOSE_SECONDS = 10.0
 RELEASE_SECONDS = 5.0
+FULL_SECONDS = 60.0
+"""While the disk is full some tick fails to write every few seconds."""
+
 COMMAND_SECONDS = hurried(75.0, least=6.0)
 """Longer than any statement may take: the server gave up before, or nobody is there any more."""
 
@@ -83,6 +87,7 @@ class Database:
         self._pool_size = pool_size
         self._pool: asyncpg.Pool | None = None
         self._listeners: set[asyncpg.Connection] = set()
+        self._full_tick: float | None = None
 
     @property
     def pool(self) -> asyncpg.Pool:
@@ -90,6 +95,11 @@ class Database:
         if self._pool is None:
             raise NoDatabaseError
         return self._pool
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether the server found no room to write within the last minute."""
+        return self._full_tick is not None and time.monotonic() - self._full_tick < FULL_SECONDS
 
     async def open(self) -> None:
         """Connect and become the active database of this process."""
@@ -192,12 +202,21 @@ class Database:
         pool = self.pool
         connection = await acquire(pool)
         try:
-            return await getattr(connection, kind)(sql, *args)
+            with self._noting_full():
+                return await getattr(connection, kind)(sql, *args)
         except TimeoutError:
             await pool.expire_connections()
             raise
         finally:
             await _give_back(pool, connection)
+
+    @contextmanager
+    def _noting_full(self) -> Iterator[None]:
+        try:
+            yield
+        except asyncpg.DiskFullError:
+            self._full_tick = time.monotonic()
+            raise
 
     async def listen(
         self, channel: str, on_message: Callable[[], None], on_begin: Callable[[], None]
@@ -242,7 +261,8 @@ class Database:
         current: contextvars.ContextVar[Any] = ENGINE.current_transaction
         token = current.set(unit)
         try:
-            yield unit
+            with self._noting_full():
+                yield unit
         except TimeoutError:
             # Where one connection hears nothing any more, those beside it hear nothing either.
             await pool.expire_connections()

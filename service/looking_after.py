@@ -32,12 +32,13 @@ class Condition:
 
 
 async def examine(database: Database, now: datetime) -> list[Condition]:
-    """Look at the database, this process, the ticks, the oldest due letter and the relay."""
+    """Look at the database, its disk, this process, the ticks, the oldest letter and the relay."""
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await database.fetchval("SELECT 1")
             return [
                 Condition("database", holds=True, detail="answers"),
+                judge_storage(is_full=database.is_full),
                 judge_loop(stood_still=watching.stood_still()),
                 judge_migrations(await database.pending_migrations()),
                 judge_ticks(await database.fetch(_JOBS), now),
@@ -51,6 +52,11 @@ async def examine(database: Database, now: datetime) -> list[Condition]:
 def judge_loop(*, stood_still: bool) -> Condition:
     """Tell whether this process answered all the time within the last minute."""
     return Condition("loop", not stood_still, "stood still" if stood_still else "runs")
+
+
+def judge_storage(*, is_full: bool) -> Condition:
+    """Tell whether the database had room for what this process wrote within the last minute."""
+    return Condition("storage", not is_full, "the disk is full" if is_full else "has room")
 
 
 def judge_migrations(pending: Iterable[str]) -> Condition:

@@ -1,9 +1,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from service import looking_after
+from service.database import Database
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -51,3 +53,30 @@ def test_pending_migrations_are_a_failure() -> None:
     found = looking_after.judge_migrations(["service_0002"])
 
     assert (found.holds, found.detail) == (False, "1 pending")
+
+
+# The error of a real server; filling a disk would stop the tests beside this one.
+FULL = "DO $$ BEGIN RAISE disk_full; END $$"
+
+
+async def write_alone(database: Database) -> None:
+    await database.fetch(FULL)
+
+
+async def write_in_a_unit(database: Database) -> None:
+    async with database.unit_of_work() as unit:
+        await unit.connection.execute(FULL)
+
+
+@pytest.mark.parametrize("write", [write_alone, write_in_a_unit])
+async def test_a_full_disk_turns_readiness_off(database: Database, write: Any) -> None:
+    before = await looking_after.examine(database, NOW)
+    with pytest.raises(asyncpg.DiskFullError):
+        await write(database)
+
+    after = await looking_after.examine(database, NOW)
+
+    assert [True, False] == [
+        next(each.holds for each in found if each.name == "storage") for found in (before, after)
+    ]
+    database._full_tick = None
