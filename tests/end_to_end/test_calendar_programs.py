@@ -110,6 +110,7 @@ def _fetch(url: str) -> bytes:
         return body
 
 
+@pytest.mark.long
 async def test_a_moved_session_moves_in_the_agenda_of_a_calendar_program(
     database: Database, environment: dict[str, str], tmp_path: Path
 ) -> None:

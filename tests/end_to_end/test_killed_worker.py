@@ -3,6 +3,8 @@ from collections import Counter
 from datetime import UTC, datetime, time, timedelta
 from uuid import uuid4
 
+import pytest
+
 from notifications import leases
 from service import furnishing, noticing, planning, scheduling
 from service.auditing import Actor
@@ -47,6 +49,7 @@ async def _queue_invitations(database: Database) -> None:
     assert posted == PEOPLE
 
 
+@pytest.mark.long
 async def test_a_killed_worker_loses_no_letter_and_doubles_only_what_was_in_transfer(
     database: Database, environment: dict[str, str], catcher: MailCatcher
 ) -> None:

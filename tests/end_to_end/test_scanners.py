@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
 
 from service import authenticating, furnishing, noticing, planning, publishing, scheduling
 from service.auditing import Actor
@@ -26,6 +27,7 @@ ACTOR = Actor("command")
 _ADDRESS = re.compile(r"https?://[^\s\"'<>]+")
 
 
+@pytest.mark.long
 async def test_fetching_every_link_of_every_letter_changes_nothing(
     database: Database, environment: dict[str, str], catcher: MailCatcher
 ) -> None:

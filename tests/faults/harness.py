@@ -103,8 +103,9 @@ class Stage:
             self.due.setdefault(row["id"], row["next_attempt_at"])
 
     async def states(self) -> dict[str, int]:
-        """Return how many letters are in which state."""
-        sql = "SELECT state, count(*) AS n FROM outbox GROUP BY state"
+        """Return how many letters are in which state; the office may hear of a fault meanwhile."""
+        sql = """SELECT o.state, count(*) AS n FROM outbox o JOIN letter l USING (id)
+            WHERE l.kind <> 'alarm' GROUP BY o.state"""
         return {row["state"]: row["n"] for row in await self.database.fetch(sql)}
 
     async def let_pass(self, seconds: float) -> None:

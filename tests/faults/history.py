@@ -32,8 +32,10 @@ SELECT o.*, l.dedupe_key, l.kind, l.recipient_id, l.created_at AS posted_at,
     o.state = 'queued' AND o.next_attempt_at > now() AS is_waiting,
     (SELECT array_agg(a.outcome || ':' || coalesce(a.code, 0)) FROM mail_attempt a
      WHERE a.letter_id = o.id) AS tries
-FROM outbox o JOIN letter l USING (id) ORDER BY o.created_at, o.id
+FROM outbox o JOIN letter l USING (id) WHERE l.kind <> 'alarm' ORDER BY o.created_at, o.id
 """
+# Workers tell the office of faults by letters of their own, when they notice them.
+_ALARMS = "SELECT id FROM letter WHERE kind = 'alarm'"
 _QUEUE_ID = re.compile(r"queued as (\w+)")
 _SEQUENCE = re.compile(r"^SEQUENCE:(\d+)\r?$", re.MULTILINE)
 _UID = re.compile(r"^UID:(\S+)\r?$", re.MULTILINE)
@@ -89,7 +91,9 @@ async def read(
 ) -> History:
     """Read what the outbox says now, beside what the servers took."""
     rows = await database.fetch(_ROWS, TICKS_SECONDS)
-    return History([dict(row) for row in rows], sorted(copies, key=lambda c: c.at), due or {})
+    alarms = {row["id"] for row in await database.fetch(_ALARMS)}
+    ours = sorted((copy for copy in copies if copy.letter_id not in alarms), key=lambda c: c.at)
+    return History([dict(row) for row in rows], ours, due or {})
 
 
 def copy_of(raw: bytes, recipient: str, at: float, queue_id: str) -> Copy:

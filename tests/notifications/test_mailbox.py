@@ -109,6 +109,7 @@ async def test_of_several_processes_one_reads_at_a_time(
     assert 1 == await mailbox.read_new(database, server.mailbox, OPTIONS, NOW)
 
 
+@pytest.mark.long
 async def test_a_mailbox_that_is_closed_to_us_says_why_without_the_password(
     server: Dovecot,
 ) -> None:
