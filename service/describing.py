@@ -111,8 +111,8 @@ def answered_entry(
 
 
 def partstat(answer: Answer | None) -> Partstat:
-    """Return an answer in the words of calendar programs."""
-    return _PARTSTAT[answer] if answer else Partstat.NEEDS_ACTION
+    """Return an answer in the words of calendar programs; None stands for none that counts."""
+    return Partstat.NEEDS_ACTION if answer is None else _PARTSTAT[answer]
 
 
 def invited_entry(meeting: ShownMeeting, voice: Voice) -> Entry | None:
@@ -121,11 +121,6 @@ def invited_entry(meeting: ShownMeeting, voice: Voice) -> Entry | None:
     if times is None:
         return None
     return replace(_entry(meeting, voice, times, knows_access=True), busy=True)
-
-
-def partstat_of(answer: Answer | None) -> Partstat:
-    """Return an answer in the words of calendar programs; None stands for none that counts."""
-    return Partstat.NEEDS_ACTION if answer is None else _PARTSTAT[answer]
 
 
 def office_entries(

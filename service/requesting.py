@@ -98,7 +98,7 @@ def fill_gaps(row: Mapping[str, Any], keys: Keys, way: CalendarWay) -> dict[str,
     attendee = Attendee(
         row["person_name"],
         row["person_email"],
-        describing.partstat_of(answer),
+        describing.partstat(answer),
         rsvp=way is CalendarWay.BUTTONS and row["meeting_state"] == State.CONFIRMED,
     )
     return {

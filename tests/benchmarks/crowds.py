@@ -4,20 +4,15 @@ Posting is the whole way from a due notice to waiting letters; claiming takes th
 batches, as one worker does. Nothing is sent: that takes as long whoever else waits.
 """
 
-import asyncio
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import uvloop
-
 from notifications import leases
 from notifications.postman import BATCH_MAX
-from service import embedded, noticing
+from service import noticing
 from service.services import Services
 from tests.benchmarks import letters
 
@@ -30,14 +25,7 @@ MOST = 1.5
 
 def run() -> list[str]:
     """Return the figures as lines."""
-    folder = Path(tempfile.mkdtemp(prefix="terminbuch-bench-"))
-    folder.chmod(0o755)
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_measure(folder))
-    finally:
-        embedded.Server.under(folder / "data").stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    return letters.run_apart(_measure)
 
 
 async def _measure(folder: Path) -> list[str]:

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -127,11 +127,16 @@ asyncio.run(main())
 
 def run() -> list[str]:
     """Return the figures as lines."""
+    return run_apart(_measure_all)
+
+
+def run_apart(measure: Callable[[Path], Coroutine[Any, Any, list[str]]]) -> list[str]:
+    """Run it on the loop that serves, with a folder of its own whose database is stopped after."""
     folder = Path(tempfile.mkdtemp(prefix="terminbuch-bench-"))
     folder.chmod(0o755)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_measure_all(folder))
+            return runner.run(measure(folder))
     finally:
         embedded.Server.under(folder / "data").stop()
         shutil.rmtree(folder, ignore_errors=True)
