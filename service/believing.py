@@ -43,12 +43,22 @@ async def find_speaker(  # noqa: PLR0917 - what a mail and its address say
     sender: Sender,
 ) -> Speaker:
     """Return whom an answer speaks for; its outcome is set where that ends the matter."""
+    row = await find_addressed(connection, settings, keys, came_to)
+    if row is not None:
+        return _by_token(row, said)
+    return await _by_address(connection, said, sender)
+
+
+async def find_addressed(
+    connection: "Connection[Any]", settings: Settings, keys: Keys, came_to: Sequence[str]
+) -> Record | None:
+    """Return the row of the invitation that one of these addresses names; None for none."""
     for address in came_to:
         handle = probing.read_handle(settings, keys, address)
         row = handle and await connection.fetchrow(statements.FIND_BY_HANDLE, handle)
         if row:
-            return _by_token(row, said)
-    return await _by_address(connection, said, sender)
+            return row
+    return None
 
 
 def _by_token(row: Record, said: CalendarAnswer) -> Speaker:

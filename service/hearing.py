@@ -17,7 +17,7 @@ from notifications.intake import Heard, IntakeOptions
 from notifications.listening import Listener, Place, PlaceTakenError
 from notifications.mailbox import Mailbox
 from notifications.storage import Connection
-from service import blackening, forwarding, preferring, probing, relaying
+from service import blackening, forwarding, preferring, probing, relaying, transcribing
 from service.answering import Answers
 from service.domain.errors import LinkReplacedError, LinkUnknownError
 from service.services import Services
@@ -132,6 +132,7 @@ class Ear:
         elif heard.report.kind is Kind.ANSWER:
             await self._answers.hear(connection, heard, now)
         else:
+            await transcribing.place(connection, services.settings, services.keys, heard)
             await forwarding.forward(connection, services.settings, self._options, heard, now)
 
     async def _stop(self, token: str) -> None:

@@ -1,6 +1,7 @@
 """Replies in words: shown until somebody of the office has entered them as an answer, or settled.
 
-Nothing here interprets what people write. A person reads it, and presses twice.
+Nothing here interprets what people write. A person reads it, and presses twice. Words that come to
+the address of an invitation are about that one, even where their mail names no letter.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,13 +10,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from service import mending, replying
+from asyncpg import Connection
+
+from notifications.intake import Heard
+from service import believing, mending, replying
 from service.auditing import Actor
 from service.database import Database
 from service.domain.replies import NOTE_LENGTH, offered_answers
 from service.domain.words import Answer, Mode, Way
 from service.replying import Recorded, Reply
+from service.settings import Settings
 from service.tables import return_statements as statements
+from service.tokens import Keys
 
 # The beginning that stands open; the rest is one press away.
 SHORT = 240
@@ -60,6 +66,15 @@ class Words:
         """Return the words as the note of an answer, which is shorter than a mail may be."""
         text = self.text or self.subject
         return text if len(text) <= NOTE_LENGTH else f"{text[: NOTE_LENGTH - 2].rstrip()} …"
+
+
+async def place(
+    connection: "Connection[Any]", settings: Settings, keys: Keys, heard: Heard
+) -> None:
+    """Note whose words were mailed to the address of an invitation; no answer changes by it."""
+    row = await believing.find_addressed(connection, settings, keys, heard.came_to)
+    if row is not None:
+        await connection.execute(statements.NAME_INVITATION, heard.event_id, str(row["id"]))
 
 
 async def list_all(database: Database) -> Sequence[Words]:

@@ -1,5 +1,7 @@
 """SQL text behind alarms: what is wrong now, since when, and whether somebody has to be told."""
 
+from service.tables.return_statements import ABOUT
+
 # Of letters that were given up only those count that nobody was told of yet; $1 is the time.
 LETTERS = """
 SELECT a.reason, count(*)::int AS count, min(o.finished_at) AS since
@@ -55,16 +57,13 @@ WHERE subject_id IS NULL AND kind = $1 AND created_at > $2::timestamptz - interv
 """
 OFFICE_ADDRESS = "SELECT email FROM instance"
 IS_TO_THE_OFFICE = "SELECT recipient_id IS NULL FROM letter WHERE id = $1"
-WRITTEN = """
+WRITTEN = f"""
 SELECT coalesce(e.details ->> 'sender', '') AS sender,
     coalesce(e.details ->> 'subject', '') AS subject, coalesce(e.details ->> 'words', '') AS words,
     e.received_at, coalesce(p.full_name, '') AS person, coalesce(o.name, '') AS partner,
     m.id AS meeting_id, coalesce(m.title, '') AS meeting_title, m.starts_local
 FROM mail_event e
-LEFT JOIN letter l ON l.id = e.letter_id
-LEFT JOIN meeting m ON m.id = l.subject_id
-LEFT JOIN person p ON p.id = l.recipient_id
-LEFT JOIN invitation i ON i.meeting_id = m.id AND i.person_id = p.id
+{ABOUT}
 LEFT JOIN organisation o ON o.id = i.organisation_id
 WHERE e.id = $1
 """

@@ -65,8 +65,19 @@ WHERE id = $1 AND settled_at IS NULL RETURNING kind
 
 _OPEN_WORDS = "kind = 'words' AND settled_at IS NULL"
 COUNT_WORDS = f"SELECT count(*) FROM mail_event WHERE {_OPEN_WORDS}"
-# Words with whom and what they are about, as far as their mail named a letter of ours. Whose
-# address the others came from is said beside them, and decides nothing.
+# Whom and what words are about: the invitation whose own address they came to, which no other
+# reader knows, else the letter that their mail names.
+NAME_INVITATION = """
+UPDATE mail_event SET details = details || jsonb_build_object('invitation', $2::text) WHERE id = $1
+"""
+ABOUT = """
+LEFT JOIN letter l ON l.id = e.letter_id
+LEFT JOIN invitation named ON named.id = (e.details ->> 'invitation')::uuid
+LEFT JOIN meeting m ON m.id = coalesce(named.meeting_id, l.subject_id)
+LEFT JOIN person p ON p.id = coalesce(named.person_id, l.recipient_id)
+LEFT JOIN invitation i ON i.meeting_id = m.id AND i.person_id = p.id
+"""
+# Whose address other words came from is said beside them, and decides nothing.
 WORDS = f"""
 SELECT e.id, e.received_at, coalesce(e.details ->> 'sender', '') AS sender,
     coalesce(e.details ->> 'subject', '') AS subject, coalesce(e.details ->> 'words', '') AS text,
@@ -75,10 +86,7 @@ SELECT e.id, e.received_at, coalesce(e.details ->> 'sender', '') AS sender,
     known.id AS known_id, coalesce(known.full_name, '') AS known_as,
     m.id AS meeting_id, coalesce(m.title, '') AS meeting_title, i.id AS invitation_id
 FROM (SELECT * FROM mail_event WHERE {_OPEN_WORDS}) e
-LEFT JOIN letter l ON l.id = e.letter_id
-LEFT JOIN meeting m ON m.id = l.subject_id
-LEFT JOIN person p ON p.id = l.recipient_id
-LEFT JOIN invitation i ON i.meeting_id = m.id AND i.person_id = p.id
+{ABOUT}
 LEFT JOIN LATERAL (
     SELECT k.id, k.full_name FROM person k
     WHERE k.email_normal = lower(e.details ->> 'sender') AND k.anonymised_at IS NULL

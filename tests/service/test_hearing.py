@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from notifications import listening, returning
+from notifications import intake, listening, returning
 from notifications.listening import Place
-from service import checking, hearing, preferring, relaying, ticking
+from service import checking, hearing, preferring, probing, relaying, ticking, transcribing
 from service.database import Database
 from service.domain.preferences import Preferences, Topic
 from service.hearing import Ear
@@ -16,6 +16,7 @@ from service.pages.rendering import Instance, Pages
 from service.services import Services
 from service.settings import Settings, SettingsError
 from tests import builders as service_builders
+from tests import invited
 from tests.notifications import builders, dovecot
 from tests.notifications.returned import a_sent_letter, events, sample
 
@@ -46,11 +47,11 @@ def mailbox_settings(server: dovecot.Dovecot) -> dict[str, str]:
     }
 
 
-async def hand_over(place: Path, recipient: str, raw: bytes) -> bytes:
+async def hand_over(place: Path, recipient: str, raw: bytes, sender: bytes = b"") -> bytes:
     reader, writer = await asyncio.open_unix_connection(place)
     lines = [
         b"LHLO x",
-        b"MAIL FROM:<>",
+        b"MAIL FROM:<%b>" % sender,
         b"RCPT TO:<%b>" % recipient.encode(),
         b"DATA",
         raw + b"\r\n.",
@@ -185,6 +186,59 @@ def test_the_port_of_the_mailbox_follows_its_mode(tmp_path: Path) -> None:
 
     assert [993, 143] == [settings.imap_port for settings in ways]
     assert "INBOX" == ways[0].imap_folder
+
+
+async def test_words_to_the_address_of_an_invitation_stand_beside_its_person(
+    database: Database, tmp_path: Path
+) -> None:
+    where = tmp_path / "lmtp.sock"
+    plus = "termine+@alliance.example.org"
+    settings = settings_with(tmp_path, INTAKE_LMTP=f"unix:{where}", IMIP_ADDRESS=plus)
+    services = services_with(database, settings)
+    first = await invited.somebody_invited(database)
+    other = await invited.invite(
+        database, first.meeting_id, await invited.a_person(database, "Zoe Zweite")
+    )
+    ear = Ear(services)
+    await ear.attend(datetime.now(UTC))
+    for one, change in ((first, str.upper), (other, str), (other, _forge)):
+        token = probing.derive_token(services.keys, one.handle)
+        address = change(probing.write_address(settings, token))
+        raw = b"From: x@private.example\r\nSubject: %b\r\n\r\nIch komme gern." % address.encode()
+        said = await hand_over(where, address, raw, b"x@private.example")
+        assert (change is not _forge) == (b"250 2.0.0 kept" in said)
+    await ear.close()
+
+    found = await transcribing.list_of_session(database, first.meeting_id)
+    everything = await transcribing.list_all(database)
+    answers = await database.fetch("SELECT answer, reply_stamped_at FROM invitation")
+    assert [(other.invitation_id, "Zoe Zweite"), (first.invitation_id, "Mira Muster")] == [
+        (one.invitation_id, one.person_name) for one in found
+    ]
+    assert ["Ich komme gern."] * 2 == [one.text for one in everything]
+    assert [(None, None)] * 2 == [tuple(row) for row in answers]
+
+
+def _forge(address: str) -> str:
+    begin, end = address.split("+r")
+    return f"{begin}+r{'b' if end[0] == 'a' else 'a'}{end[1:]}"
+
+
+async def test_the_address_that_words_came_to_outweighs_the_letter_that_they_answer_to(
+    database: Database, tmp_path: Path
+) -> None:
+    plus = "termine+@alliance.example.org"
+    settings = settings_with(tmp_path, INTAKE_LMTP="127.0.0.1:2424", IMIP_ADDRESS=plus)
+    services = services_with(database, settings)
+    guest = await invited.somebody_invited(database)
+    letter = await a_sent_letter(database)
+    to = probing.write_address(settings, probing.derive_token(services.keys, guest.handle))
+    raw = f"In-Reply-To: <{letter}@alliance.example.org>\r\nFrom: x@y.example\r\n\r\nJa"
+    await intake.take(database, Ear(services).options, raw.encode(), to, datetime.now(UTC))
+
+    [words] = await transcribing.list_all(database)
+    [event] = await events(database)
+    assert (letter, guest.invitation_id) == (event["letter_id"], words.invitation_id)
 
 
 async def test_a_mail_from_a_program_that_knows_only_mail_unsubscribes(
