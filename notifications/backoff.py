@@ -205,6 +205,16 @@ def decide(phase: Phase, reply: Reply | None, attempts: int, jitter: float = 0.0
     return next(rule.follows(waits) for rule in RULES if rule.fits(phase, reply))
 
 
+def put_off(outcome: Outcome, attempts: int, jitter: float = 0.0) -> Outcome:
+    """Return what becomes of a letter that was tried although the circuit is open.
+
+    A refusal for policy is no news then: the letter, and it alone, waits for its next try.
+    """
+    if outcome.reason != "policy":
+        return outcome
+    return Outcome("queued", "policy", delay=wait(attempts, jitter))
+
+
 def _poisoned(attempts: int) -> Outcome:
     if attempts + 1 >= POISON_LIMIT:
         return Outcome("dead", "unwritable", alarm=True)

@@ -51,7 +51,7 @@ class Desk:
         self._endings = endings
         self._clock = clock
 
-    async def judge(self, claimed: Sequence[Claimed]) -> list[Job]:
+    async def judge(self, claimed: Sequence[Claimed], *, is_trial: bool = False) -> list[Job]:
         """Ask the clerk about the whole batch at once, and return what may leave."""
         tick = time.monotonic()
         try:
@@ -60,8 +60,11 @@ class Desk:
             for letter in claimed:
                 self._endings.released(letter, RETRY_SECONDS)
             raise
-        jobs = [await self._judge_one(letter, verdicts, tick) for letter in claimed]
-        return [job for job in jobs if job is not None]
+        found = [await self._judge_one(letter, verdicts, tick) for letter in claimed]
+        jobs = [job for job in found if job is not None]
+        for job in jobs:
+            job.is_trial = is_trial
+        return jobs
 
     def write(self, job: Job) -> bool:
         """Make the letter's bytes; False when it ended here.

@@ -48,6 +48,7 @@ class Job:
     marked_tick: float = 0.0
     started_at: datetime | None = None
     data_started_at: datetime | None = None
+    is_trial: bool = False
 
     @property
     def frozen(self) -> bool:
@@ -129,6 +130,8 @@ class Endings:
         jitter = random.uniform(-1, 1)  # noqa: S311  # spreads retries, guards nothing
         letter, reply = job.letter, error.reply
         outcome = backoff.decide(error.phase, reply, letter.attempts, jitter)
+        if job.is_trial:
+            outcome = backoff.put_off(outcome, letter.attempts, jitter)
         if outcome.state == "queued":
             crashing.pass_point("in_retry")
         self._end(

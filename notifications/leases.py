@@ -14,6 +14,7 @@ from uuid import UUID
 from notifications import crashing
 from notifications.combining import ORDER_PREFIX
 from notifications.hurrying import hurried
+from notifications.pauses import CIRCUIT
 from notifications.storage import Database
 
 LEASE_SECONDS = hurried(120.0)
@@ -31,6 +32,9 @@ MANY_ATTEMPTS = 80
 
 MAX_WAIT = "interval '2 hours'"
 
+PRESSING = (0, 1)
+"""Priorities of what is tried while the circuit is open: it is not looked for in a whole crowd."""
+
 URGENT, ELDER_WAIT = 2, "interval '20 minutes'"
 """Letters of this priority or above (a move, a cancellation) wait no longer for an elder of theirs
 whose delivery takes its time."""
@@ -46,7 +50,7 @@ _GOES_FIRST = f"""elder.state IN ('queued', 'sending', 'uncertain')
 # the few rows are looked up by their ids; a join reads the whole table, however long it has grown.
 _CLAIM = """
 WITH due AS MATERIALIZED (
-    SELECT d.id FROM unnest('{0,1,2,3,4,5,6,7,8,9}'::smallint[]) AS p (priority)
+    SELECT d.id FROM unnest('{{priorities}}'::smallint[]) AS p (priority)
     CROSS JOIN LATERAL (
         SELECT o.id FROM outbox o
         WHERE o.state = 'queued' AND o.priority = p.priority AND o.next_attempt_at <= now()
@@ -72,7 +76,7 @@ WITH due AS MATERIALIZED (
         ORDER BY o.next_attempt_at LIMIT $1
         FOR UPDATE OF o SKIP LOCKED
     ) AS d
-    WHERE NOT EXISTS (SELECT FROM relay_state WHERE relay = $3 AND paused_until > now())
+    WHERE {stands}
     LIMIT $1
 ), claimed AS (
     UPDATE outbox o SET state = 'sending', lease_owner = $2, lease_token = o.lease_token + 1,
@@ -90,10 +94,19 @@ ORDER BY claimed.priority, claimed.next_attempt_at
 # Before the trial of an installation only a few kinds leave; a statement of its own for that time
 # keeps the other one's plan as it is.
 _CLAIM = _CLAIM.replace("{goes_first}", _GOES_FIRST).replace("{several}", ORDER_PREFIX)
-_CLAIM_ALL = _CLAIM.replace("{kinds}", "")
-_CLAIM_SOME = _CLAIM.replace(
-    "{kinds}",
-    "AND EXISTS (SELECT FROM letter w WHERE w.id = o.id AND w.kind = ANY($6::text[]))",
+_STANDS = "NOT EXISTS (SELECT FROM relay_state WHERE relay = $3 AND paused_until > now())"
+_OF_KINDS = "AND EXISTS (SELECT FROM letter w WHERE w.id = o.id AND w.kind = ANY($6::text[]))"
+_CLAIM_USUAL = _CLAIM.replace("{stands}", _STANDS).replace("{priorities}", "0,1,2,3,4,5,6,7,8,9")
+_CLAIM_ALL = _CLAIM_USUAL.replace("{kinds}", "")
+_CLAIM_SOME = _CLAIM_USUAL.replace("{kinds}", _OF_KINDS)
+
+# The other way round: while nothing else leaves because too much was refused.
+_IS_OPEN = """EXISTS (SELECT FROM relay_state
+        WHERE relay = $3 AND paused_until > now() AND reason = ANY($7::text[]))"""
+_CLAIM_TRIAL = (
+    _CLAIM.replace("{stands}", _IS_OPEN)
+    .replace("{kinds}", _OF_KINDS)
+    .replace("{priorities}", ",".join(map(str, PRESSING)))
 )
 
 _MARK_STEPS = """
@@ -298,6 +311,18 @@ async def claim(
     else:
         rows = await database.fetch(_CLAIM_SOME, *values, list(kinds))
     return [_claimed(row) for row in rows]
+
+
+async def claim_trial(
+    database: Database, owner: str, relay: str, kinds: Sequence[str]
+) -> list[Claimed]:
+    """Take one due letter of these kinds, but only while the circuit of the relay is open.
+
+    Its priority is one of `PRESSING`.
+    """
+    # Nobody else is writing to its domain then.
+    values = (1, owner, relay, False, LEASE_SECONDS, list(kinds), list(CIRCUIT))
+    return [_claimed(row) for row in await database.fetch(_CLAIM_TRIAL, *values)]
 
 
 _END_FIELDS = ("id", "token", "state", "reason", "delay", "counted", "tried", "phase", "code",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from notifications.storage import Connection, Database
 
@@ -55,6 +56,16 @@ UPDATE relay_state SET paused_until = NULL, reason = NULL, consecutive_failures 
 WHERE relay = $1 AND reason IS NOT NULL RETURNING relay
 """
 
+# What was accepted at once was perhaps never unwelcome. Only a letter that was refused for policy
+# before, and is accepted now, shows that something has changed.
+_CLOSE = """
+UPDATE relay_state SET paused_until = NULL, reason = NULL, consecutive_failures = 0,
+    failing_since = NULL, counted_from = now()
+WHERE relay = $1 AND reason = $2
+  AND EXISTS (SELECT FROM mail_attempt a WHERE a.letter_id = $3 AND a.reason = 'policy')
+RETURNING relay
+"""
+
 # The newest tries of this relay first; those before the last pause of the circuit have had their
 # say. Another relay may be busier, so the look goes back further than it counts.
 _RECENT = """
@@ -103,6 +114,14 @@ async def note_ok(database: Database, relay: str) -> None:
 async def resume(connection: Connection, relay: str) -> bool:
     """Let letters leave again, whatever stopped them; False when nothing did."""
     return await connection.fetchval(_RESUME, relay) is not None
+
+
+async def close_circuit(database: Database, relay: str, letter_id: UUID) -> bool:
+    """End the pause after refusals for policy if this letter, accepted now, was refused so before.
+
+    An accepted letter says nothing about a list of addresses that do not exist.
+    """
+    return bool(await database.fetch(_CLOSE, relay, POLICY_REFUSED, letter_id))
 
 
 async def recent(database: Database, relay: str) -> list[str]:

@@ -61,13 +61,15 @@ class Options:
 
     `pace_seconds` lie at least between two letters to one recipient domain. Letters of
     `once_kinds` are never sent again when their delivery is unclear, those of `urgent_kinds` at
-    once. Until a letter of `trial_kind`, if any, was accepted, only it and urgent ones leave.
+    once. Until a letter of `trial_kind`, if any, was accepted, only it and urgent ones leave. Those
+    of `pressing_kinds` are tried one by one while too much was refused for others to leave.
     `bounce_address` gives the envelope sender of a letter, without it the sender's address.
     """
 
     pace_seconds: float = 0.0
     once_kinds: tuple[str, ...] = ()
     urgent_kinds: tuple[str, ...] = ()
+    pressing_kinds: tuple[str, ...] = ()
     trial_kind: str | None = None
     bounce_address: Callable[[UUID], str] | None = None
     clock: Callable[[], datetime] = _now
@@ -235,10 +237,13 @@ class Postman:
             paced=self._options.pace_seconds > 0,
             kinds=await self._watch.first_kinds(),
         )
+        is_trial = not claimed
+        if is_trial:
+            claimed = await self._watch.claim_trial(self.name, self._options.pressing_kinds)
         if not claimed:
             return None
         crashing.pass_point("after_claim")
-        jobs = await self._desk.judge(claimed)
+        jobs = await self._desk.judge(claimed, is_trial=is_trial)
         return self._pace.spread(
             jobs, lambda job, seconds: self._endings.released(job.letter, seconds)
         )
@@ -348,7 +353,7 @@ class Postman:
             return None, False
         crashing.pass_point("after_reply")
         self._endings.sent(job, words)
-        self._watch.accepted(job.letter.kind)
+        self._watch.accepted(job)
         self._sent_ticks.append(time.monotonic())
         return None, True
 
@@ -369,7 +374,7 @@ class Postman:
         While other connections stand, a lost one is a matter of its own: servers limit them.
         """
         outcome = self._endings.failed(job, error)
-        self._watch.failed(outcome)
+        self._watch.failed(outcome, is_trial=job.is_trial)
         if not outcome.pause:
             return None
         if outcome.alarm or not any(link.is_open for link in self._crew.links):

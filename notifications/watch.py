@@ -1,12 +1,17 @@
 """One worker's view of its relay: whether it stands, crowds may leave, and when it is enough."""
 
 import random
+import time
 from collections import deque
+from collections.abc import Sequence
+from uuid import UUID
 
 import structlog
 
-from notifications import backoff, pauses
+from notifications import backoff, leases, pauses
 from notifications.backoff import Outcome
+from notifications.jobs import Job
+from notifications.leases import Claimed
 from notifications.storage import Database
 
 _log = structlog.get_logger(__name__)
@@ -32,6 +37,8 @@ class Watch:
         self._is_known = False
         self._ended: deque[str] = deque(maxlen=pauses.RECENT)
         self._accepted: set[str] = set()
+        self._proofs: list[UUID] = []
+        self._lost_trials, self._no_trial_before = 0, 0.0
 
     def begin(self) -> None:
         """Forget why the last round ended."""
@@ -51,14 +58,34 @@ class Watch:
         ended = await pauses.recent(self._database, self._relay)
         self._ended = deque(ended, maxlen=pauses.RECENT)
 
-    def accepted(self, kind: str) -> None:
-        """Note that the server took a letter."""
-        self._accepted.add(kind)
-        self._ended.appendleft("sent")
+    async def claim_trial(self, worker: str, kinds: Sequence[str]) -> list[Claimed]:
+        """Take one letter of these kinds while too much was refused for others to leave.
 
-    def failed(self, outcome: Outcome) -> None:
-        """Note a failure; too many of the wrong sort open the circuit."""
-        if outcome.state != "failed":
+        None for a while after the relay could not be used at all for the last such letter.
+        """
+        if not kinds or time.monotonic() < self._no_trial_before:
+            return []
+        return await leases.claim_trial(self._database, worker, self._relay, kinds)
+
+    def accepted(self, job: Job) -> None:
+        """Note that the server took a letter; a trial may be the proof that all may leave again."""
+        self._accepted.add(job.letter.kind)
+        self._ended.appendleft("sent")
+        if job.is_trial:
+            self._lost_trials = 0
+            self._proofs.append(job.letter.id)
+
+    def failed(self, outcome: Outcome, *, is_trial: bool = False) -> None:
+        """Note a failure; too many of the wrong sort open the circuit.
+
+        One of a trial past the open circuit counts for nothing: its pause stays as it is.
+        """
+        if is_trial and outcome.pause:
+            seconds = backoff.relay_wait(outcome, self._lost_trials)
+            self._lost_trials += 1
+            self._no_trial_before = time.monotonic() + seconds
+            self.down, self._is_resting = outcome, True
+        if is_trial or outcome.state != "failed":
             return
         self._ended.appendleft(outcome.reason or outcome.state)
         reason = pauses.judge_circuit(list(self._ended))
@@ -72,9 +99,16 @@ class Watch:
         if self._trial_kind in self._accepted:
             await pauses.note_tried(self._database, self._relay)
         self._accepted.clear()
+        await self._close_circuit()
         if self.down is not None and not self._is_resting:
             self._is_resting = True
             await self._rest(self.down)
+
+    async def _close_circuit(self) -> None:
+        proofs, self._proofs = self._proofs, []
+        for letter_id in proofs:
+            if await pauses.close_circuit(self._database, self._relay, letter_id):
+                _log.warning("relay.circuit_closed", relay=self._relay)
 
     async def _rest(self, outcome: Outcome) -> None:
         failures = await pauses.failures(self._database, self._relay)

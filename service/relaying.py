@@ -19,6 +19,9 @@ from service.settings import Settings
 ONCE_KINDS = ("receipt",)
 # People sit in front of the screen and wait for these.
 URGENT_KINDS = ("sign_in",)
+# These are tried one by one while too much was refused for others to leave: somebody has to hear
+# of it, and to come in and see.
+PRESSING_KINDS = (*URGENT_KINDS, "alarm")
 TRIAL_KIND = "probe"
 _TRIAL_EVERY = timedelta(minutes=10)
 _TRIAL_LIFE = timedelta(days=1)
@@ -62,6 +65,7 @@ def postman_options(services: Services) -> Options:
         pace_seconds=pace_seconds(services.settings),
         once_kinds=ONCE_KINDS,
         urgent_kinds=URGENT_KINDS,
+        pressing_kinds=PRESSING_KINDS,
         trial_kind=TRIAL_KIND,
         bounce_address=lambda letter_id: return_address(returns, letter_id),
         clock=services.clock,
