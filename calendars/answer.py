@@ -181,12 +181,14 @@ def _attendance(line: Property) -> Attendance:
     named = (line.value, line.params.get("EMAIL", ""))
     addresses = tuple(found for one in named if "@" in (found := normal_address(one)))
     said = line.params.get("PARTSTAT", "").strip().upper()
+    sent_by = normal_address(line.params.get("SENT-BY", ""))
     return Attendance(
         addresses=addresses,
         # An unknown word stands for no answer (RFC 5545 section 3.2.12).
         answer=Answer(said) if said in set(Answer) else Answer.NEEDS_ACTION,
         name=_word(line.params.get("CN", "")),
-        sent_by=normal_address(line.params.get("SENT-BY", "")),
+        # Some programs name the attendee once more.
+        sent_by="" if sent_by in addresses else sent_by,
         delegated_to=normal_address(line.params.get("DELEGATED-TO", "")),
         comment=_words(line.params.get("X-RESPONSE-COMMENT", "")),
     )

@@ -1,7 +1,8 @@
 """Whom an answer of a calendar program speaks for, and on what ground it is believed.
 
 The address that it came to is the best ground: it names one entry and one person, and stands in
-their calendar alone. Without it our own mail server must have proved the sender.
+their calendar alone. Without it our own mail server must have proved the sender, and whoever
+answers in somebody's place (SENT-BY) has to be one whom we know to do that (RFC 6047 section 3).
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from uuid import UUID
 
 from asyncpg import Connection, Record
 
+from calendars import answer
 from calendars.answer import Attendance, CalendarAnswer
 from notifications.vouching import Sender
 from service import probing
@@ -86,13 +88,16 @@ async def _by_address(
         outcome = Outcome.UNCONFIRMED if rows else Outcome.SOMEBODY_ELSE
         return Speaker(meeting_id=meeting_id, outcome=outcome)
     person = said.of(rows[0]["addresses"])
-    return Speaker(trust=_trust(person, sender), row=rows[0], person=person)
+    return Speaker(trust=_trust(person, rows[0], sender), row=rows[0], person=person)
 
 
-def _trust(person: Attendance | None, sender: Sender) -> Trust:
+def _trust(person: Attendance | None, row: Record, sender: Sender) -> Trust:
     if person is None or not sender.is_proved:
         return Trust.NONE
-    if sender.address in person.addresses:
+    known = [*row["assistants"], *row["addresses"]]
+    if person.sent_by and person.sent_by not in map(answer.normal_address, known):
+        return Trust.NONE
+    if sender.address in {*person.addresses, person.sent_by}:
         return Trust.VOUCHED
     is_relayed = sender.address in _RELAYS and sender.reply_to in person.addresses
     return Trust.RELAYED if is_relayed else Trust.NONE

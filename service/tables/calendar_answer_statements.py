@@ -8,10 +8,12 @@ _ADDRESSES = """
 ARRAY(SELECT p.email_normal WHERE p.email_normal IS NOT NULL
     UNION SELECT f.email_normal FROM former_address f WHERE f.person_id = p.id)
 """
+# Who may answer in somebody's place: their secretariat, and their deputy for this session.
+_ASSISTANTS = "array_remove(ARRAY[p.copy_email, i.deputy_email], NULL)"
 _FOUND = f"""
 SELECT i.id, i.meeting_id, i.person_id, i.reply_sequence, i.reply_stamped_at, i.reset_sequence,
     i.answered_at, i.answer_way, i.channel, m.sequence, p.locale, p.email,
-    {_ADDRESSES} AS addresses,
+    {_ADDRESSES} AS addresses, {_ASSISTANTS} AS assistants,
     EXISTS (SELECT FROM notice n WHERE n.meeting_id = m.id AND n.state = 'pending'
         AND n.asks_again) AS asks_again_soon
 FROM invitation i

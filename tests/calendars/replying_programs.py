@@ -25,6 +25,20 @@ class Said:
     stamp: str = "20270105T090000Z"
     comment: str = ""
     message_id: str = "1@partner.example.org"
+    # Who answers in the attendee's place, and whether from an address of their own: Exchange also
+    # lets an assistant write from that of the attendee.
+    sent_by: str = ""
+    from_own: bool = False
+
+    @property
+    def author(self) -> str:
+        """The address that stands in From."""
+        return self.sent_by if self.from_own else self.attendee
+
+    @property
+    def assistant(self) -> str:
+        """The parameter that names who answers in somebody's place."""
+        return f';SENT-BY="mailto:{self.sent_by}"' if self.sent_by else ""
 
 
 Dialect = Callable[[Said], bytes]
@@ -44,11 +58,12 @@ def calendar(*event: str, method: str = "REPLY", head: str = "PRODID:-//x//y//EN
 
 def _event(said: Said, *more: str) -> list[str]:
     comment = [f"COMMENT:{said.comment}"] if said.comment else []
+    params = f'CN="{said.name}"{said.assistant};PARTSTAT={said.partstat}'
     return [
         f"UID:{said.uid}",
         f"DTSTAMP:{said.stamp}",
         f"SEQUENCE:{said.sequence}",
-        f'ATTENDEE;CN="{said.name}";PARTSTAT={said.partstat}:mailto:{said.attendee}',
+        f"ATTENDEE;{params}:mailto:{said.attendee}",
         *comment,
         *more,
     ]
@@ -100,7 +115,7 @@ def outlook(said: Said) -> bytes:
     """Answer as Exchange does: no ORGANIZER, a Windows zone defined anew, a comment of a blank."""
     comment = said.comment or "\\n"
     event = [
-        f"ATTENDEE;PARTSTAT={said.partstat};CN={said.name}:mailto:{said.attendee}",
+        f"ATTENDEE;PARTSTAT={said.partstat}{said.assistant};CN={said.name}:mailto:{said.attendee}",
         f"COMMENT;LANGUAGE=de-DE:{comment}",
         f"UID:{said.uid}",
         "SUMMARY;LANGUAGE=de-DE:Zugesagt: 17. Arbeitsgruppensitzung",
@@ -127,7 +142,8 @@ def outlook(said: Said) -> bytes:
         "END:VTIMEZONE",
     ]
     ics = base64.encodebytes(calendar(*event, head="\r\n".join(zone)).encode()).decode()
-    head = f"""From: {said.name} <{said.attendee}>
+    on_behalf = f"Sender: <{said.sent_by}>\n" if said.sent_by else ""
+    head = f"""{on_behalf}From: {said.name} <{said.author}>
 To: "Geschaeftsstelle" <{said.to}>
 Subject: Zugesagt: 17. Arbeitsgruppensitzung
 Message-ID: <{said.message_id}>
@@ -159,7 +175,7 @@ def apple(said: Said) -> bytes:
         *_event(said, "REQUEST-STATUS:2.0;Success", f"ORGANIZER:MAILTO:{said.to}"),
         head="CALSCALE:GREGORIAN\r\nPRODID:-//Apple Inc.//macOS 14.5//EN",
     ).replace("mailto:", "MAILTO:")
-    head = f"""From: {said.name} <{said.attendee}>
+    head = f"""From: {said.name} <{said.author}>
 To: {said.to}
 Subject: {said.name} accepted your invitation
 Message-ID: <{said.message_id}>
@@ -192,7 +208,7 @@ def thunderbird(said: Said) -> bytes:
         head="PRODID:-//Mozilla.org/NONSGML Mozilla Calendar V1.1//EN",
     )
     head = f"""Message-ID: <{said.message_id}>
-From: {said.name} <{said.attendee}>
+From: {said.name} <{said.author}>
 To: {said.to}
 Subject: Antwort auf Termineinladung: 17. Arbeitsgruppensitzung
 MIME-Version: 1.0
@@ -235,7 +251,7 @@ def kmail(said: Said) -> bytes:
         *_event(said, f"ORGANIZER:MAILTO:{said.to}"),
         head="PRODID:-//K Desktop Environment//NONSGML libkcal 4.3//EN",
     )
-    head = f"""From: {said.name} <{said.attendee}>
+    head = f"""From: {said.name} <{said.author}>
 To: {said.to}
 Subject: Answer: 17. Arbeitsgruppensitzung
 Message-ID: <{said.message_id}>

@@ -333,16 +333,100 @@ async def test_two_people_behind_one_address_are_not_guessed_apart(hall: Hall) -
     assert ("unconfirmed", []) == (await hall.last(), await hall.letters())
 
 
-async def test_sent_by_assistant_recorded(hall: Hall) -> None:
-    invited = await somebody_invited(hall.database, mode="on_site")
-    said = await hall.about(invited)
-    ics = plain(said).replace("PARTSTAT", 'SENT-BY="mailto:buero@partner.example.org";PARTSTAT')
-    await hall.take(bare(ics), said.to)
-    unregistered = bare(ics.replace("090000Z", "090002Z")).replace(b"b@partner", b"c@partner")
-    await hall.take(unregistered, PLAIN)
+SECRETARY = "buero@partner.example.org"
+PROVED = f"Authentication-Results: {OURS}pass header.from=partner.example.org\r\n".encode()
 
-    assert "buero@partner.example.org" == (await hall.stands(invited))["answered_for"]
-    assert "unconfirmed" == await hall.last()
+
+async def served(hall: Hall) -> Invited:
+    """Return somebody whose secretariat gets copies of their letters."""
+    invited = await somebody_invited(hall.database, mode="on_site")
+    await hall.database.fetch("UPDATE person SET copy_email = 'Buero@Partner.example.org'")
+    return invited
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+async def test_sent_by_assistant_recorded(hall: Hall, name: str) -> None:
+    invited = await somebody_invited(hall.database, mode="on_site")
+    address = "jemand@anderswo.example"
+    outcome = await hall.hear(invited, DIALECTS[name], sent_by=address, from_own=True)
+
+    [kept] = await hall.database.fetch("SELECT trust, sent_by FROM calendar_answer")
+    history = await replying.list_answers(hall.database, invited.invitation_id)
+    assert ("applied", (1, address)) == (outcome, tuple(kept))
+    assert [("in_person", address)] == [(one["answer"], one["answered_for"]) for one in history]
+
+
+@pytest.mark.parametrize("from_own", [True, False])
+@pytest.mark.parametrize("name", ["outlook", "apple", "thunderbird", "kmail"])
+async def test_without_the_address_a_secretariat_that_we_know_is_believed(
+    hall: Hall, name: str, *, from_own: bool
+) -> None:
+    invited = await served(hall)
+    said = await hall.about(invited, to=PLAIN, sent_by=SECRETARY, from_own=from_own)
+    await hall.take(PROVED + DIALECTS[name](said), PLAIN)
+
+    row = await hall.stands(invited)
+    assert ("applied", "in_person", SECRETARY) == (
+        await hall.last(), row["answer"], row["answered_for"]
+    )  # fmt: skip
+    assert 2 == await hall.database.fetchval("SELECT trust FROM calendar_answer")
+
+
+async def test_the_deputy_of_one_session_is_believed_for_that_one_alone(hall: Hall) -> None:
+    first = await somebody_invited(hall.database, mode="on_site")
+    second = await invite(
+        hall.database, await a_meeting(hall.database, mode="on_site"), first.person_id
+    )
+    await hall.database.fetch(
+        "UPDATE invitation SET deputy_email = $2 WHERE id = $1", first.invitation_id, SECRETARY
+    )
+    outcomes = []
+    for number, one in enumerate((first, second)):
+        said = await hall.about(one, to=PLAIN, sent_by=SECRETARY, from_own=True)
+        raw = outlook(replace(said, message_id=f"{number}@x"))
+        await hall.take(PROVED + raw, PLAIN)
+        outcomes.append(await hall.last())
+
+    assert ["applied", "unconfirmed"] == outcomes
+
+
+@pytest.mark.parametrize(
+    ("what", "proof"),
+    [
+        # Nobody whom we know, from their own address or from that of the person.
+        ({"sent_by": "c@partner.example.org", "from_own": True}, PROVED),
+        ({"sent_by": "c@partner.example.org"}, PROVED),
+        # The secretariat, but nothing proves that it is.
+        ({"sent_by": SECRETARY, "from_own": True}, b""),
+        # The secretariat writes, and names somebody else, or nobody, as the one who answers.
+        ({"attendee": SECRETARY}, PROVED),
+    ],
+)
+async def test_sent_by_assistant_recorded_but_not_believed_where_unregistered(
+    hall: Hall, what: dict[str, str], proof: bytes
+) -> None:
+    invited = await served(hall)
+    said = replace(await hall.about(invited, to=PLAIN), **what)  # type: ignore[arg-type]
+    await hall.take(proof + outlook(said), PLAIN)
+
+    [waiting] = await sifting.list_open(hall.database)
+    assert (None, what.get("sent_by", "")) == (
+        (await hall.stands(invited))["answer"],
+        waiting.sent_by,
+    )
+    assert 4 == waiting.trust
+    # Only the person is asked to confirm, never whoever wrote.
+    to = await hall.database.fetch("SELECT kind, recipient_id FROM letter")
+    known = [("answer_differs", invited.person_id)] if "sent_by" in what else []
+    assert known == [tuple(row) for row in to]
+
+
+async def test_a_program_that_names_the_person_again_has_no_assistant(hall: Hall) -> None:
+    invited = await somebody_invited(hall.database, mode="on_site")
+    said = await hall.about(invited, to=PLAIN, sent_by="Mira@partner.example.org", from_own=True)
+    await hall.take(PROVED + outlook(said), PLAIN)
+
+    assert ("applied", "") == (await hall.last(), (await hall.stands(invited))["answered_for"])
 
 
 async def test_refresh_resends_to_stored_address_only(hall: Hall) -> None:
