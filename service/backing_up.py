@@ -27,16 +27,19 @@ SCRIPT = "database.sql"
 _NEWER_SETTING = b"SET transaction_timeout = 0;"
 
 # After a restore nobody knows what left since the backup: nothing goes out by itself. The office
-# sees these rows and sends again what is still needed.
+# sees these rows and sends again what is still needed. It is the end of the dump's own script, so
+# that no worker ever sees the rows as they were; what is named here is in every release's tables.
 _QUARANTINE = """
-UPDATE outbox SET state = 'held', reason = 'restored', lease_owner = NULL, lease_until = NULL
+UPDATE public.outbox SET state = 'held', reason = 'restored', lease_owner = NULL, lease_until = NULL
 WHERE state IN ('queued', 'sending', 'uncertain');
-UPDATE notice SET state = 'withdrawn', finished_at = now() WHERE state = 'pending';
-UPDATE reminder_slot SET state = 'missed', reason = 'restored'
+UPDATE public.notice SET state = 'withdrawn', finished_at = now() WHERE state = 'pending';
+UPDATE public.reminder_slot SET state = 'missed', reason = 'restored'
 WHERE state = 'planned' AND due_at <= now();
-UPDATE staff_session SET revoked_at = now() WHERE revoked_at IS NULL;
-UPDATE one_time_token SET used_at = now() WHERE used_at IS NULL;
--- Calendar programs have seen what came after the backup: nothing of ours may look older to them.
+UPDATE public.staff_session SET revoked_at = now() WHERE revoked_at IS NULL;
+UPDATE public.one_time_token SET used_at = now() WHERE used_at IS NULL;
+"""
+# Calendar programs have seen what came after the backup: nothing of ours may look older to them.
+_RENEW = """
 UPDATE meeting SET
     changed_at = greatest(date_trunc('second', now()), changed_at + interval '1 second'),
     stamped_at = greatest(date_trunc('second', now()), stamped_at + interval '1 second');
@@ -102,11 +105,15 @@ def _pack(file: Path, dump: Path, settings: Settings) -> int:
     manifest = {
         "made_at": clock.now().isoformat(timespec="seconds"),
         "token_key": fingerprint(settings),
-        "dump_sha256": hashlib.sha256(dump.read_bytes()).hexdigest(),
+        "dump_sha256": _digest(dump),
     }
     body = json.dumps(manifest, indent=1).encode()
     part = file.with_name(file.name + ".part")
-    with tarfile.open(part, "w") as archive:
+    # Nobody else may read it while it grows, either.
+    with (
+        open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened,  # noqa: PTH123
+        tarfile.open(fileobj=opened, mode="w") as archive,
+    ):
         info = tarfile.TarInfo(MANIFEST)
         info.size = len(body)
         archive.addfile(info, io.BytesIO(body))
@@ -114,6 +121,12 @@ def _pack(file: Path, dump: Path, settings: Settings) -> int:
     part.chmod(0o600)
     part.rename(file)
     return file.stat().st_size
+
+
+def _digest(dump: Path) -> str:
+    """Hash a file that may be larger than the memory."""
+    with dump.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _unpack(file: Path, folder: Path, settings: Settings) -> Path:
@@ -127,7 +140,7 @@ def _unpack(file: Path, folder: Path, settings: Settings) -> Path:
             "would be dead. Set TERMINBUCH_TOKEN_KEY_FILE to the key of that installation."
         )
     dump = folder / DUMP
-    if hashlib.sha256(dump.read_bytes()).hexdigest() != manifest["dump_sha256"]:
+    if _digest(dump) != manifest["dump_sha256"]:
         raise RestoreRefusedError("The backup is damaged: its checksum differs.")
     return dump
 
@@ -162,18 +175,21 @@ async def _load(database: Database, dump: Path) -> None:
         await unit.connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     script = dump.with_name(SCRIPT)
     await _run_tool("pg_restore", database.dsn, "--no-owner", f"--file={script}", str(dump))
-    await asyncio.to_thread(_drop_newer_setting, script)
+    await asyncio.to_thread(_complete, script)
     await _run_tool(
         *("psql", database.dsn, "--no-psqlrc", "--quiet", "--single-transaction"),
         *("--set=ON_ERROR_STOP=1", "--output=/dev/null", f"--file={script}"),
     )
     await database.migrate()
     async with database.unit_of_work() as unit:
-        await unit.connection.execute(_QUARANTINE)
+        await unit.connection.execute(_RENEW)
 
 
-def _drop_newer_setting(script: Path) -> None:
-    """Drop the one line that the tools of PostgreSQL 18 write and servers before 17 refuse."""
+def _complete(script: Path) -> None:
+    """Let the script end with the quarantine.
+
+    The one line goes that the tools of PostgreSQL 18 write and servers before 17 refuse.
+    """
     cleaned = script.with_name("cleaned.sql")
     with script.open("rb") as source, cleaned.open("wb") as target:
         for line in source:
@@ -181,4 +197,5 @@ def _drop_newer_setting(script: Path) -> None:
                 break
             target.write(line)
         shutil.copyfileobj(source, target)
+        target.write(_QUARANTINE.encode())
     cleaned.rename(script)
