@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,8 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+
+from tests.ports import free_port
 
 FEED = "/ics/g/klima/klima.ics"
 RADICALE = "radicale"
@@ -113,14 +114,6 @@ def wait_for(url: str, log: Path, headers: Mapping[str, str] | None = None) -> N
             time.sleep(0.1)
         else:
             return
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

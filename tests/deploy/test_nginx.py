@@ -15,8 +15,9 @@ from threading import Thread
 
 import pytest
 
-from tests.benchmarks.servers import free_port, program
+from tests.benchmarks.servers import program
 from tests.notifications import tls_servers
+from tests.ports import free_port
 
 SAMPLE = Path(__file__).parents[2] / "deploy" / "nginx.conf"
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -66,10 +67,10 @@ class Proxy:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                "127.0.0.1", self.secure, context=context, timeout=10
+                "127.0.0.1", self.secure, context=context, timeout=60
             )
         else:
-            connection = http.client.HTTPConnection("127.0.0.1", self.plain, timeout=10)
+            connection = http.client.HTTPConnection("127.0.0.1", self.plain, timeout=60)
         headers = {"Host": "termine.example.org", "Accept-Encoding": "gzip, br"}
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
@@ -132,7 +133,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
 
 
 def _wait(proxy: Proxy) -> None:
-    for _ in range(100):
+    for _ in range(1000):
         try:
             proxy.get("/", secure=True)
         except OSError:

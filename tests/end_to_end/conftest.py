@@ -9,8 +9,9 @@ import pytest
 import pytest_asyncio
 
 from service.demo.catcher import MailCatcher
-from tests.end_to_end.programs import STOP_SECONDS, running, until, until_ready, worker_port
+from tests.end_to_end.programs import STOP_SECONDS, running, until, until_ready
 from tests.end_to_end.stage import Demo, announced
+from tests.ports import free_port
 
 # Alone it takes ten seconds; other tests may use both cores.
 DEMO_SECONDS = 150
@@ -19,7 +20,7 @@ DEMO_SECONDS = 150
 @pytest.fixture
 def port() -> int:
     """Lend a free port."""
-    return worker_port()
+    return free_port()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -52,7 +53,7 @@ def environment(database_url: str, port: int, catcher: MailCatcher) -> dict[str,
 async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
     """Run `terminbuch demo` once for all tests that walk through it, and end it by Ctrl-C."""
     folder = tmp_path_factory.mktemp("demo")
-    async with running({}, "demo", "--port", str(worker_port()), folder=folder) as program:
+    async with running({}, "demo", "--port", str(free_port()), folder=folder) as program:
         process = program.process
         await until(
             lambda: announced(program) is not None or process.returncode is not None,
@@ -64,7 +65,7 @@ async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
         base, path = said
         # It says where to click a moment before it listens.
         await until_ready(base, program)
-        async with httpx.AsyncClient(base_url=base, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=base, timeout=100) as client:
             data_dir = folder / "var" / f"demo-{program.process.pid}"
             yield Demo(program, base, path, data_dir, client)
         program.process.send_signal(signal.SIGINT)

@@ -14,10 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from service.demo.ports import free_port
-
-READY_SECONDS = 40
-STOP_SECONDS = 40
+READY_SECONDS = 110
+STOP_SECONDS = 110
 
 
 def command() -> str:
@@ -92,7 +90,7 @@ async def until_ready(base: str, program: Program) -> None:
         if program.process.returncode is not None:
             pytest.fail("the command ended:\n" + "\n".join(program.lines))
         try:
-            with urllib.request.urlopen(f"{base}/health/live", timeout=1) as answer:  # noqa: S310 - our own
+            with urllib.request.urlopen(f"{base}/health/live", timeout=15) as answer:  # noqa: S310 - our own
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
@@ -100,9 +98,3 @@ async def until_ready(base: str, program: Program) -> None:
     async with asyncio.timeout(READY_SECONDS):
         while not await asyncio.to_thread(answers):
             await asyncio.sleep(0.1)
-
-
-def worker_port() -> int:
-    """Find a free port; parallel workers of the tests start at different ones."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    return free_port(18100 + 100 * int(worker))

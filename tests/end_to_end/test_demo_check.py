@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.programs import running, worker_port
+from tests.end_to_end.programs import running
+from tests.ports import free_port
 
 # Alone on two cores it takes far less than a minute; other tests may use both.
 CHECK_SECONDS = 400
@@ -16,7 +17,7 @@ CHECK_SECONDS = 400
 @pytest.mark.xdist_group("demo")
 @pytest.mark.timeout(CHECK_SECONDS + 30)
 async def test_the_check_plays_the_whole_chain_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    started = ("demo", "--check", "--port", str(worker_port()))
+    started = ("demo", "--check", "--port", str(free_port()))
     async with running({}, *started, folder=tmp_path) as program:
         code = await asyncio.wait_for(program.process.wait(), CHECK_SECONDS)
 

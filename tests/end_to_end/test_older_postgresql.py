@@ -12,7 +12,8 @@ import pytest
 from service.database import Database
 from tests import database as test_database
 from tests import older_server
-from tests.end_to_end.programs import command, running, until_ready, worker_port
+from tests.end_to_end.programs import command, running, until_ready
+from tests.ports import free_port
 
 SECONDS = 600
 # What speaks to the database: rules, tables, use cases and the letters' queue.
@@ -54,7 +55,7 @@ async def _run(environment: dict[str, str], *arguments: str) -> tuple[int | None
 async def test_the_installed_command_migrates_and_serves_an_external_postgresql_15(
     older_url: str, tmp_path: Path
 ) -> None:
-    port = worker_port()
+    port = free_port()
     settings = {
         "TERMINBUCH_DATABASE_URL": older_url,
         "TERMINBUCH_DATA_DIR": str(tmp_path / "var"),

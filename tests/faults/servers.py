@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from service.demo.ports import free_port
 from tests.faults import history
 from tests.faults.history import Copy
 from tests.notifications.smtp_servers import Answer, Script, Server, Session
+from tests.ports import free_port
 
 NOTHING: Script = lambda _line, _session: None  # noqa: E731
 
@@ -64,7 +64,7 @@ async def smtp_sink(*flags: str) -> AsyncIterator[int]:
     program = shutil.which("smtp-sink", path="/usr/sbin:/usr/bin:/usr/local/sbin")
     if program is None:
         pytest.skip("smtp-sink (Debian package postfix) is not installed")
-    port = free_port(18900)
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
         *(program, "-u", "nobody", *flags, f"127.0.0.1:{port}", "64"),
         stderr=asyncio.subprocess.DEVNULL,

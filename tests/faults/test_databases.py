@@ -7,11 +7,12 @@ import urllib.request
 
 import pytest
 
-from tests.end_to_end.programs import running, worker_port
+from tests.end_to_end.programs import running
 from tests.faults.harness import Stage
 from tests.faults.test_kills import a_notice
 from tests.notifications import smtp_servers
 from tests.notifications.smtp_servers import Server
+from tests.ports import free_port
 
 pytestmark = pytest.mark.xdist_group("faults")
 
@@ -26,7 +27,7 @@ async def restart_during(stage: Stage, server: Server, line: str) -> None:
     server.reached[line] = asyncio.Event()
     server.delays[line] = 1.0
     await stage.post(COUNT)
-    await asyncio.wait_for(server.reached[line].wait(), 20)
+    await asyncio.wait_for(server.reached[line].wait(), 100)
     await stage.restart_at_once()
     server.delays.clear()
 
@@ -77,7 +78,7 @@ async def _answers(stage: Stage) -> bool:
 async def test_28_while_the_database_is_away_readiness_says_so_and_nothing_is_lost(
     stage: Stage,
 ) -> None:
-    port = worker_port()
+    port = free_port()
     async with smtp_servers.running() as server:
         await stage.trust(server.port)
         settings = stage.environment(server.port) | {"TERMINBUCH_PORT": str(port)}
@@ -108,7 +109,7 @@ async def _status(port: int, what: str) -> int:
     def ask() -> int:
         try:
             address = f"http://localhost:{port}/health/{what}"
-            with urllib.request.urlopen(address, timeout=10) as answer:
+            with urllib.request.urlopen(address, timeout=60) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code

@@ -15,6 +15,7 @@ import pytest
 
 from tests.faults.harness import Stage
 from tests.notifications import postfix, smtp_servers
+from tests.ports import free_port
 
 PYTHON, OPENSSL = "/usr/bin/python3", shutil.which("openssl")
 HAS_DKIM = any(Path("/usr/lib/python3/dist-packages").glob("dkim/__init__.py"))
@@ -76,7 +77,7 @@ async def a_nudge(stage: Stage) -> bytes:
     """Let a real worker send what can be switched off, with both ways to do so."""
     more = {
         "TERMINBUCH_PUBLIC_URL": PUBLIC_URL,
-        "TERMINBUCH_INTAKE_LMTP": f"127.0.0.1:{postfix.free_port()}",
+        "TERMINBUCH_INTAKE_LMTP": f"127.0.0.1:{free_port()}",
     }
     await stage.post(1, "nudge")
     async with smtp_servers.running() as server, stage.worker(server.port, **more):

@@ -31,6 +31,7 @@ from tests.end_to_end import programs
 from tests.end_to_end.programs import Program
 from tests.end_to_end.stage import sums_of_tables
 from tests.faults import proxy
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
@@ -117,8 +118,8 @@ async def scene(database: Database, database_url: str, settings: Settings) -> As
         await furnishing.save_text(database, COMMAND, (kind, "de"), "Text", datetime.now(UTC))
     group = await builders.a_group(database, name="Klima")
     people = [await builders.a_person(database, member_of=group) for _ in range(3)]
-    port = programs.worker_port()
-    async with httpx.AsyncClient(base_url=f"http://localhost:{port}", timeout=20) as client:
+    port = free_port()
+    async with httpx.AsyncClient(base_url=f"http://localhost:{port}", timeout=100) as client:
         client.cookies.set("sid", await _sign_in(database))
         yield Scene(database, database_url, port, client, settings.token_keys, group, people)
     furnishing.forget(database)
@@ -218,7 +219,7 @@ async def held(scene: Scene, table: str) -> AsyncIterator[None]:
 
 async def until(scene: Scene, *, waiting: bool) -> None:
     """Wait until a statement of the pages waits for a lock, or none does."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(100):
         while bool(await scene.database.fetchval(_WAITS)) is not waiting:
             await asyncio.sleep(0.02)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from notifications.mailbox import Mailbox
+from tests.ports import free_port
 
 PROGRAM = shutil.which("dovecot", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 HAS_IMAP = PROGRAM is not None and Path("/usr/lib/dovecot/imap").exists()
@@ -101,10 +102,10 @@ def running(certificate: Path | None = None) -> Iterator[Dovecot]:
     folder.chmod(0o755)
     mail = folder / "mail"
     mail.mkdir()
-    port = _free_port()
+    port = free_port()
     tls_port, tls = 0, "ssl = no"
     if certificate is not None:
-        tls_port = _free_port()
+        tls_port = free_port()
         tls = f"ssl = yes\nssl_cert = <{certificate}\nssl_key = <{certificate}"
     is_root = os.geteuid() == 0
     me = pwd.getpwuid(os.geteuid()).pw_name
@@ -131,18 +132,12 @@ def running(certificate: Path | None = None) -> Iterator[Dovecot]:
         yield Dovecot(folder, port, tls_port, owner.pw_uid, owner.pw_gid)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(100):
+    for _ in range(1000):
         assert process.poll() is None, "Dovecot ended at once"
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

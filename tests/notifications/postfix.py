@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.ports import free_port
+
 PROGRAM = shutil.which("postfix", path="/usr/sbin")
 SINK = shutil.which("smtp-sink", path="/usr/sbin")
 CAN_RUN = PROGRAM is not None and SINK is not None and os.geteuid() == 0
@@ -66,13 +68,6 @@ postlog unix-dgram n - n - 1 postlogd
 """  # fmt: skip
 
 
-def free_port() -> int:
-    """Return a port of the loopback that nobody has at the moment."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 @contextmanager
 def running(routes: Mapping[str, str]) -> Iterator[tuple[Path, int]]:
     """Run Postfix; yield its folder, for which `{folder}` stands in routes, and its port."""
@@ -99,14 +94,14 @@ def _control(folder: Path, act: str) -> None:
     said = subprocess.run(
         [PROGRAM or "", "-c", str(folder / "etc"), act],
         capture_output=True,
-        timeout=60,
+        timeout=110,
         check=False,
     )
     assert act == "stop" or said.returncode == 0, said.stderr.decode()
 
 
 def _wait_for(port: int, folder: Path) -> None:
-    for _ in range(100):
+    for _ in range(1000):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:

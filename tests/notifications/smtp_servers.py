@@ -52,7 +52,7 @@ class Server:
 
     def relay(self, connections: int = 2, **more: object) -> RelaySettings:
         """Return settings that lead here."""
-        values = {"mode": "plain", "connections": connections, "command_seconds": 2.0, **more}
+        values = {"mode": "plain", "connections": connections, "command_seconds": 60.0, **more}
         return RelaySettings(host="127.0.0.1", port=self.port, **values)  # type: ignore[arg-type]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

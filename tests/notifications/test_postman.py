@@ -13,7 +13,7 @@ import pytest
 from notifications import leases, letters
 from notifications.clerk import Stop
 from notifications.letters import Prototype
-from notifications.postman import Options, Postman
+from notifications.postman import POLL_SECONDS, Options, Postman
 from service.database import Database
 from tests.notifications import builders, smtp_servers
 from tests.notifications.builders import LINK, AClerk, a_letter
@@ -321,13 +321,18 @@ async def test_a_relay_that_nobody_answers_for_rests_longer_each_time(database: 
     postman = Postman(database, relay, AClerk(), builders.SENDER)
     pauses = []
     for _ in range(3):
+        before = await database.fetchval("SELECT now()")
         await postman.deliver()
-        sql = "SELECT extract(epoch FROM paused_until - now()) FROM relay_state"
-        pauses.append(float(await database.fetchval(sql)))
+        row = await database.fetchrow("SELECT paused_until, now() AS after FROM relay_state")
+        assert row is not None
+        pauses.append((row["paused_until"] - before, row["paused_until"] - row["after"]))
         await make_due(database)
     await postman.stop()
 
-    assert pauses == [pytest.approx(seconds, rel=0.25) for seconds in (10, 20, 40)]
+    # The pause began between the two looks at the clock; a quarter more or less is by chance.
+    for seconds, (at_most, at_least) in zip((10, 20, 40), pauses, strict=True):
+        assert at_most.total_seconds() > 0.75 * seconds
+        assert at_least.total_seconds() < 1.25 * seconds
     assert await states(database) == {"queued": 1}
 
 
@@ -504,19 +509,27 @@ async def test_stopping_cuts_what_does_not_finish_and_calls_it_unclear(database:
 
 
 async def test_waking_is_faster_than_the_poll(database: Database) -> None:
+    loop, waited = asyncio.get_running_loop(), POLL_SECONDS
     async with smtp_servers.running() as server:
-        server.reached["."] = asyncio.Event()
+        arrived = server.reached["."] = asyncio.Event()
         postman = a_postman(database, server)
         running = asyncio.create_task(postman.run())
-        await asyncio.sleep(0.2)
-        await builders.post(database, a_letter())
-        postman.wake()
-        async with asyncio.timeout(3):
-            await server.reached["."].wait()
+        # The machine may be busy once or twice; by the poll alone no letter is ever fast.
+        for number in range(10):
+            if waited < POLL_SECONDS / 2:
+                break
+            arrived.clear()
+            await asyncio.sleep(0.2)
+            start = loop.time()
+            await builders.post(database, a_letter(number))
+            postman.wake()
+            await arrived.wait()
+            waited = loop.time() - start
         await postman.stop()
         await running
 
-    assert await states(database) == {"sent": 1}
+    assert waited < POLL_SECONDS / 2
+    assert {"sent"} == set(await states(database))
 
 
 async def test_one_domain_gets_its_letters_at_the_set_pace(database: Database) -> None:
@@ -530,7 +543,7 @@ async def test_one_domain_gets_its_letters_at_the_set_pace(database: Database) -
     async with smtp_servers.running() as server:
         await deliver(a_postman(database, server, options=Options(pace_seconds=0.4)))
 
-    assert 0.8 <= loop.time() - start < 5
+    assert 0.8 <= loop.time() - start < 60
     assert len(server.mails) == 6
 
 
@@ -595,7 +608,7 @@ async def test_a_reply_that_does_not_come_holds_up_no_other_letter(database: Dat
         await held.wait()
         late = await builders.post(database, *(a_letter(number) for number in range(3, 9)))
         postman.wake()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             while (await states(database))["sent"] < 7:
                 await asyncio.sleep(0.1)
         waiting = {

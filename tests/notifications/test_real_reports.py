@@ -19,6 +19,7 @@ from notifications.listening import Listener, Place
 from service.database import Database
 from tests.notifications import builders, postfix
 from tests.notifications.returned import OPTIONS, a_sent_letter, events, standing
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.long,
@@ -30,7 +31,7 @@ pytestmark = [
 @contextmanager
 def _postfix() -> Iterator[tuple[Path, int]]:
     """Run Postfix and the servers behind it; yield its folder and its port."""
-    ports = {name: postfix.free_port() for name in ("good", "bad", "busy")}
+    ports = {name: free_port() for name in ("good", "bad", "busy")}
     routes = {f"{name}.example": f"smtp:[127.0.0.1]:{port}" for name, port in ports.items()}
     sinks = [
         subprocess.Popen(
@@ -51,7 +52,7 @@ def _postfix() -> Iterator[tuple[Path, int]]:
     finally:
         for sink in sinks:
             sink.terminate()
-            sink.wait(5)
+            sink.wait(60)
 
 
 async def _send(port: int, letter: UUID, to: str) -> None:
@@ -65,7 +66,7 @@ async def _send(port: int, letter: UUID, to: str) -> None:
 
 
 async def _wait_for_events(database: Database, count: int, folder: Path) -> None:
-    for _ in range(600):
+    for _ in range(1500):
         if len(await events(database)) >= count:
             return
         await asyncio.sleep(0.1)

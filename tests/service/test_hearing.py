@@ -60,7 +60,7 @@ async def hand_over(place: Path, recipient: str, raw: bytes, sender: bytes = b""
         writer.write(line + b"\r\n")
         await writer.drain()
         await asyncio.sleep(0.05)
-    said = await asyncio.wait_for(reader.read(), 10)
+    said = await asyncio.wait_for(reader.read(), 100)
     writer.close()
     return said
 

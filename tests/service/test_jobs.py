@@ -24,7 +24,7 @@ def a_clockwork(database: Database, *works: Work, every: float = 0.05) -> Ticks:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(100):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -60,9 +60,10 @@ async def test_ticks_begin_one_after_the_other_so_that_a_small_pool_serves_them(
     await until(lambda: len(begun) == 4)
     await clockwork.stop()
 
-    delays = [(at - started_at).total_seconds() for _, at in begun]
-    assert [0, 1, 2, 3] == [number for number, _ in begun]
-    assert all(number * APART_SECONDS <= each for number, each in enumerate(delays))
+    delays = {number: (at - started_at).total_seconds() for number, at in begun}
+    # A machine that was busy meanwhile may begin two of them late, and then in any order.
+    assert {0, 1, 2, 3} == set(delays)
+    assert all(number * APART_SECONDS <= each for number, each in delays.items())
 
 
 async def test_a_failing_tick_is_noted_and_runs_again_and_stops_no_other(

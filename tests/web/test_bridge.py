@@ -9,11 +9,11 @@ import pytest_asyncio
 
 from service import serving, tokens
 from service.database import Database
-from service.demo.ports import free_port
 from service.services import Services
 from service.tokens import Purpose
 from service.web.bridge import bridge_to
 from tests import shown
+from tests.ports import free_port
 from tests.web.conftest import create_app
 
 FEED = "/ics/alle/termine.ics"
@@ -44,7 +44,7 @@ class Site:
         """Send exactly this, and read what comes until the connection ends."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(raw)
-        found = await asyncio.wait_for(reader.read(), 10)
+        found = await asyncio.wait_for(reader.read(), 60)
         writer.close()
         await writer.wait_closed()
         head, _, body = found.partition(b"\r\n\r\n")
@@ -57,7 +57,7 @@ class Site:
 async def site(services: Services, ready: None) -> AsyncIterator[Site]:
     await shown.make_feeds(services.database)
     app = create_app(services)
-    port = free_port(20_000)
+    port = free_port()
     stopping = asyncio.Event()
     serving_it = asyncio.create_task(
         serving.serve_until(stopping, bridge_to(app), "127.0.0.1", port)
@@ -70,7 +70,7 @@ async def site(services: Services, ready: None) -> AsyncIterator[Site]:
 
 
 async def _wait_for(port: int) -> None:
-    for _ in range(100):
+    for _ in range(1000):
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:

@@ -19,7 +19,11 @@ from tests.web.conftest import Clock
 
 PUBLIC = "/ics/alle/termine.ics"
 NOW = datetime(2027, 1, 20, 9, 0, tzinfo=UTC)
-_LISTENS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'terminbuch listener'"
+# Other workers of the tests listen in databases of their own on the same server.
+_LISTENS = """
+SELECT pid FROM pg_stat_activity
+WHERE application_name = 'terminbuch listener' AND datname = current_database()
+"""
 
 
 @pytest.fixture
@@ -43,13 +47,13 @@ async def _fetch(application: FeedApplication) -> bytes:
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(100):
         while not holds():
             await asyncio.sleep(0.02)
 
 
 async def _listening(database: Database) -> list[int]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(100):
         while not (rows := await database.fetch(_LISTENS)):
             await asyncio.sleep(0.02)
     return [row["pid"] for row in rows]

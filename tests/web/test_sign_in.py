@@ -1,7 +1,6 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from statistics import median
 from time import perf_counter
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from service.database import Database
 from service.domain.errors import LinkUsedError
 from service.domain.words import Role
 from service.services import Services
+from service.web.sign_in import LEAST_SECONDS
 from tests.web.conftest import PUBLIC_URL, Clock, SignIn, open_client, over_https
 
 ADDRESS = "ada@example.org"
@@ -87,9 +87,11 @@ async def test_known_and_unknown_addresses_take_the_same_time(
             started = perf_counter()
             await ask(anonymous, address)
             taken.append(perf_counter() - started)
-    known, unknown = (median(taken) for taken in times.values())
+    # A busy machine makes any of them longer, and none of them shorter.
+    known, unknown = (min(taken) for taken in times.values())
 
-    assert abs(known - unknown) < 0.1 * known
+    assert min(known, unknown) > 0.99 * LEAST_SECONDS
+    assert abs(known - unknown) < LEAST_SECONDS
 
 
 async def test_an_address_gets_two_letters_an_hour_and_the_answers_stay_alike(
