@@ -43,6 +43,10 @@ KEPT_FOR = timedelta(days=30)
 _LETTER_LIFE = timedelta(days=3)
 _PERSON = Actor("person")
 
+# Of two mails about one invitation that come at the same time, the second one has to see what the
+# first left: what is stale shows by that.
+_LOCK = f"{statements.FIND_BY_ID} FOR UPDATE OF i"
+
 _log = structlog.get_logger(__name__)
 
 
@@ -112,6 +116,7 @@ class Answers:
         person: Attendance,
         now: datetime,
     ) -> _Result:
+        row = await connection.fetchrow(_LOCK, row["id"]) or row
         stamp = rules.clamp(said.sequence, said.stamped_at, row["sequence"], now)
         if rules.is_stale(stamp, _standing(row)):
             return _Result(Outcome.STALE)
@@ -120,23 +125,13 @@ class Answers:
             await _note(connection, "answered_old_date", row["id"], person)
             return _Result(Outcome.OLD_DATE, "old_date")
         view = await replying.load_invitation(self._database, row["id"], now)
-        answer = self._meant(view, person)
+        answer = meant(self._settings, view, person.answer)
         if answer is None:
             return _Result(Outcome.NO_ANSWER)
         reply = reply_of(view, answer, said.comment, person.sent_by)
         if view.holds and view.answer is answer and reply.note == view.row["note"]:
             return _Result(Outcome.SAME)
         return await self._record(connection, view, reply, person, now)
-
-    def _meant(self, view: InvitationView, person: Attendance) -> Answer | None:
-        has_room = view.row["has_seat"] or 0 not in {view.seats_left, view.partner_seats_left}
-        return rules.meant(
-            person.answer.value,
-            view.meeting.mode,
-            view.answer if view.holds else None,
-            has_room=has_room,
-            hybrid=Answer(self._settings.imip_hybrid),
-        )
 
     async def _record(
         self,
@@ -167,6 +162,18 @@ class Answers:
                 raise
             online = replace(reply, answer=Answer.ONLINE)
             await replying.record_heard(self._database, _PERSON, view.id, online, now)
+
+
+def meant(settings: Settings, view: InvitationView, partstat: str) -> Answer | None:
+    """Return what a button says for this invitation as it stands; None where it says nothing."""
+    has_room = view.row["has_seat"] or 0 not in {view.seats_left, view.partner_seats_left}
+    return rules.meant(
+        partstat,
+        view.meeting.mode,
+        view.answer if view.holds else None,
+        has_room=has_room,
+        hybrid=Answer(settings.imip_hybrid),
+    )
 
 
 def reply_of(view: InvitationView, answer: Answer, comment: str, sent_by: str) -> Reply:
