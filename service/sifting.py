@@ -1,6 +1,5 @@
 """Answers of calendar programs that wait for the office: let them count, or put them away."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,15 +13,12 @@ from service import answering, auditing, replying
 from service.auditing import Actor
 from service.database import Database
 from service.domain import calendar_answers as rules
-from service.domain.calendar_answers import Outcome, Trust
+from service.domain.calendar_answers import Outcome, Proposed, Trust
 from service.domain.errors import FieldsError, NotFoundError
-from service.domain.words import Answer
+from service.settings import Settings
 from service.tables import calendar_answer_statements as statements
 
-# Applying such a row says what its button said.
-_TIME = re.compile(r"(\d{4})(\d{2})(\d{2})(?:T(\d{2})(\d{2})\d{2}(Z?))?")
-# What programs call the time that is ours anyway.
-_HOME = frozenset({"Europe/Berlin", "W. Europe Standard Time", "Central European Standard Time"})
+_TIMES = ("starts", "ends", "zone")
 _BUTTONS = frozenset({Partstat.ACCEPTED, Partstat.TENTATIVE, Partstat.DECLINED})
 
 
@@ -45,33 +41,31 @@ class OpenAnswer:
     meeting_id: UUID | None
     invitation_id: UUID | None
     meeting_title: str
-    starts_local: datetime | None
+    starts_at: datetime | None
+    ends_at: datetime | None
     person_name: str
+    standing: str | None
+    standing_since: datetime | None
 
     @property
-    def proposed(self) -> str:
-        """Write the proposed times as the program wrote them, readable; "" where there are none."""
-        return " – ".join(
-            _readable(self.details[name], self.details.get("zone", ""))
-            for name in ("starts", "ends")
-            if self.details.get(name)
-        )
+    def proposed(self) -> Proposed | None:
+        """Return the proposed times; None where there are none, or they cannot be told."""
+        return rules.read_proposal(*(self.details.get(one, "") for one in _TIMES))
+
+    @property
+    def proposed_words(self) -> str:
+        """Return the proposed times as the program wrote them; "" where there are none."""
+        return " ".join(filter(None, (self.details.get(one) for one in _TIMES)))
 
     @property
     def can_be_applied(self) -> bool:
         """Tell whether it says something for somebody who is invited."""
-        return self.invitation_id is not None and self.partstat in _BUTTONS
+        return _may_count(self.outcome, self.invitation_id, self.partstat)
 
 
-def _readable(value: str, zone: str) -> str:
-    found = _TIME.fullmatch(value)
-    if found is None:
-        return value
-    day = f"{found[3]}.{found[2]}.{found[1]}"
-    if found[4] is None:
-        return day
-    where = "UTC" if found[6] else "" if zone in _HOME else zone
-    return f"{day}, {found[4]}:{found[5]} {where}".strip()
+def _may_count(outcome: str, invitation_id: UUID | None, partstat: str) -> bool:
+    is_one = outcome in rules.MAY_COUNT and partstat in _BUTTONS
+    return is_one and invitation_id is not None
 
 
 async def list_open(database: Database) -> Sequence[OpenAnswer]:
@@ -85,7 +79,9 @@ async def count_open(database: Database) -> int:
     return count
 
 
-async def apply(database: Database, actor: Actor, answer_id: int, now: datetime) -> bool:
+async def apply(
+    database: Database, settings: Settings, actor: Actor, answer_id: int, now: datetime
+) -> bool:
     """Let an answer count that was kept back; False when somebody settled it before.
 
     Raise `AnsweringClosedError`, `SeatsTakenError` or `FieldsError` where it cannot be stored, and
@@ -95,16 +91,10 @@ async def apply(database: Database, actor: Actor, answer_id: int, now: datetime)
         row = await unit.connection.fetchrow(statements.LOCK_OPEN, answer_id)
         if row is None:
             return False
-        if row["invitation_id"] is None or row["partstat"] not in _BUTTONS:
+        if not _may_count(row["outcome"], row["invitation_id"], row["partstat"]):
             raise NotFoundError
         view = await replying.load_invitation(database, row["invitation_id"], now)
-        answer = rules.meant(
-            row["partstat"],
-            view.meeting.mode,
-            view.answer if view.holds else None,
-            has_room=view.seats_left != 0,
-            hybrid=Answer.IN_PERSON,
-        )
+        answer = answering.meant(settings, view, row["partstat"])
         if answer is None:
             raise FieldsError({"answer": ("rsvp.err_answer", {})})
         reply = answering.reply_of(view, answer, row["comment"], row["sent_by"])

@@ -1,13 +1,26 @@
 """What a button of a calendar program means, whom to believe, and which answer is newer."""
 
+import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import IntEnum, StrEnum
+from zoneinfo import ZoneInfo
 
 from service.domain.words import Answer, Mode
 
 # A clock that runs ahead must not block the answers that follow.
 AHEAD = timedelta(minutes=5)
+_HOME = "Europe/Berlin"
+# How Outlook calls the zones that keep our time all the year, and the one beside them.
+_WINDOWS_ZONES = {
+    "W. Europe Standard Time": _HOME,
+    "Central Europe Standard Time": _HOME,
+    "Central European Standard Time": _HOME,
+    "Romance Standard Time": _HOME,
+    "GMT Standard Time": "Europe/London",
+    "UTC": "UTC",
+}
+_TIME = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?")
 
 
 class Trust(IntEnum):
@@ -46,6 +59,9 @@ NEEDS_LOOK = frozenset(
     }
 )
 """These wait for somebody of the office."""
+
+MAY_COUNT = frozenset({Outcome.UNCONFIRMED, Outcome.SOMEBODY_ELSE})
+"""Of those the office may let these count: they say one thing about a session that we know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +123,49 @@ def meant(
     if mode is Mode.HYBRID:
         return hybrid if has_room else Answer.ONLINE
     return Answer.ONLINE if mode is Mode.ONLINE else Answer.IN_PERSON
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """When somebody wants to meet instead: instants, or days of which `ends` is the last one."""
+
+    starts: date
+    ends: date | None = None
+
+
+def read_proposal(starts: str, ends: str, zone: str) -> Proposed | None:
+    """Return the proposed times, None where they cannot be told for certain.
+
+    They come as the program wrote them: a time of no zone is ours, one of an unknown zone is none,
+    and the end of a day is the day after it (RFC 5545 section 3.6.1).
+    """
+    begin, end = (_read_time(one, zone) for one in (starts, ends))
+    if begin is None or (ends and end is None):
+        return None
+    if end is None or isinstance(begin, datetime) is not isinstance(end, datetime):
+        return Proposed(begin)
+    if isinstance(begin, datetime):
+        return Proposed(begin, end if end > begin else None)
+    return Proposed(begin, max(begin, end - timedelta(days=1)))
+
+
+def _read_time(text: str, zone: str) -> date | None:
+    found = _TIME.fullmatch(text)
+    where = UTC if found and found[3] else _read_zone(zone)
+    if found is None or where is None:
+        return None
+    try:
+        if found[2] is None:
+            return datetime.strptime(found[1], "%Y%m%d").replace(tzinfo=UTC).date()
+        return datetime.strptime(found[1] + found[2], "%Y%m%d%H%M%S").replace(tzinfo=where)
+    except ValueError:
+        return None
+
+
+def _read_zone(name: str) -> tzinfo | None:
+    """Return the zone; some programs write a path of their own before its name."""
+    known = _WINDOWS_ZONES.get(name) or "/".join(name.strip("/").split("/")[-2:]) or _HOME
+    try:
+        return ZoneInfo(known)
+    except (ValueError, OSError, KeyError):
+        return None

@@ -53,7 +53,8 @@ UPDATE invitation SET reply_sequence = $2, reply_stamped_at = $3 WHERE id = $1
 _LISTED = """
 SELECT c.id, c.received_at, c.outcome, c.trust, c.method, c.attendee, c.attendee_name, c.sender,
     c.sent_by, c.partstat, c.comment, c.details, c.meeting_id, c.invitation_id,
-    coalesce(m.title, '') AS meeting_title, m.starts_local, coalesce(p.full_name, '') AS person_name
+    coalesce(m.title, '') AS meeting_title, m.starts_at, m.ends_at,
+    coalesce(p.full_name, '') AS person_name, i.answer AS standing, i.answered_at AS standing_since
 FROM calendar_answer c
 LEFT JOIN meeting m ON m.id = c.meeting_id
 LEFT JOIN invitation i ON i.id = c.invitation_id

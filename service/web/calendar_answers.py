@@ -51,7 +51,9 @@ async def apply_calendar_answer(
 ) -> Page:
     """Let an answer count for the person that it names."""
     try:
-        is_done = await sifting.apply(services.database, visitor.actor, answer_id, visitor.now)
+        is_done = await sifting.apply(
+            services.database, services.settings, visitor.actor, answer_id, visitor.now
+        )
     except AnsweringClosedError:
         return _back(visitor, "closed")
     except SeatsTakenError:

@@ -1,11 +1,11 @@
 """Which calendar answer is newer, and what its button means."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from service.domain import calendar_answers
-from service.domain.calendar_answers import Stamp, Standing
+from service.domain.calendar_answers import Proposed, Stamp, Standing
 from service.domain.words import Answer, Mode
 
 NOW = datetime(2027, 1, 5, 9, tzinfo=UTC)
@@ -70,3 +70,66 @@ def test_what_a_button_says(
     )
 
     assert says is found
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [
+        *("", "Europe/Berlin", "W. Europe Standard Time", "Romance Standard Time"),
+        "/freeassociation.sourceforge.net/Europe/Berlin",
+    ],
+)
+def test_a_proposed_time_is_an_instant_whatever_the_program_calls_our_zone(zone: str) -> None:
+    found = calendar_answers.read_proposal("20270305T140000", "20270705T160000", zone)
+
+    assert found is not None
+    assert ("2027-03-05 13:00", "2027-07-05 14:00") == (in_utc(found.starts), in_utc(found.ends))
+
+
+def in_utc(moment: date | None) -> str:
+    assert isinstance(moment, datetime)
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "zone", "first", "last"),
+    [
+        ("20270305T130000Z", "", "W. Europe Standard Time", "2027-03-05 13:00", None),
+        ("20270305T130000", "20270305T120000", "UTC", "2027-03-05 13:00", None),
+        ("20270305T130000", "20270306", "GMT Standard Time", "2027-03-05 13:00", None),
+    ],
+)
+def test_an_end_that_is_none_is_left_out(
+    starts: str, ends: str, zone: str, first: str, last: date | None
+) -> None:
+    found = calendar_answers.read_proposal(starts, ends, zone)
+
+    assert found is not None
+    assert (first, last) == (in_utc(found.starts), found.ends)
+
+
+def test_proposed_days_end_on_the_last_of_them() -> None:
+    days = Proposed(date(2027, 3, 5), date(2027, 3, 6))
+
+    assert days == calendar_answers.read_proposal("20270305", "20270307", "")
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "zone"),
+    [
+        ("", "", ""),
+        ("", "20270305T140000", ""),
+        ("20270305T140000", "", "Customized Time Zone"),
+        ("20270305T140000", "", "../../etc/passwd"),
+        ("20270305T140000", "", "Europe"),
+        ("20270305T140000", "", "\x00"),
+        ("20271305T140000", "", ""),
+        ("20270305T990000", "", ""),
+        ("20270305T140000", "soon", ""),
+        ("Freitag", "", ""),
+    ],
+)
+def test_a_proposal_that_cannot_be_told_for_certain_stays_words(
+    starts: str, ends: str, zone: str
+) -> None:
+    assert None is calendar_answers.read_proposal(starts, ends, zone)

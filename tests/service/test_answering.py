@@ -544,8 +544,8 @@ async def test_the_office_lets_an_answer_count_or_puts_it_away(hall: Hall) -> No
     )
     actor = Actor("account", office)
     done = [
-        await sifting.apply(hall.database, actor, first.id, NOW),
-        await sifting.apply(hall.database, actor, first.id, NOW),
+        await sifting.apply(hall.database, hall.settings, actor, first.id, NOW),
+        await sifting.apply(hall.database, hall.settings, actor, first.id, NOW),
         await sifting.dismiss(hall.database, actor, away.id, NOW),
         await sifting.dismiss(hall.database, actor, away.id, NOW),
     ]

@@ -6,12 +6,13 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from service import checking, housekeeping, probing
 from service.database import Database
 from service.probing import Hearing
 from service.services import Services
-from tests.invited import Invited, a_meeting_to_come, a_person, invite
+from tests.invited import Invited, a_meeting, a_meeting_to_come, a_person, invite
 from tests.web.conftest import SignIn
 from tests.web.test_replies import SAME_ORIGIN, make_link
 
@@ -59,11 +60,72 @@ async def test_the_office_sees_who_answered_what_and_why_it_waits(
     german = await browser.get("/buero/kalenderantworten")
     english = plain(await browser.get("/en/buero/kalenderantworten"))
 
-    for words in ("Mira Muster", "Zusage", "05.03.2027, 14:00", "Sie nennt keine Person"):
+    for words in (
+        "Mira Muster",
+        "Zusage",
+        "Freitag, 5. März 2027, 14:00 Uhr",
+        "Sie nennt keine Person",
+    ):
         assert words in plain(german)
     assert "<b>später" not in german.text
     assert "It is not proved who sent this answer" in english
     assert 1 == german.text.count("/uebernehmen")
+
+
+async def test_the_office_reads_a_proposal_beside_the_date_that_stands(
+    sign_in: SignIn, database: Database
+) -> None:
+    meeting = await a_meeting(database, title="17. Sitzung")
+    invited = await invite(database, meeting, await a_person(database))
+    await database.fetch("UPDATE invitation SET answer = 'undecided', answered_at = $1", NOW)
+    proposal = {"starts": "20270122T083000Z", "ends": "20270122T100000Z", "location": "Rathaus"}
+    await an_answer(database, invited, outcome="counter", partstat="TENTATIVE", details=proposal)
+    unknown = {"starts": "20270122T083000", "zone": "Customized Time Zone"}
+    await an_answer(database, None, outcome="counter", partstat="TENTATIVE", details=unknown)
+    browser = await sign_in("coordinator")
+    german = plain(await browser.get("/buero/kalenderantworten"))
+    english = plain(await browser.get("/en/buero/kalenderantworten"))
+
+    for words in (
+        "17. Sitzung , Donnerstag, 21. Januar 2027, 10:00 bis 12:00 Uhr",
+        "Vorgeschlagene Zeit Freitag, 22. Januar 2027, 09:30 bis 11:00 Uhr",
+        "Vorgeschlagener Ort Rathaus",
+        "Zurzeit gilt unentschieden",
+        "20270122T083000 Customized Time Zone",
+    ):
+        assert words in german
+    assert "Proposed time Friday, 22 January 2027, 09:30 to 11:00 (German time)" in english
+
+
+@pytest.mark.parametrize("outcome", ["counter", "delegation", "failed", "odd", "unknown_entry"])
+async def test_what_is_no_answer_cannot_be_applied(
+    sign_in: SignIn, database: Database, outcome: str
+) -> None:
+    answer_id = await an_answer(database, await somebody(database), outcome=outcome)
+    browser = await sign_in("coordinator")
+    page = await browser.get("/buero/kalenderantworten")
+    answer = await browser.post(f"/buero/kalenderantworten/{answer_id}/uebernehmen", {})
+
+    assert "/uebernehmen" not in page.text
+    assert 404 == answer.status_code
+    assert None is await database.fetchval("SELECT answer FROM invitation")
+
+
+async def test_an_invitation_that_was_passed_on_is_shown_as_the_answer_of_another(
+    sign_in: SignIn, database: Database
+) -> None:
+    await an_answer(
+        database,
+        await somebody(database),
+        outcome="somebody_else",
+        attendee="bob@partner.example.org",
+        attendee_name="Bob Baum",
+    )
+    page = await (await sign_in("coordinator")).get("/buero/kalenderantworten")
+
+    assert re.search(r'<h2 id="antwort-\d+">Bob Baum</h2>', page.text)
+    assert "Eingeladen war Mira Muster" in plain(page)
+    assert "Als Antwort von Mira Muster übernehmen" in plain(page)
 
 
 async def test_the_office_applies_one_and_dismisses_another(
