@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from weakref import WeakKeyDictionary
 
-from service import auditing
+from service import auditing, publishing
 from service.auditing import Actor
 from service.database import Database
 
@@ -26,6 +26,7 @@ INSERT INTO instance (id, name, short_name, aim, office_name, street, postcode, 
 VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (id) DO UPDATE SET (name, short_name, aim, office_name, street, postcode, town, email,
     phone) = ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+RETURNING now()
 """
 _TEXTS = "SELECT kind, locale, body FROM legal_text"
 _TEXT = "SELECT body, updated_at FROM legal_text WHERE kind = $1 AND locale = $2"
@@ -124,10 +125,11 @@ async def read(database: Database) -> Furnishing:
 
 
 async def save_instance(database: Database, actor: Actor, data: InstanceData) -> None:
-    """Save who runs this instance."""
+    """Save who runs this instance; calendars name the office, so all of them follow."""
     values = [getattr(data, field.name) for field in fields(InstanceData)]
     async with database.unit_of_work() as unit:
-        await unit.connection.execute(_SAVE, *values)
+        saved_at = await unit.connection.fetchval(_SAVE, *values)
+        await publishing.touch_all_feeds(unit.connection, saved_at)
         await auditing.record(unit.connection, actor, "save_instance", "instance", None)
     forget(database)
 

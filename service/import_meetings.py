@@ -19,6 +19,7 @@ from service import (
     moving,
     obstacles,
     planning,
+    publishing,
     reading_facts,
 )
 from service.auditing import Actor
@@ -82,7 +83,9 @@ async def save(
             await _add_meeting(connection, line.row, actor, now)
         else:
             await import_facts.save(connection, line, now)
-    await keeping_people.touch_feeds(connection, (), now)
+    # Groups may have got other names, and the office its own.
+    await publishing.ensure_feeds(connection)
+    await publishing.touch_all_feeds(connection, now)
 
 
 async def _plan_meetings(connection: "Connection[Any]", facts: Facts, now: datetime) -> list[Line]:

@@ -9,8 +9,10 @@ from service.pages import dates
 from service.pages.catalogue import texts
 from service.posting import BOUNCED, PostedLetter
 
-# A spreadsheet takes cells that begin so for formulas and runs them.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# A spreadsheet takes cells that begin so for formulas and runs them; some programs do with the wide
+# forms of these signs, too, and some do not see quotes, blanks and byte order marks before them.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_UNSEEN = "\"' \u00a0\ufeff"
 # Spreadsheet programs know UTF-8 by this mark only.
 _MARK = "\ufeff"
 _COLUMNS = ("partner", "name", "role", "answer", "former", "deputy", "when", "way")
@@ -68,7 +70,7 @@ def _write(rows: Sequence[Sequence[str]]) -> bytes:
 
 def escape(cell: str) -> str:
     """Put an apostrophe before what a spreadsheet would run."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return f"'{cell}" if cell.lstrip(_UNSEEN).startswith(_FORMULA) else cell
 
 
 def _cells(person: InvitedPerson, locale: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service import import_files, importing, importing_command
+from service import import_files, importing, importing_command, publishing
 from service.auditing import COMMAND
 from service.database import Database
 from service.domain.errors import FieldsError, StaleFormError
@@ -461,6 +461,18 @@ async def test_imported_numbers_are_kept_and_the_counters_stand_above_them(
     assert (await database.fetchval("SELECT number FROM meeting_group")) == 9
     assert (await database.fetchval("SELECT next_number FROM working_group")) == 10
     assert (await database.fetchval("SELECT title FROM meeting")) == "9. Sitzung Klima"
+
+
+async def test_calendars_follow_a_group_that_a_file_gives_another_name(
+    database: Database,
+) -> None:
+    await klima(database)
+    await publishing.ensure_all_feeds(database)
+    facts = {"groups": [{"slug": "klima", "name": "Klima und Stadtgrün"}]}
+
+    await importing.apply(database, COMMAND, "meetings", json.dumps(facts), NOW)
+
+    assert {2} == {row["revision"] for row in await database.fetch("SELECT revision FROM feed")}
 
 
 async def test_imported_sessions_send_no_letter(database: Database) -> None:

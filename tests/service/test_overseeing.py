@@ -226,8 +226,11 @@ async def test_a_waiting_notice_is_the_first_task(database: Database) -> None:
     assert [(Todo.NOTICE, "cancellation")] == [(task.todo, task.kind) for task in board.tasks]
 
 
-@pytest.mark.parametrize("cell", ["=1", "+1", "-1", "@A", "\t=1", "\r=1", "\n=1"])
-def test_a_cell_that_a_spreadsheet_would_run_gets_an_apostrophe(cell: str) -> None:
+@pytest.mark.parametrize("before", ["", '"', "'", " ", "\ufeff", '\ufeff"'])
+@pytest.mark.parametrize("sign", [*"=+-@\t\r\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_a_cell_that_a_spreadsheet_would_run_gets_an_apostrophe(before: str, sign: str) -> None:
+    cell = f"{before}{sign}1+1"
+
     assert f"'{cell}" == escape(cell)
 
 

@@ -4,13 +4,22 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from service import furnishing
+from service import furnishing, publishing
 from service.auditing import COMMAND
 from service.database import Database
 from service.domain import retention
 from tests.web.conftest import SignIn
 
 TEXT = "/buero/einstellungen/rechtstexte"
+OFFICE: dict[str, object] = {
+    "name": "Bündnis <Stadt>",
+    "office_name": "Geschäftsstelle",
+    "street": "Weg 1",
+    "postcode": "99084",
+    "town": "Erfurt",
+    "email": "buero@example.org",
+    "phone": "0361 99",
+}
 
 
 async def test_the_imprint_shows_the_office_and_its_text(
@@ -39,7 +48,7 @@ async def test_the_privacy_page_shows_every_purpose_with_its_period(
     anonymous: httpx.AsyncClient, path: str, first: str
 ) -> None:
     answer = await anonymous.get(f"{path}/datenschutz")
-    rows = re.findall(r'<tr><th scope="row">', answer.text)
+    rows = re.findall(r'<th scope="row"', answer.text)
 
     assert len(retention.PURPOSES) == len(rows)
     assert first in answer.text
@@ -106,21 +115,26 @@ async def test_the_office_saves_who_it_is_and_every_page_says_so(
     sign_in: SignIn, anonymous: httpx.AsyncClient
 ) -> None:
     browser = await sign_in("coordinator")
-    data: dict[str, object] = {
-        "name": "Bündnis <Stadt>",
-        "office_name": "Geschäftsstelle",
-        "street": "Weg 1",
-        "postcode": "99084",
-        "town": "Erfurt",
-        "email": "buero@example.org",
-        "phone": "0361 99",
-    }
-    saved = await browser.post("/buero/einstellungen/geschaeftsstelle", data)
+    saved = await browser.post("/buero/einstellungen/geschaeftsstelle", OFFICE)
     shown = await anonymous.get("/impressum")
 
     assert saved.status_code == 303
     assert "Bündnis &lt;Stadt&gt;" in shown.text
     assert "99084 Erfurt" in shown.text
+
+
+async def test_calendars_name_the_office_as_it_was_saved_last(
+    sign_in: SignIn, anonymous: httpx.AsyncClient, database: Database
+) -> None:
+    await publishing.ensure_all_feeds(database)
+    before = await anonymous.get("/ics/alle/termine.ics")
+    browser = await sign_in("coordinator")
+    await browser.post("/buero/einstellungen/geschaeftsstelle", {**OFFICE, "name": "Neuer Bund"})
+    after = await anonymous.get("/ics/alle/termine.ics")
+
+    assert "Neuer Bund" not in before.text
+    assert "Neuer Bund" in after.text
+    assert before.headers["last-modified"] != after.headers["last-modified"]
 
 
 async def test_the_office_sees_a_preview_before_a_text_is_saved(
