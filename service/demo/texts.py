@@ -20,19 +20,23 @@ Geschäftsstelle Thüringer Aktionsbündnis, Mainzerhofstr. 12, 99084 Erfurt, Ge
 Email: geschaeftsstelle@example.org
 """,
     ("privacy", "de"): """
-Verantwortlich ist in dieser Vorführung niemand, denn alle Angaben sind erfunden. Im Betrieb steht
-hier, wer verantwortlich ist und wer zum Datenschutz Auskunft gibt.
+Verantwortlich ist in dieser Vorführung niemand, denn alle Angaben sind erfunden.
+
+Im Betrieb steht hier, wer verantwortlich ist und wer zum Datenschutz Auskunft gibt.
 """,
     ("privacy", "en"): """
-Nobody is the controller in this demonstration, because all data are invented. In operation this
-page names the controller and the data protection officer.
+Nobody is the controller in this demonstration, because all data are invented.
+
+In operation this page names the controller and the data protection officer.
 """,
     ("accessibility", "de"): """
 Diese Seiten sollen für alle nutzbar sein, mit Tastatur, mit Screenreader und ohne JavaScript.
+
 Die Erklärung wird im Betrieb aus den Angaben der Geschäftsstelle erstellt.
 """,
     ("accessibility", "en"): """
-These pages are meant to be usable by everybody, by keyboard, by screen reader and without
-JavaScript. In operation the statement is made from what the office enters.
+Everybody should be able to use these pages: by keyboard, screen reader and without JavaScript.
+
+In operation the statement is made from what the office enters.
 """,
 }

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from service.pages import dates
 from service.pages.assets import static_urls
 from service.pages.catalogue import DEFAULT_LOCALE, LOCALES, texts
+from service.pages.stacking import make_stackable
 
 # What the native controls take as a value; anything else they would silently throw away.
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -150,7 +151,10 @@ def _environment(locale: str, static: Mapping[str, str]) -> Environment:
         "iso_day": lambda text: not text or _ISO_DAY.fullmatch(text) is not None,
         "clock_time": lambda text: not text or _CLOCK_TIME.fullmatch(text) is not None,
     }
-    environment.filters |= _date_filters(locale) | {"markdown": render_markdown}
+    environment.filters |= _date_filters(locale) | {
+        "markdown": render_markdown,
+        "stackable": make_stackable,
+    }
     return environment
 
 
@@ -247,7 +251,9 @@ def _shift_headings(state: Any) -> None:
 
 
 def _markdown() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    # Who writes an agenda or an address line by line reads it line by line, as letters show it.
+    rules = {"html": False, "breaks": True}
+    parser = MarkdownIt("commonmark", rules).enable("table").disable("image")
     parser.validateLink = _link_is_allowed  # type: ignore[method-assign]
     parser.core.ruler.push("house_rules", _shift_headings)
     return parser

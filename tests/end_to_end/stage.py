@@ -21,7 +21,7 @@ from tests.end_to_end.programs import Program
 LETTER_SECONDS = 150
 FEED_SECONDS = 100
 POLL_SECONDS = 0.25
-_LINE = re.compile(r'<td><a href="/demo/post/(\d+)">([^<]*)</a>')
+_LINE = re.compile(r'<td[^>]*><a href="/demo/post/(\d+)">([^<]*)</a>')
 _SIGN_IN = re.compile(r"(http://localhost:\d+)(/anmelden/l/\S+)")
 
 

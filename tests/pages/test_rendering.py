@@ -232,6 +232,7 @@ def test_an_error_page_names_the_way_back() -> None:
         ("# Eins", "<h3>Eins</h3>\n"),
         ("##### Fünf", "<h6>Fünf</h6>\n"),
         ("<b>x</b>", "<p>&lt;b&gt;x&lt;/b&gt;</p>\n"),
+        ("TOP 1 Begrüßung\nTOP 2 Bericht", "<p>TOP 1 Begrüßung<br />\nTOP 2 Bericht</p>\n"),
         ("[x](javascript:alert(1))", "<p>[x](javascript:alert(1))</p>\n"),
         ("[x](//evil.example)", "<p>[x](//evil.example)</p>\n"),
         (
