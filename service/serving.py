@@ -12,6 +12,7 @@ from granian.server.embed import Server
 from service import app, watching
 from service.services import Services
 from service.settings import Settings
+from service.web import shortcut
 from service.web.application import create_app
 from service.web.bridge import Bridge, bridge_to
 
@@ -52,7 +53,7 @@ def stop_on_signals() -> asyncio.Event:
 async def serve_until(stopping: asyncio.Event, application: Bridge, host: str, port: int) -> None:
     """Serve until the event is set; refuse to go on when the server cannot start."""
     server = http_server(application, host, port)
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve(shortcut.spawn))
     waiting = asyncio.create_task(stopping.wait())
     try:
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)

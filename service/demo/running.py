@@ -60,7 +60,7 @@ async def run(first_port: int, say: Callable[[str], object]) -> int:
             await _announce(stage, say)
             product = create_app(stage.services)
             application = with_box(product, stage.services, stage.catcher)
-            bridge = Bridge(application, product.feeds)
+            bridge = Bridge(application, product.feeds.cache)
             await serving.serve_until(stopping, bridge, "127.0.0.1", port)
     say("Die Vorführung ist beendet; es bleibt nichts zurück.")
     return 0

@@ -8,44 +8,44 @@ and an answer that breaks half-way becomes a 500 instead of half a page.
 from collections.abc import Mapping
 from typing import Any
 
-from service.web.feeds import READING, FeedApplication, choose, client_family
-from service.web.outermost import FEEDS, App, Message, Outermost
+from service.feed_cache import FeedCache
+from service.web.feeds import READING, choose, client_family
+from service.web.outermost import App, Message, Outermost
 
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
 
 
 class Bridge:
-    """The RSGI application: kept feeds from memory, the rest through the ASGI application."""
+    """The RSGI application: everything through the ASGI application, and kept feeds before it."""
 
-    def __init__(self, app: App, feeds: FeedApplication) -> None:
+    def __init__(self, app: App, cache: FeedCache) -> None:
         self._app = app
-        self._feeds = feeds
+        self._cache = cache
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
-        """Answer one request; `scope` and `proto` are Granian's."""
-        path = scope.path
-        if path.startswith(FEEDS) and self._answer_kept(scope, proto, path):
-            return
+        """Answer a request that `answer_kept` left; `scope` and `proto` are Granian's."""
         exchange = _Exchange(proto)
-        await self._app(asgi_scope(scope, path), exchange.receive, exchange.send)
+        await self._app(asgi_scope(scope), exchange.receive, exchange.send)
 
     async def close(self) -> None:
         """Let go of what was kept, before the database is closed."""
-        await self._feeds.cache.close()
+        await self._cache.close()
 
-    def _answer_kept(self, scope: Any, proto: Any, path: str) -> bool:
+    def answer_kept(self, scope: Any, proto: Any) -> bool:
+        """Answer from memory without waiting, in any thread; False when somebody else has to."""
+        entry = self._cache.at_hand(scope.path)
         method = scope.method
-        entry = self._feeds.at_hand(path) if method in READING else None
-        if entry is None:
+        if entry is None or method not in READING:
             return False
         # The server copies the headers each time they are asked for.
         headers = scope.headers
         known = headers.get("if-none-match")
+        since = headers.get("if-modified-since") if known is None else None
         if known is not None and known != entry.answers.tag:
             known = ",".join(headers.get_all("if-none-match"))
         if entry.fetched_by is None and method == "GET":
             entry.fetched_by = client_family(headers.get("user-agent", ""))
-        answer = choose(entry, method, known, headers.get("if-modified-since"))
+        answer = choose(entry, method, known, since)
         if answer.body:
             proto.response_bytes(answer.status, answer.headers, answer.body)
         else:
@@ -55,7 +55,7 @@ class Bridge:
 
 def bridge_to(app: Outermost) -> Bridge:
     """Return the RSGI application of the product."""
-    return Bridge(app, app.feeds)
+    return Bridge(app, app.feeds.cache)
 
 
 class _Exchange:
@@ -98,7 +98,7 @@ class _Exchange:
             self._proto.response_empty(self._status, self._headers)
 
 
-def asgi_scope(scope: Any, path: str) -> Mapping[str, Any]:
+def asgi_scope(scope: Any) -> Mapping[str, Any]:
     """Return the ASGI connection scope of a request."""
     headers = [(name.encode(), value.encode("latin-1")) for name, value in scope.headers.items()]
     return {
@@ -107,7 +107,7 @@ def asgi_scope(scope: Any, path: str) -> Mapping[str, Any]:
         "http_version": scope.http_version,
         "method": scope.method,
         "scheme": scope.scheme,
-        "path": path,
+        "path": scope.path,
         "query_string": scope.query_string.encode(),
         "root_path": "",
         "headers": headers,

@@ -97,7 +97,7 @@ class FeedApplication:
         """Answer a request; `known` and `since` are If-None-Match and If-Modified-Since."""
         if method not in READING:
             return self._complete(204 if method == "OPTIONS" else 405, (_ALLOW, _NOTHING))
-        entry = self.at_hand(path)
+        entry = self.cache.at_hand(path)
         if entry is None:
             try:
                 entry = await self.cache.find(path)
@@ -111,16 +111,6 @@ class FeedApplication:
         if entry.fetched_by is None and method == "GET":
             entry.fetched_by = client_family(agent)
         return choose(entry, method, known, since)
-
-    def at_hand(self, path: str) -> Entry | None:
-        """Return the entry of an address when it can be served without a look at the database."""
-        cache = self.cache
-        entry = cache.entries.get(path)
-        if entry is None or entry.is_doubtful or not cache.is_watching:
-            return None
-        cache.was_used = True
-        cache.entries.move_to_end(path)
-        return entry
 
     async def _load(self, path: str) -> FeedCopy | None:
         if not await furnishing.is_ready(self._services.database):
