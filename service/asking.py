@@ -12,6 +12,7 @@ from service import announcing, timing
 from service.announcing import Asking
 from service.auditing import Actor
 from service.database import Database
+from service.domain.authority import EVERYTHING, Authority
 from service.domain.changes import MeetingFacts
 from service.domain.words import NoticeKind
 from service.tables import invitation_statements
@@ -43,10 +44,21 @@ class Member:
 
 
 async def list_candidates(
-    database: Database, group_ids: Collection[UUID], person_ids: Collection[UUID]
+    database: Database,
+    group_ids: Collection[UUID],
+    person_ids: Collection[UUID],
+    *,
+    meeting_id: UUID | None = None,
+    authority: Authority = EVERYTHING,
 ) -> list[Member]:
-    """Return the groups' present members and the other named people, by partner and name."""
-    rows = await database.fetch(invitation_statements.CANDIDATES, list(group_ids), list(person_ids))
+    """Return the groups' present members and the other named people, by partner and name.
+
+    A lead is shown no others than those whom this session asks by name already.
+    """
+    rows = await database.fetch(
+        invitation_statements.CANDIDATES,
+        *(list(group_ids), list(person_ids), authority.is_office, meeting_id),
+    )
     return [Member(**dict(row)) for row in rows]
 
 

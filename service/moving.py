@@ -160,7 +160,7 @@ async def _prepare(
     elif state is State.POSTPONED:
         form = meeting_forms.without_date(form)
     if form is not kept:
-        form = await _check(connection, form, state, saving)
+        form = await _check(connection, row["id"], form, state, saving)
     return _step(row, form, before, form.facts(state), saving)
 
 
@@ -190,10 +190,12 @@ def _step(
 
 
 async def _check(
-    connection: "Connection[Any]", form: MeetingForm, state: State, saving: Saving
+    connection: "Connection[Any]", meeting_id: UUID, form: MeetingForm, state: State, saving: Saving
 ) -> MeetingForm:
     form = await planning.complete_title(connection, form)
-    await planning.require_groups(connection, form, saving.options.authority)
+    authority = saving.options.authority
+    await planning.require_groups(connection, form, authority)
+    form = await planning.without_strangers(connection, meeting_id, form, authority)
     meeting_forms.check(form, is_draft=state not in _DATED)
     return form
 

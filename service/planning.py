@@ -38,6 +38,14 @@ WHERE g.id = $1 AND (g.ended_on IS NULL OR g.ended_on >= $2::date)
 _KNOWN_GROUPS = """
 SELECT id, title_pattern, next_number FROM working_group WHERE id = ANY ($1::uuid[])
 """
+# $1 people, $2 a session, $3 groups: who of them belongs to a group, or is asked by name already.
+_KNOWN_PEOPLE = """
+SELECT p.id FROM person p
+WHERE p.id = ANY ($1::uuid[]) AND (
+    EXISTS (SELECT FROM meeting_audience a WHERE a.meeting_id = $2 AND a.person_id = p.id)
+    OR EXISTS (SELECT FROM membership s
+        WHERE s.person_id = p.id AND s.group_id = ANY ($3::uuid[]) AND s.to_on IS NULL))
+"""
 _REGION = "SELECT holiday_country, holiday_subdivision FROM instance"
 _PLACE = ("place_name", "room", "street", "town", "place_access", "online_url", "dial_in")
 
@@ -105,6 +113,7 @@ async def save_draft(
     async with database.unit_of_work() as unit:
         form = await complete_title(unit.connection, form)
         await require_groups(unit.connection, form, authority)
+        form = await without_strangers(unit.connection, meeting_id, form, authority)
         if await _insert(unit.connection, actor, meeting_id, form, now):
             await auditing.record(unit.connection, actor, "drafted", "meeting", meeting_id)
             revision = 1
@@ -160,6 +169,21 @@ async def require_groups(
     known = await connection.fetch(_KNOWN_GROUPS, list(form.group_ids))
     if len(known) != len(set(form.group_ids)):
         raise FieldsError({"group": ("plan.err_group", {})})
+
+
+async def without_strangers(
+    connection: "Connection[Any]", meeting_id: UUID, form: MeetingForm, authority: Authority
+) -> MeetingForm:
+    """Return the form without people whom its sender must not ask: a lead asks the own group.
+
+    Whom the office put on the list stays on it. Strangers fall away as unknown ids do.
+    """
+    if authority.is_office or not form.person_ids:
+        return form
+    known = await connection.fetch(
+        _KNOWN_PEOPLE, list(form.person_ids), meeting_id, list(form.group_ids)
+    )
+    return replace(form, person_ids=frozenset(row["id"] for row in known))
 
 
 async def complete_title(connection: "Connection[Any]", form: MeetingForm) -> MeetingForm:

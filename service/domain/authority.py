@@ -11,6 +11,10 @@ from service.domain.errors import NotFoundError
 class Authority(Protocol):
     """What an account may do, group by group."""
 
+    @property
+    def is_office(self) -> bool:
+        """Tell whether all groups and all people may be seen."""
+
     def may_see_group(self, group_id: UUID) -> bool:
         """Tell whether the group's own pages open."""
 
@@ -21,6 +25,11 @@ class Authority(Protocol):
 @dataclass(frozen=True, slots=True)
 class Everything:
     """The authority of the clock and of commands on the server."""
+
+    @property
+    def is_office(self) -> bool:
+        """Say yes."""
+        return True
 
     def may_see_group(self, group_id: UUID) -> bool:  # noqa: ARG002
         """Say yes."""

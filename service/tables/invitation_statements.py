@@ -75,7 +75,8 @@ ON CONFLICT (meeting_id, person_id) DO UPDATE
 RETURNING person_id, (xmax = 0) AS is_new
 """
 
-# $1 groups, $2 people who are offered whatever they belong to.
+# $1 groups, $2 people who are offered whatever they belong to, $3 false those of them alone whom
+# the session $4 asks by name.
 CANDIDATES = """
 SELECT p.id, p.full_name AS name, coalesce(o.name, '') AS partner,
     p.email IS NOT NULL AS has_address, membership.is_member
@@ -87,7 +88,8 @@ LEFT JOIN LATERAL (
     ORDER BY from_on DESC, id LIMIT 1) a ON true
 LEFT JOIN organisation o ON o.id = a.organisation_id
 WHERE p.anonymised_at IS NULL AND p.ended_on IS NULL
-    AND (membership.is_member OR p.id = ANY ($2::uuid[]))
+    AND (membership.is_member OR p.id = ANY ($2::uuid[]) AND ($3::boolean OR EXISTS (
+        SELECT FROM meeting_audience n WHERE n.meeting_id = $4::uuid AND n.person_id = p.id)))
 ORDER BY o.sort_key NULLS LAST, o.id, p.sort_key, p.id
 """
 

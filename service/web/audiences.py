@@ -45,7 +45,7 @@ def read(form: Form, kept: MeetingForm | None, *, sees_guests: bool) -> dict[str
     return {
         "audience": audience,
         "person_ids": frozenset(chosen) | (guests if sees_guests else guests & known),
-        "extra_emails": _extra(form, kept) if sees_guests or kept is None else kept.extra_emails,
+        "extra_emails": _extra(form, kept, sees_guests=sees_guests),
         "seats_per_partner": form["seats_per_partner"],
     }
 
@@ -64,12 +64,18 @@ def typed_values(entries: MeetingForm) -> dict[str, str | list[str]]:
 
 
 async def offer(
-    services: Services, visitor: Visitor, form: Form, group_ids: Sequence[UUID]
+    services: Services,
+    visitor: Visitor,
+    form: Form,
+    group_ids: Sequence[UUID],
+    meeting_id: UUID | None,
 ) -> Offered:
     """Return who can be ticked; a search narrows the members that are shown, not the ticks."""
     ticked = _ids(form, "member_ids")
     known = [UUID(each) for each in {*ticked, *_ids(form, "guest_ids")} if _is_id(each)]
-    people = await asking.list_candidates(services.database, group_ids, known)
+    people = await asking.list_candidates(
+        services.database, group_ids, known, meeting_id=meeting_id, authority=visitor.staff
+    )
     search = str(form.values.get("suche") or "").casefold()
     members = [one for one in people if one.is_member]
     shown = [one for one in members if search in f"{one.name} {one.partner}".casefold()]
@@ -84,10 +90,10 @@ async def offer(
     )
 
 
-def _extra(form: Form, kept: MeetingForm | None) -> str:
-    """Return the typed lines; a form without that field leaves them as they are."""
-    if "extra_emails" not in form.values and kept is not None:
-        return kept.extra_emails
+def _extra(form: Form, kept: MeetingForm | None, *, sees_guests: bool) -> str:
+    """Return the typed lines; where the form has no such field they stay as they are."""
+    if not sees_guests or "extra_emails" not in form.values:
+        return "" if kept is None else kept.extra_emails
     return str(form["extra_emails"] or "")
 
 

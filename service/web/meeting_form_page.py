@@ -49,7 +49,7 @@ async def show(
         state=session.meeting.state if session else State.DRAFT.value,
         others=others,
         rules=rules,
-        offered=await audiences.offer(services, visitor, form, group_ids),
+        offered=await audiences.offer(services, visitor, form, group_ids, own),
         look=await meeting_previews.look_at_day(services, visitor, form),
     )
 

@@ -406,6 +406,8 @@ async def test_nobody_unknown_is_invited_and_nobody_to_what_is_over(database: Da
 class _OwnGroupOnly:
     """A lead of some other group."""
 
+    is_office = False
+
     def may_see_group(self, group_id: UUID) -> bool:
         return group_id == UUID(int=1)
 

@@ -31,6 +31,8 @@ FORM = MeetingForm(
 class OnlyGroup:
     """The rights of a lead."""
 
+    is_office = False
+
     def __init__(self, group_id: UUID) -> None:
         self.group_id = group_id
 

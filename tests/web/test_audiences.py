@@ -165,3 +165,37 @@ async def test_a_lead_chooses_members_and_leaves_guests_to_the_office(
     assert "gast@example.org" not in page.text
     assert sorted([anna, bert]) == sorted(row["person_id"] for row in people)
     assert await database.fetchval("SELECT extra_emails FROM meeting") == "gast@example.org"
+
+
+async def test_a_lead_asks_nobody_from_outside_of_the_own_group(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    group = await builders.a_group(database)
+    [anna] = await members(database, group, "Anna")
+    stranger = await builders.a_person(database, full_name="Fremde Person")
+    browser = await sign_in("lead", groups=(group["id"],))
+    page = await opened(browser, _NEW)
+    entries = {**filled_in(clock), **_CHOSEN, "member_ids": [anna, str(stranger["id"])]}
+    entries["extra_emails"] = "Gast Neu <gast@example.org>"
+    shown = await send(browser, page, "Suchen", {**entries, "suche": ""})
+    await send(browser, page, _PREVIEW, entries)
+    asked = await database.fetch("SELECT person_id::text AS id FROM meeting_audience")
+
+    assert "Fremde Person" not in shown.text
+    assert [anna] == [row["id"] for row in asked]
+    assert await database.fetchval("SELECT extra_emails FROM meeting") == ""
+
+
+async def test_a_lead_publishes_for_the_own_group_alone(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    group = await builders.a_group(database)
+    [anna] = await members(database, group, "Anna")
+    stranger = await builders.a_person(database, full_name="Fremde Person")
+    meeting = await a_session(database, clock, of=group, audience="chosen", invited_at=clock.at)
+    browser = await sign_in("lead", groups=(group["id"],))
+    page = await opened(browser, path_of(meeting, "/bearbeiten"))
+    page = await send(browser, page, _PREVIEW, {"member_ids": [anna, str(stranger["id"])]})
+    await send(browser, page, "Jetzt einladen (1 Person)", {})
+
+    assert ["Anna"] == await invited(database)
