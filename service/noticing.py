@@ -239,7 +239,9 @@ async def queue_due(database: Database, now: datetime) -> int:
 async def list_pending(connection: "Connection[Any]", meeting_id: UUID) -> list[PlannedNotice]:
     """Return the meeting's pending notices with everybody they are for, oldest first."""
     rows = await connection.fetch(
-        "SELECT * FROM notice WHERE meeting_id = $1 AND state = 'pending' ORDER BY created_at, id",
+        "SELECT * FROM notice WHERE meeting_id = $1 AND state = 'pending'"
+        # Those of one move in the same order whenever it is rehearsed.
+        " ORDER BY created_at, kind, id",
         meeting_id,
     )
     return [await _describe(connection, row) for row in rows]

@@ -28,6 +28,11 @@ class ShownLetter:
     text: str
     draft: Draft
 
+    @property
+    def name(self) -> str:
+        """Tell it from the others of its preview."""
+        return f"{self.kind}:{self.locale}"
+
 
 def show_letters(
     services: Services, instance: InstanceData, rehearsal: Rehearsal

@@ -32,6 +32,7 @@ FIELDS = (
     Field("id", "id"),
     Field("revision", "number"),
     Field("action"),
+    Field("test"),
     Field("group", "id", "plan.group", required=True),
     Field("number", "number", "plan.number"),
     Field("without_number", "flag", "plan.without_number"),

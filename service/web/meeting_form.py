@@ -245,16 +245,18 @@ async def _change(  # noqa: PLR0917 - a form, its session and the page to show i
         return await meeting_form_page.show(services, visitor, form, session=session)
     except StaleFormError as error:
         return await meeting_form_page.show_stale(services, visitor, form, meeting_id, error)
+    preview = meeting_previews.describe(services, visitor, seen)
     return respond.page(
         services,
         visitor,
         "office/change.html",
         form=form,
         session=session,
+        is_tested=await meeting_previews.send_test(services, visitor, form, preview),
         look=await meeting_previews.look_at_meeting(
             services, visitor, seen.meeting, session.group_ids
         ),
-        p=meeting_previews.describe(services, visitor, seen),
+        p=preview,
     )
 
 

@@ -33,6 +33,7 @@ _MOVE_FIELDS = (
     Field("how"),
     Field("message", "text", "plan.message", most=2000),
     *INVITE_FIELDS,
+    meeting_previews.TEST,
 )
 _CANCEL_FIELDS = (
     Field("revision", "number"),
@@ -40,6 +41,7 @@ _CANCEL_FIELDS = (
     Field("reason", "text", "plan.reason_label", most=20_000),
     Field("number_kept", "choice", "plan.number_kept", choices=("1", "0")),
     Field("notify", "flag"),
+    meeting_previews.TEST,
 )
 
 AnyRequest = Request[Any, Any, Any]
@@ -87,7 +89,7 @@ def _routes_of(act: _Act) -> list[HTTPRouteHandler]:
     ) -> Page:
         form = await forms.read(request, _MOVE_FIELDS)
         options = _options(visitor, form)
-        if not form.is_valid:
+        if not form.is_valid or form["how"] == "preview" or form["test"]:
             return await _ask(services, visitor, meeting_id, act, form)
         try:
             await scheduling.make(
@@ -130,7 +132,7 @@ async def cancel(
     """Cancel, or show the letter with the typed reason."""
     form = await forms.read(request, _CANCEL_FIELDS)
     ending = Ending(reason=form["reason"] or "", number_kept=form["number_kept"] != "0")
-    if not form.is_valid or form["action"] == "preview":
+    if not form.is_valid or form["action"] == "preview" or form["test"]:
         return await _ask_cancel(services, visitor, meeting_id, form, ending)
     options = Options(
         authority=visitor.staff,
@@ -256,7 +258,8 @@ async def _ask(
     """Show the consequences of a move; what it lacks is asked for in the form."""
     session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
     require_change(session)
-    wish = Wish(move=act.move, options=Options(authority=visitor.staff))
+    message = form.parsed.get("message") or ""
+    wish = Wish(move=act.move, options=Options(authority=visitor.staff, message=message))
     try:
         seen = await rehearsing.rehearse(
             services.database, visitor.actor, meeting_id, wish, visitor.now
@@ -264,6 +267,7 @@ async def _ask(
     except FieldsError:
         to_form = f"/buero/termin/{meeting_id}/bearbeiten?status=confirmed"
         return respond.see_other(visitor, to_form)
+    preview = meeting_previews.describe(services, visitor, seen)
     return respond.page(
         services,
         visitor,
@@ -271,10 +275,11 @@ async def _ask(
         session=session,
         act=act,
         form=form,
+        is_tested=await meeting_previews.send_test(services, visitor, form, preview),
         look=await meeting_previews.look_at_meeting(
             services, visitor, seen.meeting, session.group_ids
         ),
-        p=meeting_previews.describe(services, visitor, seen),
+        p=preview,
     )
 
 
@@ -288,13 +293,15 @@ async def _ask_cancel(
     seen = await rehearsing.rehearse(
         services.database, visitor.actor, meeting_id, wish, visitor.now
     )
+    preview = meeting_previews.describe(services, visitor, seen)
     return respond.page(
         services,
         visitor,
         "office/cancel.html",
         session=session,
         form=form,
-        p=meeting_previews.describe(services, visitor, seen),
+        is_tested=await meeting_previews.send_test(services, visitor, form, preview),
+        p=preview,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from service import overseeing, planning, previewing
+from service import overseeing, planning, previewing, sampling
 from service.domain import instants
 from service.domain.meeting_forms import MeetingForm
 from service.domain.meetings import Move
@@ -19,7 +19,7 @@ from service.pages import dates
 from service.previewing import ShownLetter
 from service.rehearsing import Rehearsal
 from service.services import Services
-from service.web.forms import Form
+from service.web.forms import Field, Form
 from service.web.visitors import Visitor
 
 _MOVES: Mapping[tuple[State, State], Move] = {
@@ -29,6 +29,9 @@ _MOVES: Mapping[tuple[State, State], Move] = {
     (State.POSTPONED, State.TENTATIVE): Move.RESCHEDULE_TENTATIVE,
     (State.POSTPONED, State.CONFIRMED): Move.RESCHEDULE_CONFIRMED,
 }
+TEST = Field("test")
+"""The button of a letter that is to go to whoever looks, and to nobody else."""
+
 _PLANNED = frozenset({State.DRAFT, State.TENTATIVE, State.CONFIRMED})
 
 
@@ -67,6 +70,19 @@ def describe(services: Services, visitor: Visitor, seen: Rehearsal) -> Preview:
         invites=0 if invitation is None else invitation.letters,
         invite_at=invitation.due_at if invitation is not None and is_later else None,
     )
+
+
+async def send_test(services: Services, visitor: Visitor, form: Form, seen: Preview) -> bool:
+    """Send the letter whose test button was pressed to whoever pressed it; False without one.
+
+    Raises `TooManyTriesError`.
+    """
+    wanted = form.parsed.get(TEST.name)
+    letter = next((each for each in seen.letters if each.name == wanted), None)
+    if letter is None:
+        return False
+    await sampling.send(services, visitor.staff, letter.draft, letter.locale)
+    return True
 
 
 def wanted_move(state: State, status: State) -> Move:

@@ -8,11 +8,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Response
 
-from service import overseeing, planning, previewing, sampling
+from service import overseeing, planning, sampling
 from service.domain.errors import NotFoundError
 from service.pages.catalogue import LOCALES
 from service.services import Services
-from service.web import forms, meeting_publication, respond
+from service.web import forms, meeting_previews, meeting_publication, respond
 from service.web.forms import Field
 from service.web.policy import Policy
 from service.web.visitors import Visitor
@@ -47,16 +47,13 @@ async def send_test_of_draft(
     visitor: NamedDependency[Visitor],
 ) -> Response[bytes]:
     """Send a letter of a draft's preview, as publishing would, to whoever presses."""
-    form = await forms.read(request, (*meeting_publication.FIELDS, _KIND, _LOCALE))
+    form = await forms.read(request, (*meeting_publication.FIELDS, meeting_previews.TEST))
     entries, _ = await planning.load_form(services.database, meeting_id, visitor.staff)
     wished = meeting_publication.as_wished(entries, form)
     seen = await meeting_publication.rehearse(services, visitor, meeting_id, wished)
-    letters = previewing.show_letters(services, visitor.furnishing.instance, seen)
-    wanted = form.parsed.get("art"), form.parsed.get("sprache")
-    letter = next((each for each in letters if (each.kind, each.locale) == wanted), None)
-    if letter is None:
+    preview = meeting_previews.describe(services, visitor, seen)
+    if not await meeting_previews.send_test(services, visitor, form, preview):
         raise NotFoundError
-    await sampling.send(services, visitor.staff, letter.draft, letter.locale)
     back = meeting_publication.preview_path(meeting_id, wished)
     return respond.see_other(visitor, f"{back}&testmail=1")
 

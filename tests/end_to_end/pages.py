@@ -195,6 +195,8 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
 PRESSED: Mapping[str, str] = {
     "/buero/erinnerungen/{rule}": "button[value=preview]",
     "/buero/termin/{confirmed}/erinnerungen/{rule}": "button[value=preview]",
+    "/buero/termin/{confirmed}/absagen": "details[open] button[name=test]",
+    "/buero/termin/{confirmed}/aussetzen": "button[value=preview]",
 }
 
 _ONE = {

@@ -33,7 +33,7 @@ ROWS: dict[tuple[str, str], Row] = {
         other_lead=404,
         coordinator=303,
         make=_draft,
-        data={"art": "invitation", "sprache": "de", "status": "confirmed"},
+        data={"test": "invitation:de", "status": "confirmed"},
         posts=True,
     ),
 }

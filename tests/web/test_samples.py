@@ -1,12 +1,15 @@
 """A test letter to oneself: marked, to one's own address alone, with nobody's link in it."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from email.message import EmailMessage
 
 import pytest
 
-from service import reminding, sampling
+from service import noticing, reminding, sampling, scheduling
+from service.auditing import Actor
 from service.database import Database
 from service.domain.reminders import COMING, Kind, Rule
 from service.services import Services
@@ -98,6 +101,109 @@ async def test_a_press_on_a_drafts_preview_sends_what_publishing_would(
     assert "Die Testmail ist unterwegs" in page.text
     assert "Frühjahr" in str(letter["Subject"])
     assert "draft" == await services.database.fetchval("SELECT state FROM meeting")
+
+
+@dataclass(frozen=True)
+class Look:
+    """A preview of something that is not saved, what is typed and pressed, what letters say."""
+
+    path: str
+    state: str
+    press: str = ""
+    typed: Mapping[str, str] = field(default_factory=dict)
+    subject: str = ""
+    says: str = ""
+    button: str = "Testmail an mich"
+
+
+PREVIEWS = (
+    Look(
+        "bestaetigen",
+        "tentative",
+        subject="Der Termin steht fest",
+        button="Testmail an mich: Mitteilung „Termin steht fest“",
+    ),
+    Look(
+        "aussetzen",
+        "confirmed",
+        "E-Mail mit diesem Text ansehen",
+        {"message": "Wir suchen einen Tag im März."},
+        "Verschoben",
+        "Wir suchen einen Tag im März.",
+    ),
+    Look(
+        "absagen",
+        "confirmed",
+        "E-Mail mit diesem Grund ansehen",
+        {"reason": "Der Saal ist gesperrt."},
+        "Abgesagt",
+        "Der Saal ist gesperrt.",
+    ),
+    Look(
+        "doch-stattfinden",
+        "cancelled",
+        subject="findet doch statt",
+        button="Testmail an mich: Mitteilung „findet doch statt“",
+    ),
+    Look(
+        "verschieben",
+        "confirmed",
+        "Weiter zur Vorschau",
+        {"start_time": "14:00", "end_time": "16:00", "message": "Der Zug kommt später."},
+        "Termin geändert",
+        "Der Zug kommt später.",
+    ),
+)
+
+
+@pytest.mark.parametrize("look", PREVIEWS, ids=lambda look: look.path)
+async def test_a_press_on_the_preview_of_a_move_sends_its_letter_and_moves_nothing(
+    sign_in: SignIn, services: Services, clock: Clock, look: Look
+) -> None:
+    meeting = await a_known_session(services, clock, look.state)
+    before = await everything(services.database)
+    browser = await sign_in("coordinator")
+    page = await opened(browser, f"/buero/termin/{meeting['id']}/{look.path}")
+    if look.press:
+        page = await pressed(browser, page, look.press, look.typed)
+    held = [form.fields for form in page.forms]
+    page = await pressed(browser, page, look.button)
+    letter = await the_one(services)
+    own = await address_of(services.database, browser)
+
+    text = mailbox.text_of(letter)
+    assert f"unterwegs an {own}" in page.text
+    assert own in str(letter["To"])
+    assert str(letter["Subject"]).startswith("Test: ")
+    assert look.subject in str(letter["Subject"]) + text
+    assert look.says in text
+    assert "Ada" not in text
+    assert {"beispiel-link-oeffnet-nichts"} >= set(re.findall(r"/a/([^\s?\"<]+)", text))
+    assert held == [form.fields for form in page.forms]
+    assert before == await everything(services.database)
+
+
+async def a_known_session(services: Services, clock: Clock, state: str) -> Row:
+    """Insert a session of which its one person has heard already."""
+    database, told = services.database, clock.at - timedelta(days=20)
+    group = await a_group_of(database, 1)
+    known_state = "confirmed" if state == "cancelled" else state
+    meeting = await a_session(
+        database, clock, of=group, days=30, state=known_state, invited_at=told
+    )
+    person = await builders.a_person(database, full_name="Ada Beispiel", email="ada@example.org")
+    await builders.an_invitation(database, meeting, person, answer="in_person", invited_at=told)
+    if state == "cancelled":
+        await scheduling.cancel(database, Actor("command"), meeting["id"], "Sturm", clock.at)
+        await noticing.queue_due(database, clock.at + timedelta(days=1))
+        await database.fetch("UPDATE outbox SET state = 'sent', accepted_at = now()")
+    return meeting
+
+
+async def everything(database: Database) -> list[Row]:
+    """Return what a move would change."""
+    tables = ("meeting", "invitation", "notice", "reminder_slot")
+    return [row for each in tables for row in await database.fetch(f"TABLE {each}")]
 
 
 async def test_test_letters_are_limited(sign_in: SignIn, services: Services, clock: Clock) -> None:
