@@ -13,6 +13,7 @@ from notifications import intake, outbox, pauses
 from notifications.bounces import Kind
 from service import answering, limiting, sifting
 from service.database import Database
+from service.domain import retention
 
 # A worker that was not heard of for so long is gone, and so is its row.
 WORKER_GONE = timedelta(days=1)
@@ -20,9 +21,11 @@ DELIVERERS_KEPT = timedelta(days=365)
 # What a link or a session was is told for a while after it ended, then it is unknown.
 SIGN_INS_KEPT = timedelta(days=7)
 CODES_KEPT = timedelta(days=7)
-LETTER_WORDS_KEPT = timedelta(days=30)
-LETTERS_KEPT = timedelta(days=90)
-FETCHES_KEPT = timedelta(days=90)
+# The privacy page promises these.
+LETTER_WORDS_KEPT = retention.LETTERS.period
+LETTERS_KEPT = retention.LETTER_PROOF.period
+FETCHES_KEPT = retention.FEEDS.period
+ACTS_KEPT = retention.AUDIT.period
 _RETURNS_KEPT: tuple[tuple[timedelta, tuple[Kind, ...] | None], ...] = (
     (intake.AUTO_REPLIES_KEPT, (Kind.AUTO_REPLY,)),
     (LETTER_WORDS_KEPT, (Kind.WORDS,)),
@@ -41,6 +44,11 @@ _FORGET_CODES = "DELETE FROM phone_code WHERE expires_at < $1"
 _FORGET_FETCHES = """
 UPDATE feed SET last_fetch_on = NULL, client_family = '', fetched_state_at = NULL
 WHERE last_fetch_on < ($1::timestamptz AT TIME ZONE 'UTC')::date
+"""
+# Acts are numbered as they happen, so the oldest are found without looking at the others.
+_FORGET_ACTS = """
+DELETE FROM audit WHERE happened_at < $1
+    AND id IN (SELECT id FROM audit ORDER BY id LIMIT $2)
 """
 _FORGET_EVENTS = "DELETE FROM address_event WHERE happened_at < $1"
 _FORGET_ADDRESSES = """
@@ -64,6 +72,7 @@ async def keep_house(database: Database, now: datetime) -> None:
     await forget_returns(database, now)
     await forget_calendar_answers(database, now)
     await forget_wordings(database, now)
+    await forget_acts(database, now)
 
 
 async def forget_workers(database: Database, now: datetime) -> None:
@@ -139,6 +148,17 @@ async def forget_calendar_answers(database: Database, now: datetime) -> int:
 
     async def forget(connection: "Connection[Any]") -> int:
         return await sifting.forget(connection, before, outbox.FORGET_AT_ONCE)
+
+    return await _in_portions(database, forget)
+
+
+async def forget_acts(database: Database, now: datetime) -> int:
+    """Delete who did what a year later; return how many acts."""
+    before = now - ACTS_KEPT
+
+    async def forget(connection: "Connection[Any]") -> int:
+        status = await connection.execute(_FORGET_ACTS, before, outbox.FORGET_AT_ONCE)
+        return int(status.rsplit(" ", 1)[-1])
 
     return await _in_portions(database, forget)
 

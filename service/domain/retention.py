@@ -1,6 +1,7 @@
 """What is kept for which purpose, and for how long: the table that the privacy page shows.
 
-Whatever deletes reads its period here, so that the page and the deed cannot differ.
+Whatever deletes reads its period here, so that the page and the deed cannot differ. Of answers,
+needs, attendance, deputies and members nothing is deleted yet.
 """
 
 from dataclasses import dataclass

@@ -173,3 +173,16 @@ async def test_the_last_fetch_of_a_calendar_is_forgotten_after_90_days(database:
     )
 
     assert [("Thunderbird", False), ("", True)] == [tuple(row) for row in rows]
+
+
+async def test_who_did_what_is_forgotten_after_a_year(database: Database) -> None:
+    year = timedelta(days=365)
+    for kept in (year + DAY, year - DAY, DAY):
+        await database.fetch(
+            "INSERT INTO audit (happened_at, actor_kind, action, object_kind)"
+            " VALUES ($1, 'clock', 'held', 'meeting')",
+            NOW - kept,
+        )
+    await housekeeping.keep_house(database, NOW)
+
+    assert [year - DAY, DAY] == await _ages(database, "audit", "happened_at")
