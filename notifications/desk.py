@@ -13,9 +13,10 @@ from notifications import headers, letters
 from notifications.clerk import Clerk, Go, Stop
 from notifications.hurrying import hurried
 from notifications.jobs import Endings, Job
-from notifications.leases import Claimed, Mark
+from notifications.leases import Claimed
 from notifications.letters import Envelope, Sender
 from notifications.prototypes import Shelf
+from notifications.recording import Mark
 from notifications.storage import Database
 
 SIZE_LIMIT = 5_000_000

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
@@ -11,8 +12,12 @@ import structlog
 
 Item = TypeVar("Item")
 Write = Callable[[Sequence[Item]], Awaitable[Sequence[bool]]]
+OpenWriter = Callable[[], AbstractAsyncContextManager[Write[Item]]]
 
 RETRY_SECONDS = (0.1, 0.3, 1.0, 2.0, 5.0)
+GATHER_SECONDS = 0.003
+"""So long a commit waits for company: a fraction of its own time, and of a letter's."""
+
 # These say something about a row; whatever else fails is a matter of the database.
 _OF_A_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
@@ -32,10 +37,15 @@ class _Entry(Generic[Item]):
 class Group(Generic[Item]):
     """Writes items of many tasks in few transactions; each waits for its own result only."""
 
-    def __init__(self, write: Write[Item], identify: Callable[[Item], UUID]) -> None:
-        """`identify` names an item's row: two items of one row never leave together."""
-        self._write = write
+    def __init__(self, open_writer: OpenWriter[Item], identify: Callable[[Item], UUID]) -> None:
+        """`identify` names an item's row: two items of one row never leave together.
+
+        With `enough` items a commit waits for no more company.
+        """
+        self.enough = 1
+        self._open_writer = open_writer
         self._identify = identify
+        self._gathering: asyncio.Future[None] | None = None
         self._waiting: list[_Entry[Item]] = []
         self._in_flight: list[_Entry[Item]] = []
         self._worker: asyncio.Task[None] | None = None
@@ -50,6 +60,8 @@ class Group(Generic[Item]):
         self._waiting.append(_Entry(item, self._identify(item), loop.time() + patience, future))
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
+        elif len(self._waiting) >= self.enough:
+            self._end_gathering()
         return future
 
     async def make_room(self, limit: int) -> None:
@@ -66,18 +78,37 @@ class Group(Generic[Item]):
     async def _work(self) -> None:
         failed = 0
         while self._waiting:
-            self._take()
             try:
-                done = await self._insist([entry.item for entry in self._in_flight])
+                async with self._open_writer() as write:
+                    while self._waiting:
+                        await self._gather()
+                        self._take()
+                        done = await self._insist(write, [entry.item for entry in self._in_flight])
+                        self._settle(done)
+                        failed = 0
             except Exception as error:  # noqa: BLE001  # whatever failed, the letters were sent
                 pause = RETRY_SECONDS[min(failed, len(RETRY_SECONDS) - 1)]
                 _log.warning("outbox.write_failed", error=type(error).__name__, tries=failed)
                 failed += 1
                 self._put_back(pause)
                 await asyncio.sleep(pause)
-            else:
-                failed = 0
-                self._settle(done)
+
+    async def _gather(self) -> None:
+        """Wait a moment for company, until there is enough of it."""
+        if len(self._waiting) >= self.enough:
+            return
+        loop = asyncio.get_running_loop()
+        self._gathering = loop.create_future()
+        timer = loop.call_later(GATHER_SECONDS, self._end_gathering)
+        try:
+            await self._gathering
+        finally:
+            timer.cancel()
+            self._gathering = None
+
+    def _end_gathering(self) -> None:
+        if self._gathering is not None and not self._gathering.done():
+            self._gathering.set_result(None)
 
     def _take(self) -> None:
         """Take what waits, but of each row the oldest item only."""
@@ -101,16 +132,17 @@ class Group(Generic[Item]):
         self._in_flight = [entry for entry in entries if entry.give_up_at < next_at]
         self._settle([False] * len(self._in_flight))
 
-    async def _insist(self, items: Sequence[Item]) -> Sequence[bool]:
+    async def _insist(self, write: Write[Item], items: Sequence[Item]) -> Sequence[bool]:
         try:
-            return await self._write(items)
+            return await write(items)
         except _OF_A_ROW:
-            return [await self._write_alone(item) for item in items]
+            return [await _write_alone(write, item) for item in items]
 
-    async def _write_alone(self, item: Item) -> bool:
-        """Let one unwritable value spoil its own row only."""
-        try:
-            return (await self._write([item]))[0]
-        except Exception as error:  # noqa: BLE001  # the row stays leased and is reaped
-            _log.error("outbox.row_unwritable", error=type(error).__name__)
-            return False
+
+async def _write_alone(write: Write[Item], item: Item) -> bool:
+    """Let one unwritable value spoil its own row only."""
+    try:
+        return (await write([item]))[0]
+    except Exception as error:  # noqa: BLE001  # the row stays leased and is reaped
+        _log.error("outbox.row_unwritable", error=type(error).__name__)
+        return False

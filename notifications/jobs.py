@@ -3,25 +3,27 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 import structlog
 
-from notifications import addresses, backoff, crashing, leases
+from notifications import addresses, backoff, crashing, recording
 from notifications.addresses import Verdict
 from notifications.backoff import Outcome, Phase
 from notifications.clerk import Go
-from notifications.grouping import Group
-from notifications.leases import Claimed, Ending, Mark
+from notifications.grouping import Group, Write
+from notifications.leases import Claimed
 from notifications.letters import Prototype
+from notifications.recording import ACCEPTED_CODE, Ending, Mark
 from notifications.relay import SmtpError
-from notifications.storage import Database
+from notifications.storage import Database, Fetching
 
 UNDATED = datetime.min.replace(tzinfo=UTC)
-_REMOTE_LIMIT = 200
 MARK_PATIENCE_SECONDS = 5.0
 ALARM_SECONDS = 3600.0
 """Between two alarms for one reason; every single letter stands in the log of the office."""
@@ -74,7 +76,7 @@ class Endings:
         self._urgent_kinds = urgent_kinds
         self._alarmed: dict[str, float] = {}
         self._blamed: list[tuple[UUID, str, str, Verdict]] = []
-        self._group: Group[Mark | Ending] = Group(self._write, lambda item: item.id)
+        self._group: Group[Mark | Ending] = Group(self._open_writer, lambda item: item.id)
 
     def mark(self, mark: Mark) -> "asyncio.Future[bool]":
         """Write before DATA that the letter may reach somebody; tell whether it is still ours."""
@@ -117,9 +119,8 @@ class Endings:
                 counted=True,
                 tried=True,
                 phase=Phase.DOT,
-                code=250,
+                code=ACCEPTED_CODE,
                 reply=words,
-                remote_id=words[:_REMOTE_LIMIT],
                 started_at=job.started_at or self._clock(),
                 data_started_at=job.data_started_at,
             )
@@ -150,7 +151,7 @@ class Endings:
                 started_at=job.started_at or self._clock(),
                 data_started_at=job.data_started_at,
                 once=letter.kind in self._once_kinds,
-                hold=0.0 if letter.kind in self._urgent_kinds else leases.HOLD_SECONDS,
+                hold=0.0 if letter.kind in self._urgent_kinds else recording.HOLD_SECONDS,
             )
         )
         if outcome.alarm and not outcome.pause:
@@ -160,6 +161,10 @@ class Endings:
             status = reply.enhanced or str(reply.code)
             self._blamed.append((letter.id, job.to_addr, status, verdict))
         return outcome
+
+    def expect(self, count: int) -> None:
+        """Say how many letters are on their way at once; what ends together is written together."""
+        self._group.enough = 2 * count
 
     async def make_room(self, limit: int) -> None:
         """Wait while more ends than the limit are not written: they would all become unclear."""
@@ -187,12 +192,18 @@ class Endings:
             _log.error("mail.refused", letter=str(letter.id), reason=reason)
 
     def _end(self, ending: Ending) -> None:
-        self._group.submit(ending, patience=leases.MARKED_SECONDS)
+        self._group.submit(ending, patience=recording.MARKED_SECONDS)
 
-    async def _write(self, items: Sequence[Mark | Ending]) -> list[bool]:
+    @asynccontextmanager
+    async def _open_writer(self) -> AsyncIterator[Write[Mark | Ending]]:
+        # One connection for as long as something waits: to borrow it costs as much as a write.
+        async with self._database.reading() as connection:
+            yield partial(self._write, connection)
+
+    async def _write(self, connection: Fetching, items: Sequence[Mark | Ending]) -> list[bool]:
         marks = [item for item in items if isinstance(item, Mark)]
         endings = [item for item in items if isinstance(item, Ending)]
-        marked, ended = await leases.record(self._database, marks, endings, self._worker)
+        marked, ended = await recording.record(connection, marks, endings, self._worker)
         if endings:
             crashing.pass_point("after_end")
         return [item.id in (marked if isinstance(item, Mark) else ended) for item in items]

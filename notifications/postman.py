@@ -252,8 +252,10 @@ class Postman:
 
     async def _send(self, batch: Sequence[Job]) -> None:
         stock = deque(batch)
+        links = self._idle_links()[: len(batch)]
+        self._endings.expect(len(links))
         served = await self._crew.work(
-            self._idle_links()[: len(batch)],
+            links,
             partial(self._serve, stock=stock),
             has_more=lambda: bool(stock),
             leave_behind=self._give_up_ahead,

@@ -18,6 +18,13 @@ class Connection(Protocol):
         """Return the first value of the first row, None when there is none."""
 
 
+class Fetching(Protocol):
+    """A database, or one of its connections."""
+
+    async def fetch(self, sql: str, /, *args: object) -> Sequence[Any]:
+        """Return all rows of one statement."""
+
+
 class Unit(Protocol):
     """A transaction that commits when its block ends."""
 
@@ -32,7 +39,10 @@ class Database(Protocol):
     def unit_of_work(self) -> AbstractAsyncContextManager[Unit]:
         """Open one transaction."""
 
-    async def fetch(self, sql: str, *args: object) -> Sequence[Any]:
+    def reading(self) -> AbstractAsyncContextManager[Any]:
+        """Lend a connection whose statements commit by themselves."""
+
+    async def fetch(self, sql: str, /, *args: object) -> Sequence[Any]:
         """Return all rows of one statement."""
 
     async def fetchrow(self, sql: str, *args: object) -> Any:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from notifications import leases, outbox
+from notifications import leases, outbox, recording
 from service.database import Database
 
 CROWD = 20_000
@@ -44,16 +44,22 @@ async def test_a_claim_from_a_crowd_reads_the_index_of_what_is_due(
 
 
 @pytest.mark.long
-async def test_marks_and_ends_in_a_crowd_find_their_rows_by_index(database: Database) -> None:
+@pytest.mark.parametrize(
+    ("statement", "columns"), [(recording._RECORD_ALL, 15), (recording._RECORD_ACCEPTED, 5)]
+)
+async def test_marks_and_ends_in_a_crowd_find_their_rows_by_their_ids(
+    database: Database, statement: str, columns: int
+) -> None:
     await post_a_crowd(database)
     async with database.unit_of_work() as unit:
         await unit.connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-        await unit.connection.execute(f"PREPARE record AS {leases._RECORD}")
-        values = ", ".join(["'{}'"] * 8 + ["900"] + ["'{}'"] * 16 + ["'one'"])
+        await unit.connection.execute(f"PREPARE record AS {statement}")
+        values = ", ".join(["'{}'"] * 8 + ["900"] + ["'{}'"] * columns + ["'one'"])
         rows = await unit.connection.fetch(f"EXPLAIN EXECUTE record ({values})")
         await unit.connection.execute("DEALLOCATE record")
     found = "\n".join(row[0] for row in rows)
 
+    assert found.count("Index Scan using outbox_pkey on outbox o") == 2
     assert "Seq Scan on outbox" not in found
     assert "Seq Scan on letter" not in found
 

@@ -1,13 +1,14 @@
 """Commits in groups: who leaves together, who waits, and who is told that it was in vain."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 import asyncpg
 
-from notifications.grouping import Group
+from notifications.grouping import Group, Write
 
 LONG = 60.0
 
@@ -27,6 +28,11 @@ class Slow:
         self.written: list[list[Item]] = []
         self.errors = list(errors)
 
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Write[Item]]:
+        """Lend the way to write."""
+        yield self.write
+
     async def write(self, items: Sequence[Item]) -> list[bool]:
         """Take a moment, then fail or take all items in."""
         await asyncio.sleep(0.01)
@@ -39,7 +45,7 @@ class Slow:
 
 
 def a_group(slow: Slow) -> Group[Item]:
-    return Group(slow.write, lambda item: item.row_id)
+    return Group(slow.open, lambda item: item.row_id)
 
 
 async def test_what_piles_up_during_a_commit_leaves_with_the_next_one() -> None:
@@ -108,3 +114,29 @@ async def test_a_row_that_cannot_be_written_spoils_no_other() -> None:
 
     assert (await vain, await written) == (False, True)
     assert slow.written == [[fine]]
+
+
+async def test_a_commit_waits_a_moment_for_those_who_are_on_their_way() -> None:
+    slow = Slow()
+    group = a_group(slow)
+    group.enough = 3
+    items = [Item(uuid4()) for _ in range(3)]
+
+    for item in items:
+        group.submit(item, patience=LONG)
+        await asyncio.sleep(0)
+    await group.flush()
+
+    assert slow.written == [items]
+
+
+async def test_a_commit_does_not_wait_for_who_never_comes() -> None:
+    slow = Slow()
+    group = a_group(slow)
+    group.enough = 3
+    item = Item(uuid4())
+
+    written = group.submit(item, patience=LONG)
+
+    assert await written
+    assert slow.written == [[item]]

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from notifications import leases, outbox, pauses, slots
+from notifications import leases, outbox, pauses, recording, slots
 from notifications.outbox import State
 from service.database import Database
 from tests.notifications import builders
@@ -169,10 +169,10 @@ async def test_an_older_claim_changes_nothing_any_more(database: Database) -> No
     await database.fetch("UPDATE outbox SET lease_until = now() - interval '1 second'")
     await leases.reap(database)
     [new] = await claim(database, owner="two")
-    ending = leases.Ending(id=old.id, token=old.lease_token, state="sent")
+    ending = recording.Ending(id=old.id, token=old.lease_token, state="sent")
 
     assert new.lease_token == old.lease_token + 1
-    assert await leases.record(database, [], [ending], "one") == (set(), set())
+    assert await recording.record(database, [], [ending], "one") == (set(), set())
     assert (await builders.state_of(database, old.id))["state"] == "sending"
 
 

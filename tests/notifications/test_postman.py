@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from notifications import leases, letters
+from notifications import leases, letters, recording
 from notifications.clerk import Stop
 from notifications.letters import Prototype
 from notifications.postman import POLL_SECONDS, Options, Postman
@@ -564,7 +564,7 @@ async def test_a_late_end_with_the_same_number_is_still_taken(database: Database
     [claimed] = await leases.claim(database, 1, "slow", "relay", paced=False)
     frozen = letters.prototype(builders.a_draft(), builders.SENDER, "de")
     await store(database, frozen)
-    mark = leases.Mark(
+    mark = recording.Mark(
         id=claimed.id,
         token=claimed.lease_token,
         sha256=b"s",
@@ -574,13 +574,13 @@ async def test_a_late_end_with_the_same_number_is_still_taken(database: Database
         to_addr="a@example.org",
         to_name="",
     )
-    marked, _ = await leases.record(database, [mark], [], "slow")
+    marked, _ = await recording.record(database, [mark], [], "slow")
     await database.fetch("UPDATE outbox SET lease_until = now() - interval '1 second'")
-    marked_late, _ = await leases.record(database, [mark], [], "slow")
+    marked_late, _ = await recording.record(database, [mark], [], "slow")
     await leases.reap(database)
     unclear = await builders.state_of(database, claimed.id)
-    ending = leases.Ending(id=claimed.id, token=claimed.lease_token, state="sent")
-    _, taken = await leases.record(database, [], [ending], "slow")
+    ending = recording.Ending(id=claimed.id, token=claimed.lease_token, state="sent")
+    _, taken = await recording.record(database, [], [ending], "slow")
 
     assert (marked, marked_late, taken) == ({claimed.id}, set(), {claimed.id})
     assert unclear["state"] == "uncertain"
