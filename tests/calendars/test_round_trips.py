@@ -1,5 +1,7 @@
 """Whatever text goes in comes out of every reader as it was meant, from lines that all can read."""
 
+import re
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,6 +19,8 @@ LISTS = st.lists(ODD, min_size=30, max_size=30)
 # programs.
 MANY = st.lists(ODD, min_size=100, max_size=100)
 ENOUGH = 100
+# A TEXT value (RFC 5545 section 3.3.11); the colon is never escaped.
+_ESCAPED = re.compile(r"(?:[^\\;,\n]|\\[\\;,n])*")
 PATIENT = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -73,6 +77,20 @@ def test_any_text_makes_lines_that_the_lint_finds_clean(words: list[str]) -> Non
     clean: list[str] = []
 
     assert clean == lint.find_defects(feed_of(words), public=True)
+
+
+@settings(max_examples=8, **PATIENT)
+@given(LISTS)
+def test_escaping_roundtrip_leaves_no_sign_bare_that_some_readers_forgive(words: list[str]) -> None:
+    body = feed_of([*words, "a;b,c\\d\ne:f"])
+    found = [
+        one.value
+        for name in ("SUMMARY", "LOCATION", "DESCRIPTION")
+        for one in lint.properties(body, name, "VEVENT")
+    ]
+
+    assert len(words) < len(found)
+    assert [] == [value for value in found if not _ESCAPED.fullmatch(value)]
 
 
 @pytest.mark.parametrize("name", ["icalendar", "ical", "ical.js", "libical", "vobject"])

@@ -303,6 +303,18 @@ async def test_reply_unknown_uid_or_recurrence_id_quarantined(hall: Hall) -> Non
     assert None is (await hall.stands(invited))["answer"]
 
 
+async def test_reply_multiple_attendees_picks_invitee_and_leaves_the_others(hall: Hall) -> None:
+    alice = await somebody_invited(hall.database, mode="on_site")
+    bob = await invite(hall.database, alice.meeting_id, await a_person(hall.database, "Bob Baum"))
+    said = await hall.about(alice, partstat="TENTATIVE")
+    other = "ATTENDEE;PARTSTAT=DECLINED:mailto:bob@partner.example.org"
+    first = plain(said).replace("ATTENDEE;", f"{other}\r\nATTENDEE;", 1)
+    await hall.take(bare(first), said.to)
+
+    answers = [(await hall.stands(one))["answer"] for one in (alice, bob)]
+    assert ("applied", ["undecided", None]) == (await hall.last(), answers)
+
+
 async def test_an_answer_without_attendee_waits_with_its_invitation(hall: Hall) -> None:
     invited = await somebody_invited(hall.database)
     said = await hall.about(invited)
@@ -570,6 +582,20 @@ async def test_what_programs_answered_is_forgotten(hall: Hall) -> None:
         ]
 
     assert [0, 1] == counts
+
+
+async def test_reply_oversize_nested_20k_attendees_waits_and_changes_nothing(hall: Hall) -> None:
+    invited = await somebody_invited(hall.database, mode="on_site")
+    before = await hall.stands(invited)
+    said = await hall.about(invited)
+    for name, raw in programs.hostile(said).items():
+        if name in programs.BEYOND_LIMITS:
+            await hall.take(b"X-Name: %b\r\n" % name.encode() + raw, said.to)
+
+    waiting = [one.outcome for one in await sifting.list_open(hall.database)]
+    assert before == await hall.stands(invited)
+    assert ["odd"] * len(waiting) == waiting
+    assert len(programs.BEYOND_LIMITS) > len(waiting) > 1
 
 
 async def test_nothing_of_a_hostile_mail_leaves_the_worker(hall: Hall) -> None:

@@ -17,7 +17,7 @@ import pytest_asyncio
 from calendars import invitation
 from calendars.invitation import Method, ReplyTo
 from notifications import intake
-from service import inviting, joining, noticing, probing, requesting, scheduling
+from service import inviting, joining, noticing, planning, probing, requesting, scheduling
 from service.database import Database
 from service.domain import changes
 from service.domain.words import Mode, Precision, State, Visibility
@@ -243,6 +243,26 @@ def test_major_vs_minor_change_table_names_every_field() -> None:
 
 
 async def test_concurrent_edits_two_replicas_unique_sequence(database: Database) -> None:
+    meeting = await builders.a_meeting(database, of=await builders.a_group(database))
+    async with Database(database.dsn, pool_size=4) as replica:
+
+        async def edit(where: Database, number: int) -> int:
+            form, _ = await planning.load_form(where, meeting["id"])
+            form = replace(form, room=f"Saal {number}")
+            saved = await scheduling.change(where, OFFICE, meeting["id"], form, NOW)
+            return saved.revision
+
+        numbers = enumerate((database, replica) * 5)
+        revisions = await asyncio.gather(*(edit(where, number) for number, where in numbers))
+
+    row = await builders.read(database, "meeting", meeting["id"])
+    assert 10 == row["sequence"]
+    assert list(range(meeting["revision"] + 1, meeting["revision"] + 11)) == sorted(revisions)
+
+
+async def test_concurrent_edits_two_replicas_unique_sequence_when_people_are_taken_off(
+    database: Database,
+) -> None:
     meeting = await a_session(database)
     async with Database(database.dsn, pool_size=4) as replica:
 

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import httpx
 
-from service import publishing, scheduling, subscribing
+from service import planning, publishing, scheduling, subscribing
 from service.auditing import COMMAND
 from service.database import Database
 from service.services import Services
@@ -55,6 +58,62 @@ async def test_confirm_tentative_increments_sequence_keeps_partstat(
     ]
     assert "SUMMARY:Voraussichtlich: " in before
     assert "SUMMARY:Voraussichtlich: " not in after
+
+
+async def _edited(
+    services: Services, anonymous: httpx.AsyncClient, meeting_id: UUID, at: datetime, **entries: Any
+) -> str:
+    """Change a session as the office does, and return the feed that shows it."""
+    form, _ = await planning.load_form(services.database, meeting_id)
+    form = replace(form, **entries)
+    await scheduling.change(services.database, COMMAND, meeting_id, form, at)
+    return unfolded(await anonymous.get(PUBLIC))
+
+
+async def test_two_edits_in_one_second_have_growing_last_modified_for_every_reader(
+    services: Services, anonymous: httpx.AsyncClient, clock: Clock
+) -> None:
+    meeting = await builders.a_meeting(
+        services.database, of=await builders.a_group(services.database)
+    )
+    await publishing.ensure_all_feeds(services.database)
+    start = clock().replace(microsecond=100_000)
+    found = []
+    for number in range(3):
+        at = start + timedelta(microseconds=number)
+        feed = await _edited(services, anonymous, meeting["id"], at, title=f"Titel {number}")
+        found.append(re.findall(r"\r\n(?:LAST-MODIFIED|DTSTAMP):(\d+T\d+)Z", feed))
+
+    # The calendar's own time, and both of the entry.
+    stamps = [[datetime.strptime(one, "%Y%m%dT%H%M%S") for one in three] for three in found]  # noqa: DTZ007
+    assert [3, 3, 3] == [len(three) for three in stamps]
+    for before, after in pairwise(stamps):
+        assert all(
+            new - old >= timedelta(seconds=1) for old, new in zip(before, after, strict=True)
+        )
+
+
+async def test_uid_stable_after_rename_move_and_back(
+    services: Services, anonymous: httpx.AsyncClient, clock: Clock
+) -> None:
+    database = services.database
+    meeting = await builders.a_meeting(database, of=await builders.a_group(database))
+    other = await builders.a_group(database)
+    await publishing.ensure_all_feeds(database)
+    form, _ = await planning.load_form(database, meeting["id"])
+    day = form.start_on
+    assert day is not None
+    found = []
+    for entries in (
+        {"title": "Anders"},
+        {"start_on": day + timedelta(days=9), "end_on": None},
+        {"start_on": day, "end_on": None},
+        {"group_ids": (other["id"],)},
+    ):
+        feed = await _edited(services, anonymous, meeting["id"], clock(), **entries)
+        found += re.findall(r"BEGIN:VEVENT\r\nUID:(.*)\r\n", feed)
+
+    assert [str(meeting["uid"])] * 4 == found
 
 
 async def test_uid_stable_after_domain_change(services: Services, ready: None) -> None:

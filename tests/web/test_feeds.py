@@ -742,20 +742,31 @@ async def test_a_revoked_feed_ends_the_same_way(
     assert gone.status_code == 410
 
 
-async def test_feed_polled_500_times_never_429_or_5xx(
-    services: Services, program: httpx.AsyncClient
-) -> None:
+async def test_feed_polled_500_times_never_429_or_5xx(services: Services, ready: None) -> None:
     path = await personal_path(services, await shown.a_person(services.database))
-    rows = "SELECT revision, last_fetch_on, xmin::text FROM feed ORDER BY id"
-    tag = (await program.get(path)).headers["etag"]
-    before = await services.database.fetch(rows)
+    mark = "&" if "?" in services.database.dsn else "?"
+    # Whoever writes a row here is refused by the database, and would answer 503.
+    dsn = f"{services.database.dsn}{mark}default_transaction_read_only=on"
 
-    answers = await asyncio.gather(
-        *(program.get(path, headers={"if-none-match": tag} if i % 2 else {}) for i in range(500))
-    )
+    async with Database(dsn, pool_size=2) as readable:
+        application = FeedApplication(replace(services, database=readable))
+        transport = httpx.ASGITransport(application)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as program:
+            tag = (await program.get(path)).headers["etag"]
+            conditions: list[dict[str, str]] = [
+                {},
+                {"if-none-match": tag},
+                {"if-none-match": '"x"'},
+            ]
+            answers = await asyncio.gather(
+                *(program.get(path, headers=conditions[i % 3]) for i in range(500))
+            )
+            application.cache.entries[path].is_stale = True
+            again = await program.get(path)
+        await application.cache.close()
 
-    assert {answer.status_code for answer in answers} == {200, 304}
-    assert await services.database.fetch(rows) == before
+    assert [200, 304, 200] * 166 + [200, 304] == [answer.status_code for answer in answers]
+    assert 200 == again.status_code
 
 
 async def test_the_day_and_kind_of_program_are_noted_for_all_at_once(
