@@ -163,18 +163,25 @@ class Clerk:
         # One press on "unsubscribe" ends reminders where there are any among the parts.
         stopped = min(standing, key=lambda row: row["kind"] != "reminder")
         values = {**self._wish_links(stopped)}
-        values |= {name: parts[0].values[name] for name in ("name", "addressee")}
+        shared = ("name", "addressee", "first_letter")
+        values |= {name: parts[0].values[name] for name in shared if name in parts[0].values}
         for row in rows:
             values[f"deputy_{row['part']}"] = row["deputy_name"] or ""
             if row["handle"] is not None:
                 links = self._links(row["handle"], row["epoch"], row["locale"])
                 values[f"link_answer_{row['part']}"] = links["link_answer"]
         keys = tuple(
-            replace(part.prototype_key, slot=f"_{row['part']}")
+            replace(part.prototype_key, slot=f"_{row['part']}", follows=False)
             for part, row in zip(parts, standing, strict=True)
             if isinstance(part.prototype_key, Key)
         )
-        whole = replace(keys[0], kind=first["whole_kind"], meeting_id=None, parts=keys)
+        whole = replace(
+            keys[0],
+            kind=first["whole_kind"],
+            meeting_id=None,
+            parts=keys,
+            follows="first_letter" in values,
+        )
         return replace(parts[0], values=values, prototype_key=whole)
 
     def _stop(self, row: Mapping[str, Any], *, is_ready: bool) -> Stop | None:
@@ -215,7 +222,10 @@ class Clerk:
             way=requesting.way_of(row, self._services.settings, self._services.clock()),
             because=row["cause"].get("because", ""),
             is_brief=row["whole_kind"] == requesting.UPDATE,
+            follows=row["first_letter_id"] is not None,
         )
+        if key.follows:
+            values["first_letter"] = str(row["first_letter_id"])
         values |= requesting.fill_gaps(row, self._services.keys, key.way)
         if key.kind in _WITH_STANCE:
             stance, has_deputy = row["answer"] or "", bool(row["deputy_name"])

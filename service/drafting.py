@@ -74,6 +74,7 @@ class Key:
     heading: str = ""
     reply_to: str = ""
     sample: tuple[str, str, str] | None = None
+    follows: bool = False
 
 
 class Drafter:
@@ -86,6 +87,7 @@ class Drafter:
     async def write(self, key: Key) -> Draft:
         """Write what all recipients with this key have in common."""
         draft = await self._write(key)
+        draft = self._threaded(draft) if key.follows else draft
         return replace(draft, html="") if key.text_only else draft
 
     async def preview(
@@ -115,6 +117,12 @@ class Drafter:
     def _root_of(self, occasion: Occasion) -> str:
         """Return the id of the letter that never was and all letters about a session answer."""
         return f"<meeting-{occasion.meeting.uid}@{self._services.settings.mail_domain}>"
+
+    def _threaded(self, draft: Draft) -> Draft:
+        """Let a letter answer the first one that its recipient got (RFC 5322 section 3.6.4)."""
+        first = f"<⟦first_letter⟧@{self._services.settings.mail_domain}>"
+        known = " ".join(filter(None, (draft.references, first)))
+        return replace(draft, headers=(*draft.headers, ("In-Reply-To", first)), references=known)
 
     async def _write(self, key: Key) -> Draft:
         if key.sample:

@@ -14,6 +14,19 @@ CASE WHEN l.kind IN ('reminder', 'nudge') THEN (
         AND (e.created_at, e.id) < (l.created_at, l.id)) ELSE 0 END
 """
 
+# Mail programs put what follows beside the first letter that arrived. An invitation is that first
+# letter, so crowds of them are spared the look; it goes by the person, never by the whole session.
+_FIRST_LETTER = """
+CASE WHEN m.id IS NOT NULL AND l.kind <> 'invitation' THEN (
+    SELECT e.id FROM letter e JOIN outbox eo ON eo.id = e.id
+    WHERE e.recipient_id = l.recipient_id AND e.created_at < l.created_at AND eo.state = 'sent'
+        AND (e.kind = 'copy') = (l.kind = 'copy')
+        AND (e.subject_id IS NOT DISTINCT FROM m.id OR EXISTS (
+            SELECT FROM letter_subject es WHERE es.letter_id = e.id AND es.subject_id = m.id
+                AND es.dropped_because IS NULL))
+    ORDER BY e.created_at, e.id LIMIT 1) END
+"""
+
 # One row a letter, or one a part of a letter about several sessions (`part` counts them from 1).
 LOOK_UP = f"""
 SELECT l.id, l.kind = 'copy' AS is_copy,
@@ -38,6 +51,7 @@ SELECT l.id, l.kind = 'copy' AS is_copy,
     p.mail_handle, p.mail_epoch, w.reminders, w.nudges, w.papers, w.digest, w.digest_only,
     w.paused_until, w.has_own_times, w.own_days, w.own_at, w.own_minutes, w.text_only,
     w.no_calendar, r.is_choice, {_REMINDERS_BEFORE} AS reminders_before,
+    {_FIRST_LETTER} AS first_letter_id,
     ARRAY(SELECT g.name FROM meeting_group mg JOIN working_group g ON g.id = mg.group_id
         WHERE mg.meeting_id = m.id ORDER BY mg.position, g.position) AS group_names
 FROM letter l
