@@ -32,6 +32,7 @@ class Todo(StrEnum):
 
     NOTICE = "notice"
     MISSING = "missing"
+    STARTING = "starting"
     INVITE = "invite"
     CONFIRM = "confirm"
     POSTPONED = "postponed"
@@ -180,7 +181,8 @@ def _of_people(row: Record, now: datetime) -> list[Task]:
     missing, deadline = row["invited"] - row["answered"], row["answer_by"] or row["starts_at"]
     if missing and deadline - now < ASK_BEFORE_DEADLINE:
         days = max(0, (_day(deadline) - _day(now)).days)
-        found.append(_task(row, Todo.MISSING, deadline, n=missing, days=days))
+        todo = Todo.MISSING if row["answer_by"] else Todo.STARTING
+        found.append(_task(row, todo, deadline, n=missing, days=days))
     if row["planned"] and row["notice_kind"] != NoticeKind.INVITATION:
         found.append(_task(row, Todo.INVITE, row["starts_at"], n=row["planned"]))
     if row["without_address"]:

@@ -59,7 +59,9 @@ def _parts(rows: str, labels: list[str]) -> Iterator[str]:
 def _described(rows: str, position: int, label: list[str]) -> str:
     if _NOTHING.match(rows, position):
         return " data-none"
-    return f' data-label="{label[0]}"' if any(label) else ""
+    if not any(label):
+        return ""
+    return f' data-label="{label[0]}{"" if label[0].endswith("?") else ":"}"'
 
 
 def _role(tag: str, attributes: str) -> str:

@@ -17,7 +17,7 @@ ROWS = """
 def test_a_cell_says_the_header_of_its_column() -> None:
     rows = make_stackable(ROWS)
 
-    assert '<td class="tb-number" role="cell" data-label="Zahl alle">3</td>' in rows
+    assert '<td class="tb-number" role="cell" data-label="Zahl alle:">3</td>' in rows
 
 
 def test_every_part_of_a_table_says_its_role() -> None:

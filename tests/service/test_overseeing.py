@@ -195,6 +195,14 @@ async def test_the_start_page_asks_for_what_is_missing(database: Database) -> No
     } == {(task.todo, task.n) for task in board.tasks}
 
 
+async def test_the_start_page_names_no_deadline_where_there_is_none(database: Database) -> None:
+    meeting = await builders.a_meeting(database, answer_by_local=None)
+    await builders.an_invitation(database, meeting)
+    board = await surveying.survey(database, an_account(), WEEK_BEFORE)
+
+    assert [(Todo.STARTING, 1)] == [(task.todo, task.n) for task in board.tasks]
+
+
 async def test_the_start_page_counts_only_answers_that_hold(database: Database) -> None:
     meeting = await builders.a_meeting(database)
     former = START - timedelta(days=7)

@@ -11,6 +11,7 @@ from service.auditing import COMMAND
 from service.database import Database
 from service.jobs import Ticks
 from service.pages.assets import static_urls
+from service.pages.catalogue import LOCALES, texts
 from service.pages.rendering import Instance, Pages
 from service.services import Services
 from service.settings import Settings
@@ -67,6 +68,13 @@ async def test_every_tick_ends_well(services: Services, furnished: None) -> None
     rows = await services.database.fetch("SELECT job, last_ok_at, last_error FROM job_health")
     assert {tick.name for tick in ticking.ticks(services, None)} == {row["job"] for row in rows}
     assert [] == [row["job"] for row in rows if row["last_ok_at"] is None or row["last_error"]]
+
+
+def test_every_tick_has_words_for_the_office(services: Services) -> None:
+    names = {tick.name for tick in ticking.ticks(services, None)} | {"inbound"}
+
+    for locale in LOCALES:
+        assert set() == {name for name in names if not texts(locale).has(f"job.{name}")}
 
 
 async def test_letters_wait_for_the_legal_texts_and_leave_with_them(services: Services) -> None:

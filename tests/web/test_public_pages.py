@@ -125,6 +125,8 @@ async def test_a_filter_that_fits_nothing_says_so(
     answer = await anonymous.get("/?von=2030-01-01")
 
     assert "Kein Termin passt zu diesen Filtern." in answer.text
+    assert "Filter zurücksetzen</a></p>" in answer.text
+    assert "Derzeit sind keine Termine geplant." not in answer.text
 
 
 async def test_an_odd_date_in_the_filter_is_explained(anonymous: httpx.AsyncClient) -> None:
