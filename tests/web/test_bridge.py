@@ -2,16 +2,22 @@
 
 import asyncio
 import re
+import socket
+import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
 
 import pytest_asyncio
 
 from service import serving, tokens
 from service.database import Database
+from service.feed_cache import FeedCache
 from service.services import Services
 from service.tokens import Purpose
-from service.web.bridge import bridge_to
+from service.web.bridge import Bridge, bridge_to
 from tests import shown
 from tests.ports import free_port
 from tests.web.conftest import create_app
@@ -34,6 +40,12 @@ class Site:
     """A served product."""
 
     port: int
+    cache: FeedCache
+
+    async def keep(self, path: str) -> None:
+        """Fetch a feed until it is kept and needs no look at the database."""
+        while self.cache.at_hand(path) is None:
+            await self.ask(f"GET {path}")
 
     async def ask(self, head: str, *lines: str, body: bytes = b"") -> Answer:
         """Send one request and read its answer to the end of the connection."""
@@ -47,26 +59,41 @@ class Site:
         found = await asyncio.wait_for(reader.read(), 60)
         writer.close()
         await writer.wait_closed()
-        head, _, body = found.partition(b"\r\n\r\n")
-        first, *rest = head.decode().split("\r\n")
-        headers = dict(line.lower().split(": ", 1) for line in rest)
-        return Answer(int(first.split()[1]), headers, body)
+        return read_answer(found)
+
+    def ask_while_the_loop_stands(self, head: str) -> Answer:
+        """Send one request from the thread of the event loop, which does nothing else meanwhile."""
+        lines = f"{head} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", self.port), timeout=100) as connection:
+            connection.sendall(lines.encode())
+            return read_answer(b"".join(iter(lambda: connection.recv(65536), b"")))
+
+
+def read_answer(raw: bytes) -> Answer:
+    head, _, body = raw.partition(b"\r\n\r\n")
+    first, *rest = head.decode().split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in rest)
+    return Answer(int(first.split()[1]), headers, body)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def site(services: Services, ready: None) -> AsyncIterator[Site]:
     await shown.make_feeds(services.database)
     app = create_app(services)
+    async with served(bridge_to(app), app.feeds.cache) as site:
+        yield site
+    assert not app.feeds.cache.is_watching
+
+
+@asynccontextmanager
+async def served(bridge: Bridge, cache: FeedCache) -> AsyncIterator[Site]:
     port = free_port()
     stopping = asyncio.Event()
-    serving_it = asyncio.create_task(
-        serving.serve_until(stopping, bridge_to(app), "127.0.0.1", port)
-    )
+    serving_it = asyncio.create_task(serving.serve_until(stopping, bridge, "127.0.0.1", port))
     await _wait_for(port)
-    yield Site(port)
+    yield Site(port, cache)
     stopping.set()
     await serving_it
-    assert not app.feeds.cache.is_watching
 
 
 async def _wait_for(port: int) -> None:
@@ -117,6 +144,59 @@ async def test_head_of_a_kept_feed_has_the_length_and_no_body(site: Site) -> Non
     assert head.status == 200
     assert head.body == b""
     assert head.headers["content-length"] == str(len(full.body))
+
+
+async def test_a_kept_feed_does_not_wait_for_the_event_loop(site: Site) -> None:
+    await site.keep(FEED)
+
+    full = site.ask_while_the_loop_stands(f"GET {FEED}")
+    head = site.ask_while_the_loop_stands(f"HEAD {FEED}")
+
+    assert full.status == head.status == 200
+    assert full.body.endswith(b"END:VCALENDAR\r\n")
+    assert without_date(head) == without_date(full)
+
+
+async def test_a_feed_that_fails_on_the_short_way_comes_by_the_long_one(
+    services: Services, ready: None
+) -> None:
+    await shown.make_feeds(services.database)
+    app = create_app(services)
+
+    async with served(_Stumbling(app, app.feeds.cache), app.feeds.cache) as site:
+        await site.keep(FEED)
+        answer = await site.ask(f"GET {FEED}")
+
+    assert answer.status == 200
+    assert answer.body.endswith(b"END:VCALENDAR\r\n")
+
+
+async def test_another_thread_may_serve_entries_while_all_are_looked_at(site: Site) -> None:
+    await site.keep(FEED)
+    cache = site.cache
+    addresses = [f"/ics/g/{number}/{number}.ics" for number in range(300)]
+    cache.entries.update(dict.fromkeys(addresses, cache.entries[FEED]))
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.000_01)
+
+    try:
+        serving_all = asyncio.to_thread(lambda: [cache.at_hand(each) for each in addresses * 300])
+        served_all = asyncio.create_task(serving_all)
+        while not served_all.done():
+            cache.expect([uuid4()])
+            await asyncio.sleep(0)
+        await served_all
+    finally:
+        sys.setswitchinterval(before)
+
+    assert len(cache.entries) == len(addresses) + 1
+
+
+class _Stumbling(Bridge):
+    """A bridge that cannot answer at once."""
+
+    def answer_kept(self, scope: Any, proto: Any) -> bool:
+        raise RuntimeError(scope, proto)
 
 
 async def test_other_methods_are_refused_on_feeds(site: Site) -> None:
