@@ -23,6 +23,7 @@ from service.furnishing import InstanceData
 from service.settings import Settings
 from tests import builders
 from tests.end_to_end.programs import running, until_ready
+from tests.end_to_end.stage import FEED_SECONDS
 
 ACTOR = Actor("command")
 
@@ -66,7 +67,7 @@ async def _run(*arguments: str) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    output, _ = await asyncio.wait_for(process.communicate(), 300)
     assert process.returncode == 0, output.decode()
     return output.decode()
 
@@ -105,9 +106,21 @@ async def _prepare(database: Database) -> tuple[UUID, UUID]:
 
 
 def _fetch(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own server
+    with urllib.request.urlopen(url, timeout=100) as answer:  # noqa: S310 - our own server
         body: bytes = answer.read()
         return body
+
+
+async def _fetch_once_it_says(url: str, words: str) -> bytes:
+    """Fetch until the other process has seen the change; it looks once a second."""
+    async with asyncio.timeout(FEED_SECONDS):
+        while words not in _unfolded(body := await asyncio.to_thread(_fetch, url)):
+            await asyncio.sleep(0.2)
+    return body
+
+
+def _unfolded(body: bytes) -> str:
+    return body.replace(b"\r\n ", b"").decode()
 
 
 @pytest.mark.long
@@ -125,11 +138,11 @@ async def test_a_moved_session_moves_in_the_agenda_of_a_calendar_program(
         await until_ready(base, program)
         await planning.save_draft(database, ACTOR, meeting_id, _form(group_id, first), now)
         await scheduling.publish(database, ACTOR, meeting_id, _form(group_id, first), now)
-        await asyncio.sleep(1.5)
-        before, body = await _agenda(tmp_path), await asyncio.to_thread(_fetch, url)
+        body = await _fetch_once_it_says(url, f"DTSTART;TZID=Europe/Berlin:{first:%Y%m%d}T10")
+        before = await _agenda(tmp_path)
         await scheduling.change(database, ACTOR, meeting_id, _form(group_id, second), now)
-        await asyncio.sleep(1.5)
-        after, moved = await _agenda(tmp_path), await asyncio.to_thread(_fetch, url)
+        moved = await _fetch_once_it_says(url, f"DTSTART;TZID=Europe/Berlin:{second:%Y%m%d}T10")
+        after = await _agenda(tmp_path)
 
     assert f"{first:%Y-%m-%d}" in before
     assert f"{second:%Y-%m-%d}" not in before
@@ -175,9 +188,9 @@ async def test_choices_on_the_page_are_seen_in_khal_without_subscribing_again(
             meeting_id = uuid4()
             await planning.save_draft(database, ACTOR, meeting_id, form, now)
             await scheduling.publish(database, ACTOR, meeting_id, form, now)
-        await asyncio.sleep(1.5)
+        await _fetch_once_it_says(f"{base}{own.path}", "17. Arbeitsgruppensitzung Klima")
         before = await _agenda(tmp_path)
-        async with httpx.AsyncClient(base_url=base) as browser:
+        async with httpx.AsyncClient(base_url=base, timeout=100) as browser:
             text = (await browser.get(page)).text
             found = re.search(r'name="ft" value="([^"]+)"', text)
             assert found is not None

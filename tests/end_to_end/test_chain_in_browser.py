@@ -14,7 +14,7 @@ from tests.end_to_end.browser import Visit, visiting
 from tests.end_to_end.chain import Chain
 from tests.end_to_end.stage import Demo, Letter
 
-pytestmark = [*needs_chromium, pytest.mark.xdist_group("demo"), pytest.mark.timeout(400)]
+pytestmark = [*needs_chromium, pytest.mark.xdist_group("demo")]
 
 GROUP_FEED = "/ics/g/klima/klima.ics"
 

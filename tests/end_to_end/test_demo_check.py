@@ -10,7 +10,7 @@ from tests.end_to_end.programs import running
 from tests.ports import free_port
 
 # Alone on two cores it takes far less than a minute; other tests may use both.
-CHECK_SECONDS = 400
+CHECK_SECONDS = 900
 
 
 @pytest.mark.long

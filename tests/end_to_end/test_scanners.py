@@ -53,7 +53,7 @@ async def test_fetching_every_link_of_every_letter_changes_nothing(
 async def _scan(links: list[str]) -> dict[str, int]:
     """Fetch each link three times by GET and HEAD, as scanners do; return what came last."""
     statuses = {}
-    async with httpx.AsyncClient(follow_redirects=True, timeout=30) as client:
+    async with httpx.AsyncClient(follow_redirects=True, timeout=100) as client:
         for method in ("GET", "HEAD") * 3:
             for link in links:
                 statuses[f"{method} {link}"] = (await client.request(method, link)).status_code

@@ -28,7 +28,7 @@ HASTE = 30
 """Leases last four seconds, holds and marks thirty; a poll comes five times a second."""
 
 PEOPLE = 2000
-SETTLE_SECONDS = 60.0
+SETTLE_SECONDS = 240.0
 FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
 """Debian's package faketime, where it is installed."""
 
@@ -66,6 +66,10 @@ _HOLDS_END = (
     WHERE state = 'uncertain' OR state = 'queued' AND attempts > 0""",
     "UPDATE relay_state SET paused_until = now() WHERE paused_until > now()",
 )
+_CLIENTS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend'
+"""
 _TRUST = """
 INSERT INTO relay_state (relay, tried_at) VALUES ($1, now()) ON CONFLICT DO NOTHING
 """
@@ -152,6 +156,14 @@ class Stage:
                 raise AssertionError(f"in {seconds} s not: {what}; {await self.states()}")
             await asyncio.sleep(0.05)
 
+    async def hear_last_words(self) -> None:
+        """Wait until only we are connected: on a busy machine the dead still claim and renew."""
+
+        async def are_written() -> bool:
+            return await is_alone(self.database)
+
+        await self.until(are_written, "the last words of the dead are written")
+
     async def settled(self, seconds: float = SETTLE_SECONDS, *, hurry: bool = True) -> None:
         """Wait until no letter is open any more; in a hurry no hold and no pause lasts."""
 
@@ -228,6 +240,12 @@ class Stage:
             hurrying.VARIABLE: str(HASTE),
             crashing.VARIABLE: crash,
         }
+
+
+async def is_alone(database: Database) -> bool:
+    """Tell whether nobody but this pool is connected to its database."""
+    connected: int = await database.fetchval(_CLIENTS)
+    return connected <= int(database.pool.get_size())
 
 
 @asynccontextmanager

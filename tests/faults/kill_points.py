@@ -22,10 +22,6 @@ from tests.faults.test_kills import a_notice
 from tests.notifications import smtp_servers
 from tests.notifications.smtp_servers import Server
 
-_CLIENTS = """
-SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND backend_type = 'client backend'
-"""
 REPLICAS = 3
 # So long each final reply takes, or all letters would have left before the second kill.
 REPLY_SECONDS = 0.04
@@ -92,13 +88,7 @@ async def _die(stage: Stage, server: Server, point: str, passes: int) -> None:
         raise RuntimeError(
             f"the worker never passed {point}:{passes}, it ended with {code}\n{said}"
         )
-    await stage.until(lambda: _is_alone(stage), "the last words of the dead are written")
-
-
-async def _is_alone(stage: Stage) -> bool:
-    """Tell whether only we are connected: on a busy machine the dead still claim and renew."""
-    connected: int = await stage.database.fetchval(_CLIENTS)
-    return connected <= int(stage.database.pool.get_size())
+    await stage.hear_last_words()
 
 
 async def kill_at_random(stage: Stage, letters: int, kills: int, seed: int) -> History:

@@ -16,7 +16,7 @@ from tests.faults.proxy import Proxy
 from tests.notifications import smtp_servers
 from tests.notifications.smtp_servers import Server
 
-pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.long, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.long]
 
 COUNT = 40
 POOL = 5

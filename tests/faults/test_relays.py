@@ -233,7 +233,7 @@ async def test_23_a_reset_connection_follows_the_same_rules(way: Way, after: int
 async def test_23_a_half_open_connection_hangs_no_longer_than_its_limit(way: Way) -> None:
     way.network.frozen = True
     await way.stage.post(2)
-    await way.stage.until(lambda: _is_paused(way), "the relay rests", 10)
+    await way.stage.until(lambda: _is_paused(way), "the relay rests")
     way.network.frozen = False
     await way.stage.settled()
     found = await way.stage.check(way.server)

@@ -8,7 +8,6 @@ pytestmark = pytest.mark.xdist_group("faults")
 
 
 @pytest.mark.long
-@pytest.mark.timeout(240)
 async def test_50_a_short_storm_of_everything_leaves_a_true_history() -> None:
     seed = secrets.randbelow(10**6)
 

@@ -33,7 +33,7 @@ from tests.end_to_end.stage import sums_of_tables
 from tests.faults import proxy
 from tests.ports import free_port
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.long
 
 ORIGIN = "http://localhost:8000"
 PRESSED = {"sec-fetch-site": "same-origin", "origin": ORIGIN}

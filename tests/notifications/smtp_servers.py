@@ -39,7 +39,10 @@ class Session:
 
 @dataclass
 class Server:
-    """The running server; `script(line, session)` may return a reply, CLOSE, HANG or None."""
+    """The running server; `script(line, session)` may return a reply, CLOSE, HANG or None.
+
+    The reply to a line is delayed by so many seconds, or held until its event is set.
+    """
 
     script: Script = lambda _line, _session: None
     extensions: tuple[str, ...] = ()
@@ -48,6 +51,7 @@ class Server:
     lines: list[str] = field(default_factory=list)
     connections: int = 0
     delays: dict[str, float] = field(default_factory=dict)
+    held: dict[str, asyncio.Event] = field(default_factory=dict)
     reached: dict[str, asyncio.Event] = field(default_factory=dict)
 
     def relay(self, connections: int = 2, **more: object) -> RelaySettings:
@@ -114,6 +118,8 @@ class Server:
         if line in self.reached:
             self.reached[line].set()
         await asyncio.sleep(self.delays.get(line, 0))
+        if line in self.held:
+            await self.held[line].wait()
         if answer == CLOSE:
             writer.transport.abort()
             return False

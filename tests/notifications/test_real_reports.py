@@ -23,7 +23,6 @@ from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.timeout(180),
     pytest.mark.skipif(not postfix.CAN_RUN, reason="needs Postfix, which begins as root"),
 ]
 
