@@ -184,13 +184,17 @@ class GroupChoice:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """Another session of the same day; `shared` people belong to both."""
+    """Another session of the same day; `shared` people belong to both.
+
+    One that is not `is_open` is another group's, and not public: leads are told that it is there.
+    """
 
     title: str
     state: str
     starts_local: datetime
     date_precision: str
     shared: int
+    is_open: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,8 @@ SELECT m.title, m.state, m.starts_local, m.date_precision, (
     FROM membership one JOIN membership other USING (person_id)
     WHERE one.group_id = ANY ($3::uuid[]) AND one.to_on IS NULL AND other.to_on IS NULL
         AND other.group_id IN (SELECT group_id FROM meeting_group WHERE meeting_id = m.id)
-) AS shared
+) AS shared, m.state <> 'draft' AND m.visibility = 'public' OR EXISTS (
+    SELECT FROM meeting_group g WHERE g.meeting_id = m.id AND g.group_id = ANY ($3)) AS is_open
 FROM meeting m
 WHERE m.starts_local >= $1::timestamp AND m.starts_local < $1::timestamp + interval '1 day'
     AND m.date_precision IN ('time', 'day') AND m.state IN ('draft', 'tentative', 'confirmed')

@@ -49,7 +49,7 @@ STATUS: Mapping[type[Exception], int] = {
 }
 _RETRY_SECONDS = "30"
 
-# What the database says while it restarts, is full, or is too slow.
+# What the database says while it restarts, is full, too slow, or chose somebody else.
 _OUTAGES = (
     DatabaseBusyError,
     NoDatabaseError,
@@ -60,6 +60,8 @@ _OUTAGES = (
     asyncpg.exceptions.OperatorInterventionError,
     asyncpg.exceptions.InsufficientResourcesError,
     asyncpg.exceptions.LockNotAvailableError,
+    # Two forms that wait for each other: one of them is sent away and works when it comes again.
+    asyncpg.exceptions.TransactionRollbackError,
 )
 _PAGE_OF_STATUS = {
     400: "bad_request",

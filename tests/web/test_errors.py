@@ -2,6 +2,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 
+import asyncpg
 import httpx
 import pytest
 from litestar import get
@@ -9,6 +10,7 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 import service
+from service.database import DatabaseBusyError
 from service.domain.errors import DomainError, LinkReplacedError, NotFoundError, SeatsTakenError
 from service.pages.catalogue import texts
 from service.services import Services
@@ -80,6 +82,29 @@ async def test_a_refusal_that_no_handler_shows_becomes_a_page(
 
     assert status == answer.status_code
     assert words in answer.text
+
+
+@get("/ausfall/{n:int}", opt={"policy": Policy.PUBLIC})
+async def break_off(n: FromPath[int]) -> Response[bytes]:
+    raise (
+        DatabaseBusyError,
+        asyncpg.LockNotAvailableError,
+        asyncpg.DeadlockDetectedError,
+        asyncpg.QueryCanceledError,
+        asyncpg.DiskFullError,
+        ConnectionResetError,
+    )[n]
+
+
+@pytest.mark.parametrize("n", range(6))
+async def test_what_works_when_it_comes_again_is_no_defect(
+    services: Services, ready: None, n: int
+) -> None:
+    router = application.create_router(services, [break_off])
+    async with open_client(services, Outermost(router, no_feeds, services)) as client:
+        answer = await client.get(f"/ausfall/{n}")
+
+    assert (503, "30") == (answer.status_code, answer.headers["retry-after"])
 
 
 async def test_machines_get_a_problem_document(anonymous: httpx.AsyncClient) -> None:

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
+
+import pytest
 
 from service.database import Database
 from service.demo.visitor import Page, read_page
@@ -257,6 +260,28 @@ async def test_checking_the_day_names_what_stands_in_its_way(
     assert "Feiertag: Erster Weihnachtstag" in page.text
     assert "Am selben Tag: Nachbarin (bestätigt) um 10:00" in page.text
     assert "2 Personen gehören zu beiden Gruppen" in page.text
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        ({"state": "draft"}, "eine Sitzung einer anderen Gruppe (Entwurf)"),
+        ({"visibility": "internal"}, "eine Sitzung einer anderen Gruppe (bestätigt)"),
+        ({}, "Geheimplan (bestätigt)"),
+    ],
+)
+async def test_a_lead_is_told_no_titles_of_other_groups_that_are_not_public(
+    sign_in: SignIn, database: Database, clock: Clock, shown: Any, said: str
+) -> None:
+    group = await builders.a_group(database)
+    meeting = await a_session(database, clock, of=group)
+    other = await builders.a_group(database)
+    await a_session(database, clock, of=other, title="Geheimplan", **shown)
+    lead, office = await sign_in("lead", groups=(group["id"],)), await sign_in("coordinator")
+    pages = [await opened(each, path_of(meeting)) for each in (lead, office)]
+
+    assert f"Am selben Tag: {said}" in pages[0].text
+    assert "Am selben Tag: Geheimplan" in pages[1].text
 
 
 async def test_a_lead_sees_answers_but_neither_notes_nor_telephones(
