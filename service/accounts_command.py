@@ -36,7 +36,9 @@ async def add(  # noqa: PLR0917 (the command hands over what it was called with)
     """
     address = addressing.read_address(email)
     if address is None:
-        say(f"PROBLEM {email!r} is no complete mail address; nothing was added")
+        is_odd = addressing.refusal_of(email) == "err.email_signs"
+        why = "has signs beyond ASCII before the @" if is_odd else "is no complete mail address"
+        say(f"PROBLEM {email!r} {why}; nothing was added")
         return 1
     wish = Wish(address, name.strip() or address, Role(role), groups)
     async with app.open_database(settings, migrate=True) as database:

@@ -131,7 +131,9 @@ def _read_address(number: int, typed: str, errors: list[Note]) -> str:
         return ""
     address = addressing.read_address(typed)
     if address is None:
-        errors.append(Note("imp.err_mail", {"n": number, "value": typed}))
+        is_odd = addressing.refusal_of(typed) == "err.email_signs"
+        reason = "imp.err_mail_signs" if is_odd else "imp.err_mail"
+        errors.append(Note(reason, {"n": number, "value": typed}))
     return address or ""
 
 

@@ -88,7 +88,12 @@ def address(value: str) -> str:
     """Accept exactly one mail address; `a@x,b@y` would be cut by the mail client otherwise."""
     try:
         return validate_email(
-            value, check_deliverability=False, test_environment=True, allow_display_name=False
+            value,
+            check_deliverability=False,
+            test_environment=True,
+            allow_display_name=False,
+            # As a sender it stands in letters of pure ASCII.
+            allow_smtputf8=False,
         ).normalized
     except EmailNotValidError:
         raise OddValueError("must be one mail address such as termine@example.org") from None

@@ -33,9 +33,10 @@ def read(text: str, read_address: ReadAddress) -> list[Guest]:
     for number, line in _lines(text):
         found = _NAMED.fullmatch(line)
         name = found["name"].strip(" \t\"'") if found else ""
-        address = read_address(found["address"] if found else line)
+        typed = (found["address"] if found else line).strip()
+        address = read_address(typed)
         if address is None:
-            raise refusal("plan.err_extra", number)
+            raise refusal(_why(typed), number)
         if len(name) > NAME_LENGTH:
             raise refusal("plan.err_extra_name", number, n=NAME_LENGTH)
         guests.setdefault((address.casefold(), name.casefold()), Guest(number, name, address))
@@ -47,6 +48,11 @@ def read(text: str, read_address: ReadAddress) -> list[Guest]:
 def refusal(text: str, line: int, **values: object) -> FieldsError:
     """Return what is to be said of one line."""
     return FieldsError({FIELD: (text, {"line": line, **values})})
+
+
+def _why(typed: str) -> str:
+    local = typed.rpartition("@")[0]
+    return "plan.err_extra" if local.isascii() or " " in typed else "plan.err_extra_signs"
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

@@ -180,7 +180,7 @@ def _parse_choice(each: Field, value: str) -> str:
 def _parse_email(_: Field, value: str) -> str:
     found = addressing.read_address(value)
     if found is None:
-        raise _OddError("err.email")
+        raise _OddError(addressing.refusal_of(value))
     return found
 
 

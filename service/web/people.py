@@ -175,7 +175,7 @@ def _check(form: Form, now: datetime) -> None:
     for name in ("email", "copy_email"):
         typed = form.parsed.get(name)
         if typed and addressing.read_address(typed) is None:
-            form.refuse(name, "err.email")
+            form.refuse(name, addressing.refusal_of(typed))
     since = form.parsed.get("since")
     if since is not None and since > now.date() + _FURTHEST:
         form.refuse("since", "people.err_since")

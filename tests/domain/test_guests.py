@@ -41,6 +41,8 @@ def test_no_text_is_nobody() -> None:
         ("Ada <ada@example.org> und Bert <bert@example.org>", "plan.err_extra", {"line": 1}),
         ("Ada <ada@localhost>", "plan.err_extra", {"line": 1}),
         ("a@x.de, b@y.de", "plan.err_extra", {"line": 1}),
+        ("ada@example.org\nJörg <jörg@example.org>", "plan.err_extra_signs", {"line": 2}),
+        ("Jörg jo@example.org", "plan.err_extra", {"line": 1}),
         (f"{'A' * 121} <ada@example.org>", "plan.err_extra_name", {"line": 1, "n": 120}),
         (
             "\n".join(f"gast{n}@example.org" for n in range(201)),

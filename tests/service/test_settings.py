@@ -222,6 +222,12 @@ def test_answers_of_calendar_programs_come_to_one_of_three_forms(given: str, rea
     assert settings.imip_address == read
 
 
+def test_a_sender_whose_letters_no_server_would_take_is_refused() -> None:
+    [problem] = _problems(MAIL_FROM="bündnis@example.org")
+
+    assert "TERMINBUCH_MAIL_FROM" in problem
+
+
 @pytest.mark.parametrize("given", ["termine", "+@example.org", "a b+@example.org", "@", "x@"])
 def test_an_address_of_no_such_form_is_refused(given: str) -> None:
     [problem] = _problems(IMIP_ADDRESS=given, INTAKE_LMTP="127.0.0.1:2424")

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import httpx
+import pytest
 
 from service.database import Database
 from tests import builders
@@ -64,6 +65,22 @@ async def test_what_was_typed_stays_when_an_address_is_incomplete(
     assert 'value="Ada Tal"' in answer.text
     assert 'value="ada@stadt"' in answer.text
     assert "name@beispiel.de" in answer.text
+
+
+@pytest.mark.parametrize("field", ["email", "copy_email"])
+async def test_an_address_that_no_letter_can_carry_is_refused_with_the_reason(
+    sign_in: SignIn, database: Database, field: str
+) -> None:
+    person = await builders.a_person(database, full_name="Ada Berg", email="ada@example.org")
+    browser = await sign_in("coordinator")
+
+    data = {"full_name": "Ada Tal", field: "jörg@example.org", "locale": "de", "revision": "1"}
+    answer = await browser.post(f"/buero/mitglied/{person['id']}", data)
+
+    stored = await builders.read(database, "person", person["id"])
+    assert answer.status_code == 422
+    assert "ohne Zeichen wie ü oder é vor dem @" in answer.text
+    assert "ada@example.org" == stored["email"]
 
 
 async def test_a_stale_form_keeps_what_was_typed_beside_what_stands(
@@ -187,6 +204,15 @@ async def test_a_header_may_begin_with_an_empty_cell(sign_in: SignIn) -> None:
     lines = await browser.post("/buero/import/pruefen", step)
 
     assert "neu 1 · geändert 0 · gleich 0 · Fehler 0" in lines.text
+
+
+async def test_a_line_with_an_address_that_no_letter_can_carry_says_why(sign_in: SignIn) -> None:
+    browser = await sign_in("coordinator")
+    columns = await upload(browser, "\tName\tE-Mail\n1\tJörg\tjörg@example.org\n".encode())
+    step = hidden(columns) | {"column_1": "name", "column_2": "email"}
+    lines = await browser.post("/buero/import/pruefen", step)
+
+    assert "Zeile 2: „jörg@example.org“ hat Zeichen wie ü oder é vor dem @" in lines.text
 
 
 async def test_each_line_says_what_becomes_of_it_and_errors_stand_first(
