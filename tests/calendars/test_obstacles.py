@@ -156,8 +156,8 @@ def test_a_hostile_file_holds_nobody_up(body: bytes) -> None:
     began = time.process_time()
     found = obstacles.read_calendar(body, date.max)
 
-    # Four times what it takes on an idle machine; a rule without an end would take for ever.
-    assert time.process_time() - began < 0.8
+    # Ten times what it takes on an idle machine; a rule without an end would take for ever.
+    assert time.process_time() - began < 3
     assert len(found.spans) <= obstacles.MOST_SPANS
 
 

@@ -227,4 +227,5 @@ def test_mail_that_is_made_to_be_slow_is_read_in_a_moment(body: bytes) -> None:
     for head in heads:
         bounces.read(head + body, "alliance.example.org", TODAY)
 
-    assert time.process_time() - started < 3
+    # Ten times what the slowest takes on an idle machine.
+    assert time.process_time() - started < 10
