@@ -14,7 +14,7 @@ from litestar.response import Response
 from service import overseeing, planning, rehearsing, scheduling
 from service.domain.errors import FieldsError, StaleFormError
 from service.domain.meeting_forms import MeetingForm, check, find_errors
-from service.domain.words import State, Verdict
+from service.domain.words import Precision, State, Verdict
 from service.moving import Letters, Options
 from service.overseeing import Session
 from service.rehearsing import Wish
@@ -104,8 +104,16 @@ async def show_edit(
     form = prefilled(visitor, entries, meeting_id=meeting_id, revision=revision)
     asked = forms.read_query(request, (Field("status", "choice", choices=("confirmed",)),))
     if asked["status"]:
-        form.values["status"] = asked["status"]
+        form.values |= _certain(entries)
     return await meeting_form_page.show(services, visitor, form, session=session)
+
+
+def _certain(entries: MeetingForm) -> dict[str, str | list[str]]:
+    """Return the fields of a date that becomes certain: a rough one has no day to begin with."""
+    certain: dict[str, str | list[str]] = {"status": State.CONFIRMED, "precision": Precision.TIME}
+    if entries.precision in {Precision.WEEK, Precision.MONTH}:
+        certain |= {"start_date": "", "end_date": ""}
+    return certain
 
 
 @post("/buero/termin/{meeting_id:uuid}/bearbeiten", opt=_FORM)

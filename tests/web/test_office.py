@@ -241,8 +241,13 @@ async def test_a_rough_date_goes_to_the_form_before_it_is_confirmed(
     browser = await sign_in("coordinator")
     page = await opened(browser, path_of(meeting, "/bestaetigen"))
     form, _ = page.form("Weiter zur Vorschau")
+    fields = dict(form.fields)
 
-    assert dict(form.fields)["status"] == "confirmed"
+    assert ("confirmed", "time", "") == tuple(
+        fields[name] for name in ("status", "precision", "start_date")
+    )
+    assert page.text.startswith("Termin bestätigen: ")
+    assert "Bisher voraussichtlich:" in page.text
 
 
 async def test_checking_the_day_names_what_stands_in_its_way(
