@@ -5,6 +5,7 @@ and what would fall away.
 """
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -213,7 +214,15 @@ async def remove_list(database: Database, actor: Actor, list_id: UUID) -> None:
 
 async def find_barred(database: Database, first_on: date, last_on: date) -> tuple[Obstacle, ...]:
     """Return what the office's lists say about these days, for `obstacles.find`."""
-    rows = await database.fetch(_BARRED, first_on, last_on)
+    return _obstacles(await database.fetch(_BARRED, first_on, last_on))
+
+
+async def list_barred(connection: "Connection[Any]", first_on: date) -> tuple[Obstacle, ...]:
+    """Return what the office's lists say about all days from one on."""
+    return _obstacles(await connection.fetch(_BARRED, first_on, date.max))
+
+
+def _obstacles(rows: Iterable[Record]) -> tuple[Obstacle, ...]:
     return tuple(
         Obstacle(
             *(row["first_on"], row["last_on"], Kind.BLACK_OUT, row["name"], row["source"]),

@@ -1,7 +1,8 @@
 """Plan and save the alliance's facts: instance, groups, meetings, pilot projects, documents.
 
 What the book already has stays as it is; sessions are changed on their own pages. Sessions that
-were published without a date get a sensible one in the future, and the plan says so.
+were published without a date get a sensible one in the future, and the plan says so. Of dates to
+come it says what stands in their way: holidays and the days of the office's own lists.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from asyncpg import Connection
 
 from service import (
     auditing,
+    barring,
     import_facts,
     keeping_people,
     moving,
@@ -23,10 +25,11 @@ from service import (
     reading_facts,
 )
 from service.auditing import Actor
-from service.domain import titles, working_days
+from service.domain import titles
 from service.domain.imports import Line, Note, Verdict
 from service.domain.meeting_forms import MeetingForm
 from service.domain.meetings import Move
+from service.domain.obstacles import USUAL, Obstacle, Treatment
 from service.domain.words import Precision, State
 from service.moving import Letters, Options, Saving
 from service.reading_facts import Facts, ListedMeeting
@@ -55,6 +58,7 @@ UPDATE meeting SET state = 'held', held_at = coalesce(ends_at, $2) WHERE id = $1
 """
 
 IsFree = Callable[[date], bool]
+Find = Callable[[date], tuple[Obstacle, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +103,14 @@ async def _plan_meetings(connection: "Connection[Any]", facts: Facts, now: datet
     slugs |= {group.slug for group in facts.groups}
     seen: set[tuple[str, int | str]] = set()
     lines = [_judge(meeting, known, slugs, seen) for meeting in facts.meetings]
-    days = _good_days(facts.region, known.days)
+    listed = await barring.list_barred(connection, keeping_people.today(now))
+
+    def find(day: date) -> tuple[Obstacle, ...]:
+        return obstacles.find(facts.region, day, day, listed=listed)
+
+    days = _good_days(find, known.days)
     placed = _place([line.row for line in lines if line.verdict is Verdict.NEW], days, now)
-    return [_show(line, placed) for line in lines]
+    return [_warn(_show(line, placed), find, now) for line in lines]
 
 
 def _judge(
@@ -137,14 +146,28 @@ def _show(line: Line, placed: Mapping[int, ListedMeeting]) -> Line:
     return replace(line, label=f"{line.label} ({shown})", notes=notes, row=meeting)
 
 
-def _good_days(region: obstacles.Region, taken: frozenset[date]) -> IsFree:
+def _warn(line: Line, find: Find, now: datetime) -> Line:
+    """Say what stands in the way of a new session whose day is known and still to come."""
+    day = line.row.day if line.verdict is Verdict.NEW else None
+    if day is None or line.row.precision not in {Precision.TIME, Precision.DAY}:
+        return line
+    found = find(day) if day >= keeping_people.today(now) else ()
+    if not found:
+        return line
+    names = (
+        f"{one.name} ({one.source})" if one.name and one.source else one.name or one.source
+        for one in found
+    )
+    return replace(line, notes=(*line.notes, Note("imp.note_obstacle", {"what": ", ".join(names)})))
+
+
+def _good_days(find: Find, taken: frozenset[date]) -> IsFree:
     """Return the question whether a session may be put on a day."""
-    is_holiday = obstacles.is_holiday(region)
 
     def is_good(day: date) -> bool:
-        is_school = day in obstacles.school_holidays(region, day.year)
-        is_working = working_days.is_working_day(day, is_holiday)
-        return day.weekday() in _GOOD_DAYS and is_working and not is_school and day not in taken
+        treatments = {one.treatment or USUAL[one.kind] for one in find(day)}
+        is_free = treatments <= {Treatment.NOTE}
+        return day.weekday() in _GOOD_DAYS and is_free and day not in taken
 
     return is_good
 

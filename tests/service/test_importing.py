@@ -7,20 +7,25 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from service import import_files, importing, importing_command, publishing
+from service import barring, import_files, importing, importing_command, publishing
 from service.auditing import COMMAND
+from service.barring import File, ListForm
 from service.database import Database
 from service.domain.errors import FieldsError, StaleFormError
 from service.domain.imports import Choice, Decision, Kind, Outcome, Verdict
+from service.domain.obstacles import Treatment
 from service.pages.catalogue import texts
+from service.reading_facts import ListedMeeting
 from service.settings import Settings
 from tests import builders
 from tests.builders import NOW
 
 DEMO = Path(__file__).parents[2] / "service" / "demo"
+PLENARY_DAY = "2027-06-09"
 HEADER = "nr;partner;name;funktion;email;telefon;sprache;gruppen"
 
 
@@ -446,6 +451,54 @@ async def test_sessions_without_a_date_get_one_in_the_future_and_say_so(
     assert {"month"} == {row["date_precision"] for row in rows if row["state"] == "tentative"}
     assert len(set(firm)) == 4
     assert all(start.weekday() in {1, 2, 3} and start.date() >= soonest.date() for start in firm)
+
+
+async def test_an_import_says_what_stands_in_the_way_of_a_session(database: Database) -> None:
+    plenary = f"{PLENARY_DAY};;Plenum\n2020-01-01;;Alt".encode()
+    form = ListForm(name="Landtag", treatment=Treatment.NOTE)
+    await barring.add_list(database, COMMAND, uuid4(), form, File("a.csv", plenary), NOW)
+    dates = {"Tag der Arbeit": "2027-05-01", "Plenum": PLENARY_DAY, "frei": "2027-06-16"}
+    meetings = [
+        {"group": "klima", "title": title, "status": "confirmed", "date": day}
+        for title, day in dates.items()
+    ]
+    facts = {
+        "groups": [{"slug": "klima", "name": "Klima"}],
+        "holidays": {"country": "DE", "subdivision": "TH"},
+        "meetings": [*meetings, {**meetings[0], "title": "vorbei", "date": "2020-05-01"}],
+    }
+
+    plan = await importing.plan(database, "meetings", json.dumps(facts), NOW)
+
+    said = [
+        note.values["what"]
+        for line in plan.lines
+        for note in line.notes
+        if note.text == "imp.note_obstacle"
+    ]
+    assert ["Erster Mai", "Plenum (Landtag)"] == said
+
+
+async def test_a_session_without_a_date_is_put_beside_the_days_of_a_list(
+    database: Database,
+) -> None:
+    facts = {
+        "groups": [{"slug": "klima", "name": "Klima"}],
+        "meetings": [{"group": "klima", "title": "Wann?", "status": "confirmed"}],
+    }
+    found = []
+    for treatment in (Treatment.NOTE, Treatment.MOVE):
+        plan = await importing.plan(database, "meetings", json.dumps(facts), NOW)
+        day = next(line.row.day for line in plan.lines if isinstance(line.row, ListedMeeting))
+        found.append(day)
+        form = ListForm(name=f"Liste {treatment}", treatment=treatment)
+        file = File("a.csv", f"{day.isoformat()};;Plenum".encode())
+        await barring.add_list(database, COMMAND, uuid4(), form, file, NOW)
+    plan = await importing.plan(database, "meetings", json.dumps(facts), NOW)
+    last = next(line.row.day for line in plan.lines if isinstance(line.row, ListedMeeting))
+
+    assert found[0] == found[1]
+    assert last > found[0]
 
 
 async def test_imported_numbers_are_kept_and_the_counters_stand_above_them(
