@@ -162,7 +162,7 @@ async def test_an_unread_reply_leads_to_one_copy_with_the_same_bytes(database: D
 
     assert (unclear["state"], unclear["reason"]) == ("uncertain", "delivery_unclear")
     hold = unclear["next_attempt_at"] - unclear["data_started_at"]
-    assert hold.total_seconds() == pytest.approx(900, abs=5)
+    assert 900 - 5 < hold.total_seconds() < 900 + 90
     assert held == 1
     assert [mail.raw for mail in server.mails] == [server.mails[0].raw] * 2
     assert (await builders.state_of(database, one))["state"] == "sent"
@@ -266,7 +266,7 @@ async def test_a_temporary_refusal_is_tried_again_with_new_words(database: Datab
 
     wait = refused["next_attempt_at"] - refused["created_at"]
     assert (refused["state"], refused["attempts"], refused["letter_sha256"]) == ("queued", 1, None)
-    assert wait.total_seconds() == pytest.approx(300, abs=5)
+    assert 300 - 5 < wait.total_seconds() < 300 + 90
     assert [mail.recipient for mail in server.mails] == ["corrected@example.org"]
     assert (await builders.state_of(database, one))["attempts"] == 2
 
