@@ -1,5 +1,6 @@
 """A real PostgreSQL for the tests: one server, one migrated template, one clone a worker."""
 
+import asyncio
 import fcntl
 import os
 import shutil
@@ -24,6 +25,10 @@ FROM pg_constraint
 JOIN pg_class child ON child.oid = conrelid
 JOIN pg_class parent ON parent.oid = confrelid
 WHERE contype = 'f' AND conrelid <> confrelid AND child.relnamespace = 'public'::regnamespace
+"""
+_CLIENTS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend'
 """
 _TABLES = """
 SELECT relname FROM pg_class
@@ -81,6 +86,21 @@ async def _running(folder: Path) -> AsyncIterator[str]:
 def in_database(dsn: str, name: str) -> str:
     """Return the same address with another database."""
     return dsn.replace("/terminbuch?", f"/{name}?")
+
+
+async def is_alone(database: Database) -> bool:
+    """Tell whether nobody but this pool is connected to its database.
+
+    What a killed process had said to the database is still carried out after its end.
+    """
+    connected: int = await database.fetchval(_CLIENTS)
+    return connected <= int(database.pool.get_size())
+
+
+async def hear_last_words(database: Database) -> None:
+    """Wait until the statements of killed processes are through."""
+    while not await is_alone(database):
+        await asyncio.sleep(0.02)
 
 
 async def compose_cleaning(dsn: str) -> str:

@@ -1,4 +1,3 @@
-import asyncio
 import hashlib
 from collections import Counter
 from datetime import UTC, datetime, time, timedelta
@@ -15,8 +14,8 @@ from service.domain.meeting_forms import MeetingForm
 from service.domain.words import State
 from service.furnishing import InstanceData
 from tests import builders
-from tests.end_to_end.programs import READY_SECONDS, running, until
-from tests.faults import harness
+from tests import database as test_database
+from tests.end_to_end.programs import running, until
 
 PEOPLE = 300
 KILL_AFTER = 60
@@ -60,10 +59,7 @@ async def test_a_killed_worker_loses_no_letter_and_doubles_only_what_was_in_tran
         await until(lambda: len(catcher.letters) >= KILL_AFTER, "letters arrive")
         await first.kill()
     before = len(catcher.letters)
-    # What it had said to the database is still carried out on a busy machine.
-    async with asyncio.timeout(READY_SECONDS):
-        while not await harness.is_alone(database):
-            await asyncio.sleep(0.05)
+    await test_database.hear_last_words(database)
     marked = await database.fetchval(
         "SELECT count(*) FROM outbox WHERE state = 'sending' AND data_started_at IS NOT NULL"
     )

@@ -19,6 +19,7 @@ from service.database import Database
 from service.furnishing import InstanceData
 from service.settings import Settings
 from tests import builders
+from tests import database as test_database
 from tests.end_to_end.programs import Program, running
 from tests.faults import history, servers
 from tests.faults.history import Copy, History
@@ -66,10 +67,6 @@ _HOLDS_END = (
     WHERE state = 'uncertain' OR state = 'queued' AND attempts > 0""",
     "UPDATE relay_state SET paused_until = now() WHERE paused_until > now()",
 )
-_CLIENTS = """
-SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND backend_type = 'client backend'
-"""
 _TRUST = """
 INSERT INTO relay_state (relay, tried_at) VALUES ($1, now()) ON CONFLICT DO NOTHING
 """
@@ -160,7 +157,7 @@ class Stage:
         """Wait until only we are connected: on a busy machine the dead still claim and renew."""
 
         async def are_written() -> bool:
-            return await is_alone(self.database)
+            return await test_database.is_alone(self.database)
 
         await self.until(are_written, "the last words of the dead are written")
 
@@ -240,12 +237,6 @@ class Stage:
             hurrying.VARIABLE: str(HASTE),
             crashing.VARIABLE: crash,
         }
-
-
-async def is_alone(database: Database) -> bool:
-    """Tell whether nobody but this pool is connected to its database."""
-    connected: int = await database.fetchval(_CLIENTS)
-    return connected <= int(database.pool.get_size())
 
 
 @asynccontextmanager

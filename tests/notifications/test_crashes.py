@@ -11,6 +11,7 @@ import pytest
 from notifications import crashing
 from notifications.postman import UNWRITTEN_PER_LINK, Postman
 from service.database import Database
+from tests import database as test_database
 from tests.notifications import builders, smtp_servers
 from tests.notifications.builders import AClerk, a_letter
 from tests.notifications.test_postman import make_due
@@ -54,6 +55,7 @@ async def test_no_letter_is_lost_and_copies_are_the_same_bytes(
     await builders.post(database, *(a_letter(number) for number in range(COUNT)))
     async with smtp_servers.running() as server:
         code = await let_die(database_url, server.port, point)
+        await test_database.hear_last_words(database)
         await make_due(database)
         await make_due(database)
         postman = Postman(database, server.relay(), AClerk(), builders.SENDER)
