@@ -192,7 +192,12 @@ def _refuse_odd_numbers(form: Form) -> None:
 
 def _fill_in_usual(form: Form, locale: str) -> None:
     """Show what holds where nothing was typed."""
-    usual = {"anzahl": str(_USUAL_COUNT), "h": str(_USUAL_LEVEL), "sprache": locale}
+    usual = {
+        "art": FORMATS[0],
+        "anzahl": str(_USUAL_COUNT),
+        "h": str(_USUAL_LEVEL),
+        "sprache": locale,
+    }
     for name, value in usual.items():
         form.values[name] = form.values[name] or value
 

@@ -74,6 +74,10 @@ async def show_subscriptions(
     if not chosen and request.query_params:
         form.refuse("gruppe", "sub.err_none")
     profile = _profile(form, visitor.locale)
+    if form.parsed.get("anzeigen"):
+        # What a link leaves open is shown as what holds.
+        form.values["abgesagt"] = form.values["abgesagt"] or profile.fallen.value
+        form.values["sprache"] = form.values["sprache"] or profile.locale
     calendar = None
     if form.is_valid:
         calendar = _calendar(services, visitor, offers, chosen or [ALL], profile)

@@ -126,6 +126,7 @@ CASES = (
     Case(61, "reply_in_forwarded_message_not_applied", _READING),
     Case(62, "method_mismatch_param_vs_property", _READING),
     Case(63, "counter_stored_not_applied", _ANSWERING),
+    Case(63, "counter_stored_not_applied_and_flagged_when_stale", _ANSWERING),
     Case(63, "counter_accepted_or_declined", why=_LAST),
     Case(64, "delegated_reply_is_shown_and_changes_nothing", _ANSWERING),
     Case(64, "delegated_reply_creates_substitute_pending", why=_LAST),

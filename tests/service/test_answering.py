@@ -164,12 +164,11 @@ async def test_where_the_envelope_is_lost_the_head_names_the_address(hall: Hall)
     assert "applied" == await hall.last()
 
 
-async def test_reply_older_dtstamp_same_seq_ignored(hall: Hall) -> None:
+@pytest.mark.parametrize("stamp", ["20270105T085959Z", "20270105T090000Z"])
+async def test_reply_older_dtstamp_same_seq_ignored(hall: Hall, stamp: str) -> None:
     invited = await somebody_invited(hall.database, mode="on_site")
-    await hall.hear(invited, partstat="ACCEPTED")
-    older = await hall.hear(
-        invited, partstat="DECLINED", stamp="20270105T085959Z", message_id="2@x"
-    )
+    await hall.hear(invited, partstat="ACCEPTED", stamp="20270105T090000Z")
+    older = await hall.hear(invited, partstat="DECLINED", stamp=stamp, message_id="2@x")
 
     assert ("stale", "in_person") == (older, (await hall.stands(invited))["answer"])
 
@@ -464,6 +463,20 @@ async def test_counter_stored_not_applied_but_its_answer_is(hall: Hall) -> None:
     assert ("counter", "20270122T090000Z") == (waiting.outcome, waiting.details["starts"])
     assert "undecided" == (await hall.stands(invited))["answer"]
     assert 0 == await hall.database.fetchval("SELECT sequence FROM meeting")
+
+
+@pytest.mark.parametrize(("sequence", "is_old"), [(0, True), (1, False)])
+async def test_counter_stored_not_applied_and_flagged_when_stale(
+    hall: Hall, sequence: int, *, is_old: bool
+) -> None:
+    invited = await somebody_invited(hall.database, mode="on_site")
+    await change(hall, invited, sequence=1)
+    said = await hall.about(invited, sequence=sequence, partstat="TENTATIVE")
+    ics = plain(said, "DTSTART:20270122T090000Z", method="COUNTER")
+    await hall.take(bare(ics, kind="text/calendar; method=COUNTER"), said.to)
+
+    [waiting] = await sifting.list_open(hall.database)
+    assert is_old is ("old_version" in waiting.details)
 
 
 async def test_delegated_reply_is_shown_and_changes_nothing(hall: Hall) -> None:

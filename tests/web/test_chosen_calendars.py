@@ -56,6 +56,8 @@ async def test_the_subscribe_page_gives_one_address_for_what_was_chosen(
     text = calendar.content.replace(b"\r\n ", b"").decode()
 
     assert "?" not in path
+    # What the address shows stands in the form, also where a link left it open.
+    assert 1 == len(re.findall(r'name="abgesagt" value="\w+" checked', page.text))
     assert path.endswith("/termine.ics")
     assert calendar.headers["cache-control"] == "public, max-age=300"
     assert expected.split("|") == re.findall(r"\r\nSUMMARY:(.*)\r\n", text)

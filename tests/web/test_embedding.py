@@ -388,6 +388,7 @@ async def test_the_page_shows_what_holds_where_nothing_was_chosen(
         ("h", "3"),
     ]
     assert re.findall(r'<option value="(\w+)" selected', page.text) == ["en"]
+    assert re.findall(r'name="art" value="(\w+)" checked', page.text) == ["html"]
 
 
 async def test_the_page_says_that_frames_are_not_open_yet(anonymous: httpx.AsyncClient) -> None:
