@@ -123,14 +123,12 @@ def window_start(today: date) -> date:
     return date(months // 12, months % 12 + 1, 1)
 
 
-def cancelled_until(day: date) -> date:
-    """Return the last day on which an entry cancelled for that day stays in feeds.
+def cancelled_since(month_on: date) -> date:
+    """Return the first day whose cancelled entries a feed of the month that begins then shows.
 
-    It is the end of the month in which the fourteenth day after its date falls.
+    An entry stays until the end of the month in which the fourteenth day after its date falls.
     """
-    in_month = day + timedelta(days=_DAYS_CANCELLED)
-    in_next_month = in_month.replace(day=28) + timedelta(days=4)
-    return in_next_month - timedelta(days=in_next_month.day)
+    return month_on - timedelta(days=_DAYS_CANCELLED)
 
 
 def _head(profile: FeedProfile) -> list[str]:

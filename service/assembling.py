@@ -17,6 +17,7 @@ from service import describing
 from service.describing import Look, Said, Voice
 from service.domain.shown import ShownMeeting
 from service.domain.words import Answer
+from service.tables import shown_meetings
 
 # So many ways of looking at a meeting are told apart before all are forgotten: deputies' names
 # are among them.
@@ -24,9 +25,8 @@ MOST_STYLES = 10_000
 _OVERHEAD_BYTES = 1024
 
 Piece = bytes | Cut
-# A meeting looked at in a style, and the version of it that the bytes were made from.
-Key = tuple[UUID, int]
-Made = tuple[int, int, str]
+# The head of a meeting, which names a version of it, and the number of a style.
+Key = tuple[bytes, int]
 
 _log = structlog.get_logger(__name__)
 
@@ -61,15 +61,15 @@ class Reader:
 
 @dataclass(slots=True)
 class Portion:
-    """One meeting's place in a feed; `piece` is None until it is made.
+    """One meeting's place in a feed, where its bytes are still to be made or to be filled in.
 
-    `changed_at` is when the entry changed for its one reader, None where all read the same bytes.
+    `piece` is None until it is made; `changed_at` is when the entry changed for its one reader,
+    None where all read the same bytes.
     """
 
     key: Key
-    made: Made
     style: Style
-    piece: Piece | None
+    piece: Piece | None = None
     changed_at: datetime | None = None
 
 
@@ -77,7 +77,9 @@ class Shelf:
     """Entries of one process, each as it was last made; the oldest leave beyond the limit."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._kept: OrderedDict[Key, tuple[Made, Piece]] = OrderedDict()
+        self._kept: OrderedDict[Key, Piece] = OrderedDict()
+        # By the bytes of a meeting's id and the style.
+        self._newest: dict[Key, Key] = {}
         self._styles: dict[Hashable, int] = {}
         self._next_style = 0
         self._room = max_bytes
@@ -94,48 +96,69 @@ class Shelf:
             self._next_style += 1
         return found
 
-    def find(self, key: Key, made: Made) -> Piece | None:
+    def find(self, key: Key) -> Piece | None:
         """Return the entry that was made from this version, None when it is not kept."""
-        kept = self._kept.get(key)
-        return kept[1] if kept is not None and kept[0] == made else None
+        return self._kept.get(key)
 
-    def keep(self, key: Key, made: Made, piece: Piece) -> Piece:
+    def find_all(self, heads: Iterable[bytes], style: Style) -> "list[bytes | Portion]":
+        """Return the entries of a feed in which all look alike, and what has to be made."""
+        number, kept = self.number(style), self._kept.get
+        found: list[bytes | Portion] = []
+        for head in heads:
+            piece = kept((head, number))
+            found.append(piece if isinstance(piece, bytes) else Portion((head, number), style))
+        return found
+
+    def keep(self, key: Key, piece: Piece) -> Piece:
         """Keep an entry in the place of its former version, and return it."""
         with self._lock:
-            self._room += _size(self._kept.pop(key, None))
-            self._kept[key] = (made, piece)
-            self._room -= len(piece) + _OVERHEAD_BYTES
+            place = _place(key)
+            former = self._newest.get(place)
+            if former is not None:
+                self._room += _size(self._kept.pop(former, None))
+            self._newest[place] = key
+            self._kept[key] = piece
+            self._room -= _size(piece)
             while self._room < 0:
-                self._room += _size(self._kept.popitem(last=False)[1])
+                gone, oldest = self._kept.popitem(last=False)
+                del self._newest[_place(gone)]
+                self._room += _size(oldest)
         return piece
 
 
-def missing(portions: Iterable[Portion]) -> list[UUID]:
+def missing(portions: Iterable[bytes | Portion]) -> list[UUID]:
     """Return the meetings that have to be read and rendered."""
-    return [portion.key[0] for portion in portions if portion.piece is None]
+    return [
+        _meeting_id(portion)
+        for portion in portions
+        if isinstance(portion, Portion) and portion.piece is None
+    ]
 
 
 def assemble(
     shelf: Shelf,
-    portions: Sequence[Portion],
+    portions: Sequence[bytes | Portion],
     meetings: Mapping[UUID, ShownMeeting],
     reader: Reader | None,
 ) -> list[bytes]:
     """Return the entries of a feed in their order; those that cannot be made are left out."""
     lines: dict[Answer | None, bytes] = {}
-    found = []
-    for portion in portions:
+
+    def finished(portion: Portion) -> bytes:
         piece = portion.piece
         if piece is None:
-            piece = _made(shelf, portion, meetings.get(portion.key[0]))
-        if isinstance(piece, Cut) and portion.changed_at is not None:
-            answer = portion.style.said.answer if portion.style.said else None
-            if answer not in lines:
-                lines[answer] = _attendee(reader, answer)
-            piece = piece.filled(fragment.stamp_bytes(portion.changed_at), lines[answer])
-        if piece and isinstance(piece, bytes):
-            found.append(piece)
-    return found
+            piece = _made(shelf, portion, meetings.get(_meeting_id(portion)))
+        if isinstance(piece, bytes):
+            return piece
+        if portion.changed_at is None:
+            return b""
+        answer = portion.style.said.answer if portion.style.said else None
+        if answer not in lines:
+            lines[answer] = _attendee(reader, answer)
+        return piece.filled(fragment.stamp_bytes(portion.changed_at), lines[answer])
+
+    pieces = (each if isinstance(each, bytes) else finished(each) for each in portions)
+    return [piece for piece in pieces if piece]
 
 
 def _made(shelf: Shelf, portion: Portion, meeting: ShownMeeting | None) -> Piece:
@@ -143,7 +166,7 @@ def _made(shelf: Shelf, portion: Portion, meeting: ShownMeeting | None) -> Piece
     if meeting is None:
         return b""
     try:
-        return shelf.keep(portion.key, portion.made, _rendered(portion.style, meeting))
+        return shelf.keep(portion.key, _rendered(portion.style, meeting))
     except ValueError:
         _log.exception("feeds.entry_left_out", meeting=str(meeting.id))
         return b""
@@ -174,5 +197,13 @@ def _attendee(reader: Reader | None, answer: Answer | None) -> bytes:
         return b""
 
 
-def _size(kept: tuple[Made, Piece] | None) -> int:
-    return 0 if kept is None else len(kept[1]) + _OVERHEAD_BYTES
+def _meeting_id(portion: Portion) -> UUID:
+    return UUID(bytes=shown_meetings.id_bytes(portion.key[0]))
+
+
+def _place(key: Key) -> Key:
+    return shown_meetings.id_bytes(key[0]), key[1]
+
+
+def _size(piece: Piece | None) -> int:
+    return 0 if piece is None else len(piece) + _OVERHEAD_BYTES

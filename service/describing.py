@@ -4,7 +4,6 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from calendars import feed
 from calendars.entry import Answer as Partstat
 from calendars.entry import Entry, Organiser, Status
 from calendars.texts import one_line
@@ -152,11 +151,6 @@ def holding_answer(own: OwnAnswer, stands: MeetingFacts) -> Answer | None:
         answered_at=own.answered_at,
     )
     return answer if replies.still_holds(given, stands, own.said) else None
-
-
-def is_past(fallen_local: datetime, month_on: date) -> bool:
-    """Tell whether a meeting that falls out has left the feeds of a month."""
-    return feed.cancelled_until(fallen_local.date()) < month_on
 
 
 def page_url(meeting: ShownMeeting, voice: Voice) -> str:

@@ -153,9 +153,8 @@ class Kitchen:
 
     async def _portions(
         self, connection: Connection, row: Record, address: Address, profile: Profile, month: date
-    ) -> list[Portion]:
-        """Return the meetings of this feed in order, those that are kept with their bytes."""
-        heads = await self._heads(connection, row, address, profile, month)
+    ) -> "list[bytes | Portion]":
+        """Return the meetings of this feed in order, those that are kept as their bytes."""
         style = Style(
             view=View.OFFICE if address.kind == "office" else View.PUBLIC,
             voice=self._voice(row, profile),
@@ -163,42 +162,32 @@ class Kitchen:
             names=await shown_meetings.find_names(connection),
             with_deadline=profile.shows_deadlines,
         )
+        wanted = self._wanted(row, address, profile, month)
         if address.kind == "personal":
-            found = (self._own_portion(head, style, profile, month) for head in heads)
+            heads = await shown_meetings.list_of_person(connection, wanted, row["person_id"])
+            found = (self._own_portion(head, style, profile) for head in heads)
             return [portion for portion in found if portion is not None]
-        number, find = self._shelf.number(style), self._shelf.find
-        portions = []
-        for meeting_id, revision, changed, state, fallen_local in heads:
-            if fallen_local is None or not describing.is_past(fallen_local, month):
-                key, made = (meeting_id, number), (revision, changed, state)
-                portions.append(Portion(key, made, style, find(key, made)))
-        return portions
+        if address.kind == "office":
+            drafts = profile.shows_drafts
+            all_alike = await shown_meetings.list_of_office(connection, wanted, with_drafts=drafts)
+        else:
+            all_alike = await shown_meetings.list_public(connection, wanted)
+        return self._shelf.find_all(all_alike, style)
 
-    async def _heads(
-        self, connection: Connection, row: Record, address: Address, profile: Profile, month: date
-    ) -> list[Record]:
-        wanted = Wanted(
+    def _wanted(self, row: Record, address: Address, profile: Profile, month: date) -> Wanted:
+        shows_fallen = profile.fallen is not Fallen.LEFT_OUT
+        return Wanted(
             window_on=feed.window_start(month) if self._is_bounded else _FIRST_DAY,
             zone=_ZONE,
             rough=profile.shows_rough,
             tentative=profile.shows_tentative,
-            fallen=profile.fallen is not Fallen.LEFT_OUT,
+            fallen_since=feed.cancelled_since(month) if shows_fallen else None,
             limit=_MOST_ENTRIES if self._is_bounded else 1_000_000,
             group_ids=(row["group_id"],) if address.kind == "group" else profile.group_ids,
         )
-        if address.kind == "personal":
-            return await shown_meetings.list_of_person(connection, wanted, row["person_id"])
-        if address.kind == "office":
-            drafts = profile.shows_drafts
-            return await shown_meetings.list_of_office(connection, wanted, with_drafts=drafts)
-        return await shown_meetings.list_public(connection, wanted)
 
-    def _own_portion(
-        self, head: Record, style: Style, profile: Profile, month: date
-    ) -> Portion | None:
+    def _own_portion(self, head: Record, style: Style, profile: Profile) -> Portion | None:
         """Return a meeting's place in a person's feed, None where it is not to be shown."""
-        if head["fallen_local"] and describing.is_past(head["fallen_local"], month):
-            return None
         own = shown_meetings.own_answer(head)
         if own is None or own.state != "invited":
             # Whoever is not yet invited sees what everybody sees.
@@ -212,9 +201,8 @@ class Kitchen:
         return self._portion(head, replace(style, view=View.INVITED, said=said), changed_at)
 
     def _portion(self, head: Record, style: Style, changed_at: datetime | None) -> Portion:
-        key = (head["id"], self._shelf.number(style))
-        made = (head["revision"], head["changed"], head["state"])
-        return Portion(key, made, style, self._shelf.find(key, made), changed_at)
+        key = (head["head"], self._shelf.number(style))
+        return Portion(key, style, self._shelf.find(key), changed_at)
 
     def _bound(self, row: Record, pieces: Sequence[bytes]) -> Sequence[bytes]:
         if not self._is_bounded:

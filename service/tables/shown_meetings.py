@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -21,21 +21,23 @@ SELECT {_COLUMNS}, (
     WHERE mg.meeting_id = meeting.id) AS groups
 """
 
-# What tells a feed which entries it holds and which of them it has to make anew. A feed may have
-# thousands: instants are read as numbers here, and wall times only where they are looked at.
+# What tells a feed which entries it holds and which of them it has to make anew: which meeting and
+# which version of it, as so many bytes. A feed may have thousands.
 _HEAD = """
-SELECT meeting.id, meeting.revision, extract(epoch FROM meeting.changed_at)::bigint AS changed,
-    meeting.state, CASE WHEN meeting.state IN ('cancelled', 'postponed')
-        THEN coalesce(meeting.starts_local, meeting.previous_starts_local) END AS fallen_local
+uuid_send(meeting.id) || int4send(meeting.revision) || timestamptz_send(meeting.changed_at)
+    || left(meeting.state, 4)::bytea
 """
-# $1 is the first instant of the feed's window, $2 the same as a wall time; $3 to $5 are wishes:
-# rough dates, tentative ones, those that fell out. $6 is how many there may be.
+_ID_BYTES, _HEAD_BYTES = 16, 32
+# $1 is the first instant of the feed's window, $2 the same as a wall time; $3 and $4 are wishes:
+# rough dates and tentative ones. $5 is since when those that fell out are shown, if they are. $6
+# is how many there may be.
 _WANTED = """
 (meeting.starts_at >= $1
     OR meeting.starts_at IS NULL AND meeting.previous_starts_local >= $2)
 AND (meeting.date_precision IN ('time', 'day') OR $3::boolean AND meeting.rough_on IS NOT NULL)
 AND ($4::boolean OR meeting.state <> 'tentative' OR meeting.date_precision IN ('week', 'month'))
-AND ($5::boolean OR meeting.state NOT IN ('cancelled', 'postponed'))
+AND (meeting.state NOT IN ('cancelled', 'postponed')
+    OR coalesce(meeting.starts_local, meeting.previous_starts_local) >= $5)
 """
 _IN_ORDER = """
 ORDER BY coalesce(meeting.starts_local, meeting.previous_starts_local), meeting.uid LIMIT $6
@@ -44,19 +46,20 @@ _OF_GROUPS = """
 EXISTS (SELECT FROM meeting_group
     WHERE meeting_group.meeting_id = meeting.id AND meeting_group.group_id = ANY($7))
 """
-_PUBLIC = f"""{_HEAD} FROM meeting
+_PUBLIC = f"""SELECT string_agg(head, ''::bytea) FROM (SELECT {_HEAD} AS head FROM meeting
 WHERE meeting.state <> 'draft' AND meeting.visibility = 'public' AND {_WANTED}
     AND ($7::uuid[] IS NULL OR {_OF_GROUPS})
-{_IN_ORDER}
+{_IN_ORDER}) AS heads
 """
-_OF_OFFICE = f"""{_HEAD} FROM meeting
+_OF_OFFICE = f"""SELECT string_agg(head, ''::bytea) FROM (SELECT {_HEAD} AS head FROM meeting
 WHERE {_WANTED} AND ($7::uuid[] IS NULL OR {_OF_GROUPS})
     AND ($8::boolean OR meeting.state <> 'draft')
-{_IN_ORDER}
+{_IN_ORDER}) AS heads
 """
 # Whoever belongs to a group sees its dates before an invitation leaves, but no internal ones.
 # Groups that were chosen take the place of the own ones; of others the public dates are shown.
-_OF_PERSON = f"""{_HEAD}, meeting.changed_at, meeting.starts_local, meeting.mode, meeting.town,
+_OF_PERSON = f"""SELECT {_HEAD} AS head, meeting.changed_at, meeting.state, meeting.starts_local,
+    meeting.mode, meeting.town,
     invitation.state AS invitation_state, invitation.channel, invitation.answer,
     invitation.deputy_name, invitation.given_starts_local,
     invitation.given_mode, invitation.given_town, invitation.answered_at,
@@ -91,42 +94,48 @@ SELECT md5(coalesce(string_agg(concat_ws('|', id, slug, name, heading, position)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which meetings a feed holds, whoever reads it; `group_ids` None leaves all."""
+    """Which meetings a feed holds, whoever reads it; `group_ids` None leaves all.
+
+    `fallen_since` is the first day of which cancelled and postponed ones are shown, None for none.
+    """
 
     window_on: date
     zone: ZoneInfo
     rough: bool
     tentative: bool
-    fallen: bool
+    fallen_since: date | None
     limit: int
     group_ids: tuple[UUID, ...] | None = None
 
     def values(self) -> tuple[object, ...]:
         """Return the first seven parameters of the statements."""
-        day = self.window_on
-        local = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a wall time
+        local = datetime.combine(self.window_on, time.min)
         at = local.replace(tzinfo=self.zone).astimezone(UTC)
-        return at, local, self.rough, self.tentative, self.fallen, self.limit, self.group_ids
+        since = self.fallen_since and datetime.combine(self.fallen_since, time.min)
+        return at, local, self.rough, self.tentative, since, self.limit, self.group_ids
 
 
-async def list_public(connection: Connection, wanted: Wanted) -> list[Record]:
+async def list_public(connection: Connection, wanted: Wanted) -> list[bytes]:
     """Return the heads of what anybody may see, by start and UID."""
-    rows: list[Record] = await connection.fetch(_PUBLIC, *wanted.values())
-    return rows
+    return _split(await connection.fetchval(_PUBLIC, *wanted.values()))
 
 
 async def list_of_office(
     connection: Connection, wanted: Wanted, *, with_drafts: bool
-) -> list[Record]:
+) -> list[bytes]:
     """Return the heads of all meetings with a date, internal ones included."""
-    rows: list[Record] = await connection.fetch(_OF_OFFICE, *wanted.values(), with_drafts)
-    return rows
+    return _split(await connection.fetchval(_OF_OFFICE, *wanted.values(), with_drafts))
 
 
 async def list_of_person(connection: Connection, wanted: Wanted, person_id: UUID) -> list[Record]:
     """Return the heads of what one person is invited to or sees as a member, with the answers."""
     rows: list[Record] = await connection.fetch(_OF_PERSON, *wanted.values(), person_id)
     return rows
+
+
+def id_bytes(head: bytes) -> bytes:
+    """Return which meeting a head is of."""
+    return head[:_ID_BYTES]
 
 
 async def load(connection: Connection, meeting_ids: Collection[UUID]) -> dict[UUID, ShownMeeting]:
@@ -166,3 +175,8 @@ def own_answer(row: Record) -> OwnAnswer | None:
         said=overrides.read(row),
         changed_at=row["answer_changed_at"],
     )
+
+
+def _split(heads: bytes | None) -> list[bytes]:
+    heads = heads or b""
+    return [heads[at : at + _HEAD_BYTES] for at in range(0, len(heads), _HEAD_BYTES)]
