@@ -15,6 +15,7 @@ from service.domain import texts
         ("a\r\nb\rc\u2028d\u2029e\x85f", "a\nb\nc\nd\ne\nf"),
         ("a\u202eb\u2066c\u2069d\u200fe\ufefff", "abcdef"),
         ("a\ud800b\udfffc", "abc"),
+        ("Klima ⟦name⟧", "Klima name"),
         ("u\u0308ber", "über"),
         ("👩\u200d💻 🎉", "👩\u200d💻 🎉"),
         ("  außen \n", "außen"),
