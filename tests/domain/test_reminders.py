@@ -153,6 +153,8 @@ def test_a_group_s_deadline_is_counted_in_working_days() -> None:
     ("start", "expected"),
     [
         pytest.param(wall(2027, 2, 25, 10), wall(2027, 2, 18, 12), id="the group's rule"),
+        pytest.param(wall(2027, 2, 1, 10), wall(2027, 1, 25, 12), id="the rule on the third day"),
+        pytest.param(wall(2027, 1, 29, 10), wall(2027, 1, 28, 12), id="two days are too few"),
         pytest.param(wall(2027, 1, 28, 10), wall(2027, 1, 27, 12), id="the day before"),
         pytest.param(wall(2027, 1, 21, 16), None, id="none, the day before is past"),
     ],
