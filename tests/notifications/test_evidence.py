@@ -171,11 +171,12 @@ async def test_proof_for_a_copy_about_to_leave_stops_it_before_the_mark(
     async with smtp_servers.running(script) as server:
         await deliver(a_postman(database, server))
         await make_due(database)
-        server.delays["CONNECT"] = 0.5
+        greeting = server.held["CONNECT"] = asyncio.Event()
         server.reached["CONNECT"] = reached
         copying = asyncio.create_task(deliver(a_postman(database, server)))
         await reached.wait()
         await delivered(database, one)
+        greeting.set()
         await copying
 
     assert len(server.mails) == 1
