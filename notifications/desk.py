@@ -11,6 +11,7 @@ import structlog
 
 from notifications import headers, letters
 from notifications.clerk import Clerk, Go, Stop
+from notifications.envelopes import SmtpEnvelope
 from notifications.hurrying import hurried
 from notifications.jobs import Endings, Job
 from notifications.leases import Claimed
@@ -46,11 +47,15 @@ class Desk:
         sender: Sender,
         endings: Endings,
         clock: Callable[[], datetime],
+        *,
+        envelope_sender: Callable[[UUID], str],
     ) -> None:
+        """`envelope_sender` says for a letter where reports about it go."""
         self._clerk = clerk
         self._shelf = Shelf(database, clerk, sender)
         self._endings = endings
         self._clock = clock
+        self._envelope_sender = envelope_sender
 
     async def judge(self, claimed: Sequence[Claimed], *, is_trial: bool = False) -> list[Job]:
         """Ask the clerk about the whole batch at once, and return what may leave."""
@@ -75,10 +80,11 @@ class Desk:
         """
         try:
             self._address(job)
-            self._render(job)
         except headers.AddressError:
             self._endings.stopped(job.letter, "failed", "address_malformed")
             return False
+        try:
+            self._render(job)
         except Exception as error:  # noqa: BLE001  # one unwritable letter stops no other
             self._endings.poisoned(job.letter, error)
             return False
@@ -129,6 +135,8 @@ class Desk:
         job.sha256 = hashlib.sha256(job.raw).digest()
         if self._shelf.wants_full_gate(job.prototype):
             letters.check(job.prototype, job.raw, envelope)
+        sender = self._envelope_sender(job.letter.id)
+        job.envelope = SmtpEnvelope(sender, job.to_addr, job.letter.id, len(job.raw))
 
 
 def mark_of(job: Job) -> Mark:

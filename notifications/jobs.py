@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
@@ -16,6 +16,7 @@ from notifications import addresses, backoff, crashing, recording
 from notifications.addresses import Verdict
 from notifications.backoff import Outcome, Phase
 from notifications.clerk import Go
+from notifications.envelopes import SmtpEnvelope
 from notifications.grouping import Group, Write
 from notifications.leases import Claimed
 from notifications.letters import Prototype
@@ -46,6 +47,7 @@ class Job:
     dated_at: datetime = UNDATED
     to_addr: str = ""
     to_name: str = ""
+    envelope: SmtpEnvelope = field(init=False)
     mark: "asyncio.Future[bool] | None" = None
     marked_tick: float = 0.0
     started_at: datetime | None = None

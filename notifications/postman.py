@@ -89,13 +89,15 @@ class Postman:
     ) -> None:
         self._database = database
         self._relay = relay
-        self._sender = sender
         self._options = options or Options()
         self.name = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(3).hex()}"
         clock, urgent_kinds = self._options.clock, self._options.urgent_kinds
         self._endings = Endings(database, self.name, clock, self._options.once_kinds, urgent_kinds)
         self._watch = Watch(database, relay.name, self._options.trial_kind, urgent_kinds)
-        self._desk = Desk(database, clerk, sender, self._endings, clock)
+        envelope_sender = self._options.bounce_address or (lambda _: sender.address)
+        self._desk = Desk(
+            database, clerk, sender, self._endings, clock, envelope_sender=envelope_sender
+        )
         self._crew = Crew(relay)
         self._slots = Slots(database, relay.name, self.name, relay.connections)
         self._ahead: dict[Link, Job] = {}
@@ -327,15 +329,14 @@ class Postman:
 
     async def _carry(self, link: Link, job: Job) -> tuple[Outcome | None, bool]:
         """Send one letter; return what ends the connection, if anything, and if it was accepted."""
-        await asyncio.sleep(max(0.0, job.not_before_tick - time.monotonic()))
+        if job.not_before_tick:
+            await asyncio.sleep(max(0.0, job.not_before_tick - time.monotonic()))
         job.started_at = self._options.clock()
-        make = self._options.bounce_address
         try:
-            sender = make(job.letter.id) if make else self._sender.address
             if not await self._let_in(link):
                 self._release([job])
                 return None, False
-            await link.address(sender, job.to_addr, letter_id=job.letter.id, size=len(job.raw))
+            await link.address(job.envelope)
             crashing.pass_point("after_rcpt")
             if not await self._mark(job):
                 await link.rewind()
@@ -346,7 +347,8 @@ class Postman:
                 await link.rewind()
                 return None, False
             job.data_started_at = self._options.clock()
-            words = await link.transfer(job.raw)
+            ahead = self._ahead.get(link)
+            words = await link.transfer(job.raw, ahead.envelope if ahead else None)
         except SmtpError as error:
             return self._failed(job, error), False
         except ValueError as error:

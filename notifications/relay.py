@@ -1,18 +1,19 @@
 """One connection to the mail relay, command by command, so that we always know how far it got."""
 
 import asyncio
+import re
 import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
-from uuid import UUID
 
 import aiosmtplib
 from aiosmtplib.errors import SMTPException, SMTPResponseException
 
-from notifications import crashing, headers
+from notifications import crashing
 from notifications.backoff import Phase, Reply
+from notifications.envelopes import SmtpEnvelope
 from notifications.hurrying import hurried
 from notifications.wire import Wire, WireError
 
@@ -38,6 +39,8 @@ _START_INPUT = 354
 _ACCEPTED = range(250, 252)
 _REFUSED = range(400, 600)
 _CLOSING = 421
+# Our letters have none; to look costs a third of replacing.
+_DOT = re.compile(rb"\n\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ class Link:
         self._used = 0.0
         self._envelope_open = False
         self._content_asked = False
+        self._asked: SmtpEnvelope | None = None
 
     @property
     def is_open(self) -> bool:
@@ -126,43 +130,34 @@ class Link:
         """Connect, protect and log in, unless the connection stands already."""
         await self._ensure_open()
 
-    async def address(
-        self, sender: str, recipient: str, *, letter_id: UUID | None = None, size: int = 0
-    ) -> None:
+    async def address(self, envelope: SmtpEnvelope) -> None:
         """Get as far as RCPT (nothing can have been delivered yet), or raise `SmtpError`.
 
-        Both addresses are checked again, whoever has done so before: ValueError. A connection
-        that was idle may have been closed by the server: it is opened anew once. Reports are to
-        name the letter, and `size` bytes are announced, where the server knows how.
+        A connection that was idle may have been closed by the server: it is opened anew once.
         """
-        envelope = tuple(headers.check_address(one).encode() for one in (sender, recipient))
+        if self._asked not in {None, envelope}:
+            # The server waits for the content of a letter that does not come.
+            self.close()
         reused = await self._ensure_open()
         try:
-            await self._send_envelope(self._commands(envelope, letter_id, size))
+            await self._send_envelope(envelope)
         except SmtpError as error:
             if not reused or _is_clean(error) or error.phase is not Phase.MAIL:
                 raise
             self.close()
             await self._ensure_open()
-            await self._send_envelope(self._commands(envelope, letter_id, size))
+            await self._send_envelope(envelope)
 
-    def _commands(
-        self, envelope: tuple[bytes, ...], letter_id: UUID | None, size: int
-    ) -> tuple[bytes, bytes]:
-        """Write MAIL and RCPT with what the server offered (RFC 1870, RFC 3461)."""
-        sender, recipient = envelope
-        mail = b" SIZE=%d" % size if self._offer.knows_size and size else b""
-        rcpt = b""
-        if self._offer.reports and letter_id is not None:
-            mail += b" RET=HDRS ENVID=%b" % str(letter_id).encode()
-            rcpt = b" NOTIFY=%b" % self._settings.notify.encode()
-        return b"MAIL FROM:<%b>%b\r\n" % (sender, mail), b"RCPT TO:<%b>%b\r\n" % (recipient, rcpt)
+    def _commands(self, envelope: SmtpEnvelope) -> tuple[bytes, bytes]:
+        notify = self._settings.notify if self._offer.reports else None
+        return envelope.commands(knows_size=self._offer.knows_size, notify=notify)
 
-    async def transfer(self, raw: bytes) -> str:
+    async def transfer(self, raw: bytes, following: SmtpEnvelope | None = None) -> str:
         """Send the letter's bytes and return the server's words of acceptance.
 
-        `SmtpError` without reply means that nobody knows; whatever is raised, the connection is
-        closed unless the reply was clean.
+        The envelope of a following letter leaves together with their end where the server allows
+        it (RFC 2920 section 3.1): half the ways to and fro. `SmtpError` without reply means that
+        nobody knows; whatever is raised, the connection is closed unless the reply was clean.
         """
         try:
             if not self._content_asked:
@@ -170,7 +165,12 @@ class Link:
             self._content_asked = False
             crashing.pass_point("mid_data", lambda: self._ask(Phase.DOT, raw[: len(raw) // 2], 0))
             # The gate let CRLF line ends through only, so stuffing dots is all that is left.
-            self._ask(Phase.DOT, raw.replace(b"\r\n.", b"\r\n..") + b".\r\n", 1)
+            content = (raw.replace(b"\r\n.", b"\r\n..") if _DOT.search(raw) else raw) + b".\r\n"
+            if following is not None and self._offer.pipelines and not self._is_worn(letters=1):
+                self._asked = following
+                self._ask(Phase.DOT, b"%b%b%bDATA\r\n" % (content, *self._commands(following)), 4)
+            else:
+                self._ask(Phase.DOT, content, 1)
             crashing.pass_point("after_dot")
             code, words = await self._reply(Phase.DOT, self._settings.dot_seconds)
             self._letters += 1
@@ -211,7 +211,7 @@ class Link:
     async def leave(self) -> None:
         """Say goodbye if the connection stands; never wait longer than a moment for it."""
         try:
-            if self.is_open and not self._content_asked:
+            if self.is_open and not self._content_asked and self._asked is None:
                 self._ask(Phase.MAIL, b"QUIT\r\n", 1)
                 await self._reply(Phase.MAIL, QUIT_SECONDS)
         except SmtpError:
@@ -222,37 +222,48 @@ class Link:
     def close(self) -> None:
         """Cut the connection at once."""
         wire, self._wire = self._wire, None
-        self._content_asked = False
+        self._content_asked, self._asked = False, None
         if wire is not None:
             wire.close()
 
-    async def _ensure_open(self) -> bool:
-        """Return whether a standing connection is used again."""
+    def _is_worn(self, *, letters: int = 0) -> bool:
+        """Tell whether the connection has served enough, after so many letters more."""
         now = time.monotonic()
-        worn = (
-            self._letters >= LETTERS_PER_CONNECTION
+        return (
+            self._letters + letters >= LETTERS_PER_CONNECTION
             or self._refusals >= REFUSALS_PER_CONNECTION
             or now - self._opened > CONNECTION_SECONDS
             or now - self._used > IDLE_SECONDS
         )
-        if self.is_open and not worn:
+
+    async def _ensure_open(self) -> bool:
+        """Return whether a standing connection is used again."""
+        if self.is_open and self._asked is not None:
+            return True
+        if self.is_open and not self._is_worn():
             await self.rewind()
             if self.is_open:
                 return True
         await self.leave()
         transport, self._offer = await _open(self._settings)
         self._wire = Wire(transport)
-        self._refusals = 0
-        self._letters, self._opened, self._used, self._envelope_open = 0, now, now, False
+        self._refusals = self._letters = 0
+        self._opened = self._used = time.monotonic()
+        self._envelope_open = False
         return False
 
-    async def _send_envelope(self, commands: tuple[bytes, bytes]) -> None:
+    async def _send_envelope(self, envelope: SmtpEnvelope) -> None:
         self._envelope_open = True
+        asked, self._asked = self._asked, None
         try:
-            if self._offer.pipelines:
-                await self._send_together(commands)
+            if asked is not None:
+                await self._hear_envelope()
+            elif self._offer.pipelines:
+                # MAIL, RCPT and DATA at once (RFC 2920); content follows only after the mark.
+                self._ask(Phase.MAIL, b"%b%bDATA\r\n" % self._commands(envelope), 3)
+                await self._hear_envelope()
             else:
-                await self._send_in_turn(commands)
+                await self._send_in_turn(self._commands(envelope))
         except BaseException as error:
             self._refusals += 1
             # After a clean refusal the connection goes on; after anything else replies may be
@@ -269,10 +280,8 @@ class Link:
             if phase is Phase.MAIL:
                 crashing.pass_point("after_mail")
 
-    async def _send_together(self, commands: tuple[bytes, bytes]) -> None:
-        """Send MAIL, RCPT and DATA at once (RFC 2920); content follows only after the mark."""
+    async def _hear_envelope(self) -> None:
         seconds = self._settings.command_seconds
-        self._ask(Phase.MAIL, b"%b%bDATA\r\n" % commands, 3)
         mail = await self._reply(Phase.MAIL, seconds)
         crashing.pass_point("after_mail")
         rcpt = await self._reply(Phase.RCPT, seconds)

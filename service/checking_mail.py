@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from notifications import letters
 from notifications.backoff import Phase
+from notifications.envelopes import SmtpEnvelope
 from notifications.letters import Draft, Envelope
 from notifications.relay import LOOPBACK, Link, RelaySettings, SmtpError, Welcome
 from service import checking_domain, relaying
@@ -215,7 +216,7 @@ async def send_trial(
     link = Link(relay)
     try:
         raw = _trial(settings, to, locale, now)
-        await link.address(settings.bounce_address, to, size=len(raw))
+        await link.address(SmtpEnvelope(settings.bounce_address, to, size=len(raw)))
         words = await link.transfer(raw)
     except ValueError:
         return Finding(Level.WRONG, "trial_address", {"to": to})

@@ -9,6 +9,7 @@ import pytest
 
 from notifications import backoff
 from notifications.backoff import Phase
+from notifications.envelopes import SmtpEnvelope
 from notifications.relay import Link, RelaySettings, SmtpError
 from tests.notifications import smtp_servers, tls_servers
 from tests.notifications.tls_servers import SECRET, a_real_server, trusting
@@ -26,14 +27,14 @@ def settings_for(port: int, mode: str, password: str = SECRET, **more: Any) -> R
 
 
 async def send_over(link: Link, recipient: str) -> None:
-    await link.address(recipient, recipient)
+    await link.address(SmtpEnvelope(recipient, recipient))
     await link.transfer(b"Subject: x\r\n\r\n")
 
 
 async def send(settings: RelaySettings) -> str:
     link = Link(settings)
     try:
-        await link.address("a@example.org", "b@example.org")
+        await link.address(SmtpEnvelope("a@example.org", "b@example.org"))
         return await link.transfer(b"Subject: x\r\n\r\n.dot\r\n")
     finally:
         await link.leave()
@@ -104,7 +105,7 @@ async def test_a_connection_is_renewed_after_a_hundred_letters() -> None:
     async with smtp_servers.running() as server:
         link = Link(server.relay())
         for _ in range(201):
-            await link.address("a@example.org", "b@example.org")
+            await link.address(SmtpEnvelope("a@example.org", "b@example.org"))
             await link.transfer(b"Subject: x\r\n\r\n")
         await link.leave()
 
@@ -116,7 +117,7 @@ async def test_lines_that_begin_with_a_dot_arrive_as_they_were(extensions: tuple
     raw = b"Subject: x\r\n\r\n.\r\n..\r\n.a\r\n"
     async with smtp_servers.running(extensions=extensions) as server:
         link = Link(server.relay())
-        await link.address("a@example.org", "b@example.org")
+        await link.address(SmtpEnvelope("a@example.org", "b@example.org"))
         await link.transfer(raw)
         await link.leave()
 
@@ -133,7 +134,7 @@ async def test_a_malformed_reply_closes_the_connection(
     ) as server:
         link = Link(server.relay(command_seconds=0.3))
         with pytest.raises(SmtpError) as caught:
-            await link.address("a@example.org", "b@example.org")
+            await link.address(SmtpEnvelope("a@example.org", "b@example.org"))
 
         assert (caught.value.reply, link.is_open) == (None, False)
 
@@ -144,7 +145,7 @@ async def test_a_cancelled_transfer_closes_the_connection() -> None:
     ) as server:
         reached = server.reached["."] = asyncio.Event()
         link = Link(server.relay())
-        await link.address("a@example.org", "b@example.org")
+        await link.address(SmtpEnvelope("a@example.org", "b@example.org"))
         task = asyncio.create_task(link.transfer(b"Subject: x\r\n\r\n"))
         await reached.wait()
         task.cancel()
@@ -161,7 +162,7 @@ async def test_an_odd_address_is_refused_before_anything_is_said(address: str) -
         link = Link(server.relay())
         for sender, recipient in (("a@example.org", address), (address, "b@example.org")):
             with pytest.raises(ValueError, match="plain mail address"):
-                await link.address(sender, recipient)
+                await link.address(SmtpEnvelope(sender, recipient))
 
     assert server.lines == []
 
@@ -181,7 +182,7 @@ async def test_after_a_clean_refusal_the_connection_goes_on(
         link = Link(server.relay())
         with pytest.raises(SmtpError) as caught:
             await send_over(link, "bad@example.org")
-        await link.address("a@example.org", "b@example.org")
+        await link.address(SmtpEnvelope("a@example.org", "b@example.org"))
         await link.transfer(b"Subject: y\r\n\r\n")
         await link.leave()
 
@@ -194,7 +195,7 @@ async def test_a_server_that_asks_for_content_without_a_recipient_gets_none() ->
     async with smtp_servers.running(lambda line, _: answers.get(line.split(" ")[0])) as server:
         link = Link(server.relay())
         with pytest.raises(SmtpError) as caught:
-            await link.address("a@example.org", "b@example.org")
+            await link.address(SmtpEnvelope("a@example.org", "b@example.org"))
 
         assert (caught.value.phase, link.is_open, server.mails) == (Phase.RCPT, False, [])
 
@@ -202,10 +203,118 @@ async def test_a_server_that_asks_for_content_without_a_recipient_gets_none() ->
 async def test_an_envelope_that_is_not_used_leaves_no_letter() -> None:
     async with smtp_servers.running() as server:
         link = Link(server.relay())
-        await link.address("a@example.org", "b@example.org")
+        await link.address(SmtpEnvelope("a@example.org", "b@example.org"))
         await link.rewind()
-        await link.address("a@example.org", "c@example.org")
+        await link.address(SmtpEnvelope("a@example.org", "c@example.org"))
         await link.transfer(b"Subject: y\r\n\r\n")
         await link.leave()
 
     assert [mail.recipient for mail in server.mails] == ["c@example.org"]
+
+
+FIRST = SmtpEnvelope("a@example.org", "b@example.org")
+SECOND = SmtpEnvelope("a@example.org", "c@example.org")
+LETTER = b"Subject: x\r\n\r\n"
+
+
+async def test_the_next_envelope_leaves_with_the_end_of_a_letter() -> None:
+    waiting = asyncio.Event()
+    async with smtp_servers.running(extensions=("PIPELINING",)) as server:
+        server.reached["DATA"] = waiting
+        link = Link(server.relay())
+        await link.address(FIRST)
+        waiting.clear()
+        await link.transfer(LETTER, SECOND)
+        await waiting.wait()
+        await link.address(SECOND)
+        await link.transfer(LETTER)
+        await link.leave()
+
+    assert [mail.recipient for mail in server.mails] == ["b@example.org", "c@example.org"]
+    assert server.connections == 1
+
+
+async def test_a_server_without_pipelining_hears_of_the_next_letter_in_its_turn() -> None:
+    async with smtp_servers.running(extensions=()) as server:
+        link = Link(server.relay())
+        await link.address(FIRST)
+        await link.transfer(LETTER, SECOND)
+        heard = list(server.lines)
+        await link.address(SECOND)
+        await link.transfer(LETTER)
+        await link.leave()
+
+    assert [line for line in heard if "c@example.org" in line] == []
+    assert [mail.recipient for mail in server.mails] == ["b@example.org", "c@example.org"]
+
+
+@pytest.mark.parametrize("extensions", [(), ("PIPELINING",)])
+async def test_another_letter_than_the_one_that_was_told_of_gets_a_fresh_connection(
+    extensions: tuple[str, ...],
+) -> None:
+    third = SmtpEnvelope("a@example.org", "d@example.org")
+    async with smtp_servers.running(extensions=extensions) as server:
+        link = Link(server.relay())
+        await link.address(FIRST)
+        await link.transfer(LETTER, SECOND)
+        await link.address(third)
+        await link.transfer(LETTER)
+        await link.leave()
+
+    assert [mail.recipient for mail in server.mails] == ["b@example.org", "d@example.org"]
+
+
+async def test_who_leaves_after_telling_of_a_letter_sends_none() -> None:
+    async with smtp_servers.running(extensions=("PIPELINING",)) as server:
+        link = Link(server.relay())
+        await link.address(FIRST)
+        await link.transfer(LETTER, SECOND)
+        await link.leave()
+
+    assert [mail.recipient for mail in server.mails] == ["b@example.org"]
+
+
+@pytest.mark.parametrize("code", ["550 5.6.0 no", "450 4.3.0 later"])
+async def test_a_refused_letter_does_not_take_the_next_one_with_it(code: str) -> None:
+    def script(line: str, session: smtp_servers.Session) -> str | None:
+        return code if line == "." and "b@" in session.recipient else None
+
+    async with smtp_servers.running(script, ("PIPELINING",)) as server:
+        link = Link(server.relay())
+        await link.address(FIRST)
+        with pytest.raises(SmtpError) as caught:
+            await link.transfer(LETTER, SECOND)
+        await link.address(SECOND)
+        await link.transfer(LETTER)
+        await link.leave()
+
+    assert (caught.value.phase, server.connections) == (Phase.DOT, 1)
+    assert [mail.recipient for mail in server.mails] == ["c@example.org"]
+
+
+async def test_a_server_that_hangs_up_after_a_letter_hears_the_next_one_anew() -> None:
+    def script(line: str, session: smtp_servers.Session) -> str | None:
+        hangs_up = line.startswith("MAIL") and (session.number, session.mails) == (1, 1)
+        return smtp_servers.CLOSE if hangs_up else None
+
+    async with smtp_servers.running(script, ("PIPELINING",)) as server:
+        link = Link(server.relay())
+        await link.address(FIRST)
+        await link.transfer(LETTER, SECOND)
+        await link.address(SECOND)
+        await link.transfer(LETTER)
+        await link.leave()
+
+    assert [mail.recipient for mail in server.mails] == ["b@example.org", "c@example.org"]
+    assert server.connections == 2
+
+
+async def test_a_worn_connection_is_told_of_no_next_letter() -> None:
+    async with smtp_servers.running(extensions=("PIPELINING",)) as server:
+        link = Link(server.relay())
+        for _ in range(201):
+            await link.address(FIRST)
+            await link.transfer(LETTER, FIRST)
+        await link.leave()
+
+    assert (len(server.mails), server.connections) == (201, 3)
