@@ -5,28 +5,25 @@ of the server.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Any
 
 
 def write(values: Iterable[object]) -> str:
     """Write one array literal of None, text, bytes, instants, numbers, UUIDs and JSON objects."""
-    return "{" + ",".join([_write(value) for value in values]) + "}"
+    return "{" + ",".join([_WRITERS.get(type(value), _quote)(value) for value in values]) + "}"
 
 
-def _write(value: object) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, str):
-        return _quote(value)
-    if isinstance(value, dict):
-        return _quote(json.dumps(value))
-    if isinstance(value, bytes):
-        return f'"\\\\x{value.hex()}"'
-    if isinstance(value, datetime):
-        return f'"{value.isoformat()}"'
-    return str(value)
+def _quote(value: object) -> str:
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _quote(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+# Whatever is not named here is quoted as it is printed: text, UUIDs, words of an enumeration.
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    type(None): lambda _: "NULL",
+    int: str,
+    dict: lambda value: _quote(json.dumps(value)),
+    bytes: lambda value: f'"\\\\x{value.hex()}"',
+    datetime: lambda value: f'"{value.isoformat()}"',
+}

@@ -11,16 +11,12 @@ import email.message
 import email.utils
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 
 LINE_LIMIT = 998
 """Characters of a line without its end (RFC 5322 section 2.1.1)."""
 
 PRINTED_LIMIT = 76
 """Characters of a quoted-printable line (RFC 2045 section 6.7)."""
-
-_JUST_SEEN = 64
-"""Values of about one letter: what stands in it twice is looked at once."""
 
 ONCE = ("From", "To", "Subject", "Date", "Message-ID")
 
@@ -51,7 +47,6 @@ def pass_to(encoded: bytes, address: str) -> bytes:
     return encoded
 
 
-@lru_cache(maxsize=_JUST_SEEN)
 def pass_body(encoded: bytes) -> bytes:
     """Let a quoted-printable value through: lines of its own, no bare CR or LF (RFC 2045)."""
     if encoded and not encoded.endswith(b"\r\n"):
@@ -77,7 +72,6 @@ def pass_date(encoded: bytes) -> bytes:
     return encoded
 
 
-@lru_cache(maxsize=_JUST_SEEN)
 def pass_link(value: str) -> str:
     """Let a web address through: printable ASCII without blanks, quotes and angle brackets."""
     if _URL.fullmatch(value) is None:

@@ -26,6 +26,8 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]|[\ud800-\udfff]")
 _PHRASE_BREAKERS = re.compile(r'[@:,;"<>()\[\]\\]+')
 _SPACES = re.compile(r"\s+")
+# Most names: there is nothing to clean.
+_PLAIN_NAME = re.compile(r"[\w.'-]+(?: [\w.'-]+)*")
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@({_LABEL}(?:\.{_LABEL})*)")
@@ -61,6 +63,12 @@ def clean(text: str, limit: int = TEXT_LIMIT) -> str:
 
 def clean_name(name: str) -> str:
     """Return a display name that cannot be read as more than one mailbox."""
+    if (
+        len(name) <= NAME_LIMIT
+        and _PLAIN_NAME.fullmatch(name)
+        and unicodedata.is_normalized("NFC", name)
+    ):
+        return name
     return clean(_PHRASE_BREAKERS.sub(" ", name), NAME_LIMIT)
 
 

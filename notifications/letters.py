@@ -30,7 +30,12 @@ EXTRA_HEADERS = ("List-Id", "In-Reply-To", "References", "Precedence", "List-Uns
     "List-Unsubscribe-Post")  # fmt: skip
 _FIXED = (("Auto-Submitted", "auto-generated"), ("X-Auto-Response-Suppress", "OOF, AutoReply"))
 _SLOT = re.compile("⟦([a-z][a-z0-9_]*)⟧")
+_HTML_SIGNS = re.compile("[&<>\"'\n]")
 _PLAIN_HEADER = re.compile(r"[ !-~]{1,900}")
+
+
+_JUST_USED = 64
+"""Values of about one letter: each stands in the text and again in the HTML part."""
 
 
 class Place(StrEnum):
@@ -334,18 +339,26 @@ def _id(_: str, __: Mapping[str, str], envelope: Envelope, ___: datetime) -> byt
     return str(envelope.letter_id).encode()
 
 
-def _body_value(name: str, values: Mapping[str, str]) -> str:
-    value = values[name]
-    return gates.pass_link(value) if name.startswith(LINK_PREFIX) else value
+@lru_cache(maxsize=_JUST_USED)
+def _encode(value: str) -> bytes:
+    return gates.pass_body(printing.encode_value(value))
+
+
+@lru_cache(maxsize=_JUST_USED)
+def _encode_link(value: str) -> bytes:
+    return gates.pass_body(printing.encode_value(gates.pass_link(value)))
 
 
 def _text(name: str, values: Mapping[str, str], _: Envelope, __: datetime) -> bytes:
-    return gates.pass_body(printing.encode_value(_body_value(name, values)))
+    return (_encode_link if name.startswith(LINK_PREFIX) else _encode)(values[name])
 
 
 def _html(name: str, values: Mapping[str, str], _: Envelope, __: datetime) -> bytes:
-    value = html.escape(_body_value(name, values)).replace("\n", "<br>\n")
-    return gates.pass_body(printing.encode_value(value))
+    value = values[name]
+    encoded = (_encode_link if name.startswith(LINK_PREFIX) else _encode)(value)
+    if _HTML_SIGNS.search(value) is None:
+        return encoded
+    return _encode(html.escape(value).replace("\n", "<br>\n"))
 
 
 def _header(name: str, values: Mapping[str, str], _: Envelope, __: datetime) -> bytes:

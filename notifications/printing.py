@@ -1,11 +1,11 @@
 """Quoted-printable (RFC 2045 section 6.7) in a form that lets values stand between segments."""
 
 import re
-from functools import lru_cache
 
 _UNSAFE = re.compile(rb"[^!-<>-~\t ]")
 # A line that starts so could be taken for a boundary, an end of mail or an mbox separator.
-_RISKY_START = re.compile(rb"(?m)^(?:[-.]|From )")
+_RISKY_START = re.compile(rb"\A(?:[-.]|From )")
+_RISKY_STARTS = (b"-", b".", b"From ")
 _BLANK_END = re.compile(rb"[\t ]$")
 _CONTROLS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -13,10 +13,6 @@ _CONTROLS = re.compile(
 # RFC 2045 allows 76; an escaped first sign, an escaped last one and the soft end need five.
 _SIZE = 71
 _SOFT = b"=\r\n"
-# Most values are one line of ASCII; within it only the sign "=" is written as its number.
-_SIMPLE = re.compile(r"[ -~]+")
-_JUST_USED = 64
-"""Values of about one letter: each stands in the text and again in the HTML part."""
 
 
 def encode_static(text: str) -> bytes:
@@ -27,13 +23,13 @@ def encode_static(text: str) -> bytes:
     return done + (last + _SOFT if last else b"")
 
 
-@lru_cache(maxsize=_JUST_USED)
 def encode_value(value: str) -> bytes:
     """Encode a value on lines of its own; its end is soft, so the text goes on behind it.
 
     Controls and bidi overrides are dropped: they would hide what the letter says.
     """
-    if _SIMPLE.fullmatch(value):
+    if value and value.isascii() and value.isprintable():
+        # Most are one line of ASCII; within it only the sign "=" is written as its number.
         return _wrap(value.encode().replace(b"=", b"=3D")) + _SOFT
     *lines, last = _CONTROLS.sub("", value).split("\n")
     done = b"".join(_hard(_encode_line(line)) for line in lines)
@@ -52,9 +48,10 @@ def _encode_line(line: str) -> bytes:
 
 
 def _wrap(raw: bytes) -> bytes:
-    if len(raw) <= _SIZE:
-        return _RISKY_START.sub(_number_first, raw)
-    return _RISKY_START.sub(_number_first, _SOFT.join(_cut(raw)))
+    lines = _cut(raw) if len(raw) > _SIZE else [raw]
+    if any(line.startswith(_RISKY_STARTS) for line in lines):
+        lines = [_RISKY_START.sub(_number_first, line) for line in lines]
+    return _SOFT.join(lines)
 
 
 def _number(found: re.Match[bytes]) -> bytes:
