@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -48,6 +49,7 @@ _WITH_STANCE = frozenset(
         "answer_differs",
     }
 )
+_JUST_USED = 64
 
 
 class Clerk:
@@ -201,7 +203,7 @@ class Clerk:
             return await addresses.probe(unit.connection, row["address_normal"], row["id"])
 
     def _about_meeting(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
-        name, partner = row["person_name"], row["organisation_name"]
+        name, partner, kind = row["person_name"], row["organisation_name"], row["kind"]
         values = {
             "name": name,
             "addressee": f"{name}, {partner}" if partner else name,
@@ -209,8 +211,9 @@ class Clerk:
             **self._links(row["handle"], row["epoch"], row["locale"]),
             **self._wish_links(row),
         }
-        key = Key(
-            kind=row["kind"],
+        has_stance = kind in _WITH_STANCE
+        key = _share(
+            kind=kind,
             locale=row["locale"],
             instance=instance,
             meeting_id=row["subject_id"],
@@ -222,14 +225,14 @@ class Clerk:
             way=requesting.way_of(row, self._services.settings, self._services.clock()),
             because=row["cause"].get("because", ""),
             is_brief=row["whole_kind"] == requesting.UPDATE,
+            stance=row["answer"] or "" if has_stance else "",
+            holds=has_stance and bool(row["holds"]),
+            has_deputy=has_stance and bool(row["deputy_name"]),
             follows=row["first_letter_id"] is not None,
         )
         if key.follows:
             values["first_letter"] = str(row["first_letter_id"])
         values |= requesting.fill_gaps(row, self._services.keys, key.way)
-        if key.kind in _WITH_STANCE:
-            stance, has_deputy = row["answer"] or "", bool(row["deputy_name"])
-            key = replace(key, stance=stance, holds=bool(row["holds"]), has_deputy=has_deputy)
         if key.is_copy:
             name = texts(key.locale).t("letter.copy.to", name=name)
         return Go(row["person_email"], name, values, key, requesting.SECRETS)
@@ -357,10 +360,15 @@ class Clerk:
         return lines
 
 
+# Whole crowds have one key: to look it up costs a third of writing it down again.
+_share = lru_cache(maxsize=_JUST_USED)(Key)
+
+
 def _as_wished(go: Go, row: Mapping[str, Any]) -> Go:
     """Let the letter look as its reader wants it; a copy is for somebody else."""
     key = go.prototype_key
-    if row["is_copy"] or not isinstance(key, Key):
-        return go
     text_only, no_calendar = bool(row["text_only"]), bool(row["no_calendar"])
+    is_usual = not text_only and not no_calendar
+    if is_usual or row["is_copy"] or not isinstance(key, Key):
+        return go
     return replace(go, prototype_key=replace(key, text_only=text_only, no_calendar=no_calendar))
