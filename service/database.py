@@ -53,7 +53,7 @@ SESSION_LIMITS = {
 }
 CLOSE_SECONDS = 10.0
 RELEASE_SECONDS = 5.0
-FULL_SECONDS = 60.0
+FULL_SECONDS = hurried(60.0, least=5.0)
 """While the disk is full some tick fails to write every few seconds."""
 
 COMMAND_SECONDS = hurried(75.0, least=6.0)

@@ -83,15 +83,15 @@ async def test_28_while_the_database_is_away_readiness_says_so_and_nothing_is_lo
         await stage.trust(server.port)
         settings = stage.environment(server.port) | {"TERMINBUCH_PORT": str(port)}
         async with running(settings, "serve", "--role", "all"):
-            await stage.until(lambda: _ready(port, 200), "it is ready")
+            await stage.until(lambda: ready(port, 200), "it is ready")
             await stage.post(COUNT)
             await asyncio.to_thread(stage.postgres, "stop", "-m", "immediate")
             mails = len(server.mails)
             await asyncio.sleep(3)
-            away = await _status(port, "ready"), await _status(port, "live")
+            away = await status(port, "ready"), await status(port, "live")
             late = len(server.mails) - mails
             await asyncio.to_thread(stage.server.start, fsync=True)
-            await stage.until(lambda: _ready(port, 200), "it is ready again")
+            await stage.until(lambda: ready(port, 200), "it is ready again")
             await stage.settled()
             found = await stage.check(server)
 
@@ -101,11 +101,11 @@ async def test_28_while_the_database_is_away_readiness_says_so_and_nothing_is_lo
     assert found.duplicates <= sum(row["uncertain_count"] for row in found.rows)
 
 
-async def _ready(port: int, wanted: int) -> bool:
-    return await _status(port, "ready") == wanted
+async def ready(port: int, wanted: int) -> bool:
+    return await status(port, "ready") == wanted
 
 
-async def _status(port: int, what: str) -> int:
+async def status(port: int, what: str) -> int:
     def ask() -> int:
         try:
             address = f"http://localhost:{port}/health/{what}"
