@@ -52,7 +52,10 @@ async def small(database_url: str) -> AsyncIterator[Database]:
             " number int UNIQUE DEFERRABLE INITIALLY DEFERRED)"
         )
         yield opened
-        await opened.pool.execute("DROP TABLE tried")
+        # A connection that was cut is heard of by its server when its statement has ended.
+        async with opened.pool.acquire() as connection:
+            await connection.execute("SET lock_timeout = '100s'; SET statement_timeout = '100s'")
+            await connection.execute("DROP TABLE tried", timeout=100)
 
 
 async def _insert(unit: databases.UnitOfWork, *numbers: int) -> None:
@@ -166,9 +169,9 @@ async def test_a_cancelled_task_rolls_back_and_gives_the_connection_back(
     small: Database, moment: float
 ) -> None:
     async def work() -> None:
-        async with small.unit_of_work() as unit:
+        async with small.unit_of_work(statement_seconds=60) as unit:
             await _insert(unit, 1)
-            await unit.connection.execute("SELECT pg_sleep(2)")
+            await unit.connection.execute("SELECT pg_sleep(20)")
 
     for _ in range(SMALL_POOL + 1):
         task = asyncio.create_task(in_fresh_context(work))
