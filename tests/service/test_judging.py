@@ -62,11 +62,17 @@ KINDS: dict[str, dict[str, Any]] = {
     "nudge": {},
     "reminder": {"bucket": "accepted", "answer": "online"},
     "receipt": {"answer": "online", "answer_rev": 1, "cause": {"answer_rev": 1}},
+    "answer_differs": {},
+    "entry_removed": {"answer": "declined"},
     "lost_links": {},
     "digest": {**WISHES, "digest": True},
     "hint_received": {},
     "probe": {},
+    "ear": {},
+    "reply_forwarded": {},
+    "alarm": {},
     "sign_in": {},
+    "test": {"cause": {"subject": "Neuer Termin"}},
 }
 ABOUT_MEETINGS = (
     "invitation",
@@ -79,10 +85,12 @@ ABOUT_MEETINGS = (
     "nudge",
     "reminder",
     "receipt",
+    "answer_differs",
+    "entry_removed",
 )
 TO_PERSONS = (*ABOUT_MEETINGS, "lost_links", "digest")
 MUST_KNOW = tuple(kind for kind in ABOUT_MEETINGS if kind not in {"nudge", "reminder"})
-GATHERING = ("invitation", "date_confirmed", "nudge", "reminder")
+GATHERING = ("invitation", "date_confirmed", "nudge", "reminder", "answer_differs")
 
 Case = tuple[tuple[str, ...], dict[str, Any], str | None]
 CASES: tuple[Case, ...] = (
@@ -134,8 +142,11 @@ CASES: tuple[Case, ...] = (
     (MUST_KNOW, {**WISHES, "reminders": False, "paused_until": NOW.date()}, None),
     (("receipt",), {"answer_rev": 2}, "replaced"),
     (("receipt",), {"cause": {}}, None),
-    (("sign_in",), {"account_email": None}, "no_access"),
-    (("sign_in",), {"disabled_at": NOW}, "no_access"),
+    (("entry_removed",), {"answer": "online"}, "answer_changed"),
+    (("entry_removed",), {"answer": None}, "answer_changed"),
+    (("sign_in", "test"), {"account_email": None}, "no_access"),
+    (("sign_in", "test"), {"disabled_at": NOW}, "no_access"),
+    (("test",), {"cause": {}}, "gone"),
     (("sign_in",), {"token_id": None}, "replaced"),
     (("sign_in",), {"used_at": NOW}, "replaced"),
     (("sign_in",), {"replaced_at": NOW}, "replaced"),
