@@ -104,6 +104,7 @@ async def kill_at_random(stage: Stage, letters: int, kills: int, seed: int) -> H
                 await asyncio.sleep(dice.uniform(0, UNTIL_KILL_SECONDS))
                 await workers.kill_one()
         server.delays.clear()
+        await stage.hear_last_words()
         await stage.rescue(server.port)
         return await stage.history(servers.copies(server))
 

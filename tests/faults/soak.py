@@ -171,6 +171,7 @@ async def storm(stage: Stage, seconds: float, seed: int) -> int:
                     told = time.monotonic()
                     print(f"{end - told:.0f} s left, {len(server.mails)} mails", flush=True)
             posting.cancel()
+        await stage.hear_last_words()
         await stage.rescue(server.port)
         await stage.rescue(server.port)
         found = await stage.history(servers.copies(server))
