@@ -16,6 +16,7 @@ from service.domain.feed_profiles import Fallen, Profile
 from service.services import Services
 from service.tokens import Key, Keys
 from tests import shown
+from tests.web import qr_reader
 
 KEYS = Keys((Key("t1", b"Z" * 32),))
 OTHER_KEYS = Keys((Key("t1", b"Y" * 32),))
@@ -62,6 +63,19 @@ async def test_the_subscribe_page_gives_one_address_for_what_was_chosen(
     assert calendar.headers["cache-control"] == "public, max-age=300"
     assert expected.split("|") == re.findall(r"\r\nSUMMARY:(.*)\r\n", text)
     assert f"SOURCE;VALUE=URI:http://localhost:8000{path}\r\n" in text
+
+
+@pytest.mark.parametrize("query", ["", "?anzeigen=1&gruppe=klima&abgesagt=plain&sprache=en"])
+async def test_a_telephone_reads_the_address_from_the_qr_code(
+    database: Database, anonymous: httpx.AsyncClient, query: str
+) -> None:
+    await _programme(database)
+
+    page = await anonymous.get(f"/kalender{query}")
+    [path] = _ADDRESS.findall(page.text)
+    [svg] = re.findall(r"<svg[^>]*tb-qr.*?</svg>", page.text, re.DOTALL)
+
+    assert f"http://localhost:8000{path}" == qr_reader.read(svg)
 
 
 async def test_the_usual_choices_keep_an_address_that_people_can_read(
