@@ -1,7 +1,8 @@
 """Tell somebody by mail what nobody would see: letters that stay, were given up, ticks that stand.
 
-At most one letter an hour and reason, through the outbox like every other: a mail server that
-rests is not woken by it, and the pages say the same meanwhile.
+At most one letter an hour and reason, through the outbox like every other: a mail server that is
+away is not woken by it, and the pages say the same meanwhile. While too much is refused for others
+to leave, it is tried past them.
 """
 
 from collections.abc import Mapping, Sequence
