@@ -24,7 +24,8 @@ _PHRASE = re.compile(
     rb'(?:"[ !#-\[\]-~]{0,64}"(?: |\r\n )'
     rb"|=\?utf-8\?b\?[A-Za-z0-9+/=]+\?=(?:\r\n =\?utf-8\?b\?[A-Za-z0-9+/=]+\?=)*\r\n )?"
 )
-_QUOTED_PRINTABLE = re.compile(rb"(?:[!-<>-~\t ]+|=[0-9A-F]{2})*=?")
+# Possessive, so that it never tries a second way.
+_QUOTED_PRINTABLE = re.compile(rb"(?:[!-<>-~\t ]++|=[0-9A-F]{2})*+=?")
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{1,76}={0,2}\r\n)+")
 _DATE = re.compile(rb"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} [+-]\d{4}")
 _URL = re.compile(r"https?://[A-Za-z0-9!#$%&()*+,./:;=?@_~\[\]-]+")

@@ -15,7 +15,7 @@ Write = Callable[[Sequence[Item]], Awaitable[Sequence[bool]]]
 OpenWriter = Callable[[], AbstractAsyncContextManager[Write[Item]]]
 
 RETRY_SECONDS = (0.1, 0.3, 1.0, 2.0, 5.0)
-GATHER_SECONDS = 0.003
+GATHER_SECONDS = 0.005
 """So long a commit waits for company: a fraction of its own time, and of a letter's."""
 
 # These say something about a row; whatever else fails is a matter of the database.

@@ -4,7 +4,6 @@ import re
 
 _UNSAFE = re.compile(rb"[^!-<>-~\t ]")
 # A line that starts so could be taken for a boundary, an end of mail or an mbox separator.
-_RISKY_START = re.compile(rb"\A(?:[-.]|From )")
 _RISKY_STARTS = (b"-", b".", b"From ")
 _BLANK_END = re.compile(rb"[\t ]$")
 _CONTROLS = re.compile(
@@ -48,9 +47,10 @@ def _encode_line(line: str) -> bytes:
 
 
 def _wrap(raw: bytes) -> bytes:
-    lines = _cut(raw) if len(raw) > _SIZE else [raw]
-    if any(line.startswith(_RISKY_STARTS) for line in lines):
-        lines = [_RISKY_START.sub(_number_first, line) for line in lines]
+    lines = _cut(raw)
+    for index, line in enumerate(lines):
+        if line.startswith(_RISKY_STARTS):
+            lines[index] = b"=%02X%b" % (line[0], line[1:])
     return _SOFT.join(lines)
 
 
@@ -58,20 +58,16 @@ def _number(found: re.Match[bytes]) -> bytes:
     return b"=%02X" % found[0][0]
 
 
-def _number_first(found: re.Match[bytes]) -> bytes:
-    return b"=%02X%b" % (found[0][0], found[0][1:])
-
-
 def _cut(raw: bytes) -> list[bytes]:
     """Cut into lines, never within an escape."""
     lines = []
     start = 0
-    while start < len(raw):
-        end = min(start + _SIZE, len(raw))
-        if end < len(raw):
-            # An escape has three signs: step back when one of its first two would end the line.
-            escape = raw.rfind(b"=", end - 2, end)
-            end = escape if escape >= 0 else end
+    while len(raw) - start > _SIZE:
+        end = start + _SIZE
+        # An escape has three signs: step back when one of its first two would end the line.
+        escape = raw.rfind(b"=", end - 2, end)
+        end = escape if escape >= 0 else end
         lines.append(raw[start:end])
         start = end
+    lines.append(raw[start:])
     return lines
