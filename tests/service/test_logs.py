@@ -95,3 +95,13 @@ def test_a_library_that_logs_paths_is_quiet_below_warning() -> None:
     logging.getLogger("granian").info("GET /a/x")
 
     assert stream.getvalue() == ""
+
+
+def test_a_stream_that_is_gone_ends_nothing() -> None:
+    stream = io.StringIO()
+    logs.configure_logs("info", "json", stream)
+    stream.close()
+
+    written = structlog.get_logger("tried").info("letter.sent")
+
+    assert written is None
