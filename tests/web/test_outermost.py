@@ -270,7 +270,7 @@ async def test_odd_bodies_are_answered_and_never_a_failure(
         headers = [(b"content-type", content_type.encode("latin-1"))]
         answer = await client.post(path, content=body, headers=headers)
 
-    assert answer.status_code < 500
+    assert answer.status_code in {201, 400}
 
 
 @pytest.mark.parametrize("size", [70_000, 3_000_000])
@@ -387,6 +387,7 @@ async def test_the_host_header_changes_nothing(
     }
     pages = [await anonymous.get(path, headers=evil) for path in ("/impressum", "/buero", "/nix")]
 
+    assert [page.status_code for page in pages] == [200, 303, 404]
     for page in pages:
         assert "evil" not in page.text
         assert "evil" not in str(page.headers)

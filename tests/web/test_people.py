@@ -153,6 +153,7 @@ async def test_markup_in_names_is_text(sign_in: SignIn, database: Database) -> N
     ]
 
     assert all("<img" not in page.text for page in pages)
+    assert all("&lt;img src=x" in page.text for page in pages)
 
 
 async def test_odd_filters_filter_nothing(sign_in: SignIn, database: Database) -> None:
