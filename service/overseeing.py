@@ -32,6 +32,7 @@ WROTE = "wrote"
 BUCKETS = (*(answer.value for answer in Answer), NONE)
 # Later than this nobody reads mail in time: somebody has to call.
 CALL_BEFORE_START = timedelta(hours=24)
+_LONGEST_LOOK = timedelta(days=31)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +210,8 @@ class DayLook:
     neighbours: tuple[Neighbour, ...]
     barred: tuple[Obstacle, ...] = ()
     ended: tuple[EndedList, ...] = ()
+    # What begins on a further day of a session of several days.
+    later: tuple[Obstacle, ...] = ()
 
 
 async def find_session(database: Database, account: Account, meeting_id: UUID) -> Session:
@@ -286,16 +289,28 @@ async def list_groups(database: Database, account: Account, today: date) -> list
     return [GroupChoice(**dict(row)) for row in rows if account.may_change_group(row["id"])]
 
 
-async def look_at_day(
-    database: Database, day: date, meeting_id: UUID, group_ids: Sequence[UUID], locale: str
+async def look_at_day(  # noqa: PLR0917 - a session's days, and who looks at them
+    database: Database,
+    day: date,
+    meeting_id: UUID,
+    group_ids: Sequence[UUID],
+    locale: str,
+    last_on: date | None = None,
 ) -> DayLook:
-    """Return holidays, the office's own lists and other sessions of a day."""
+    """Return holidays, the office's own lists and other sessions of a day.
+
+    `last_on` is the last day of a session of several days; a month of them is looked at.
+    """
+    further = max((last_on or day) - day, timedelta(0))
+    last_on = day + min(further, _LONGEST_LOOK)
     region = await find_region(database)
     midnight = datetime.combine(day, time())
     rows = await database.fetch(statements.SAME_DAY, midnight, meeting_id, list(group_ids))
     school = obstacles.school_holidays(region, day.year, locale)
     last = obstacles.last_school_day(region)
     coming = sorted((each, name) for each, name in school.items() if each > day)
+    listed = await barring.find_barred(database, day, last_on)
+    found = obstacles.find(region, day, last_on, locale, listed) if further else ()
     return DayLook(
         day=day,
         holiday=obstacles.public_holidays(region, day.year, locale).get(day),
@@ -303,8 +318,9 @@ async def look_at_day(
         next_school_holiday=next(iter(coming), None),
         knows_school=last is not None and day <= last,
         neighbours=tuple(Neighbour(**dict(row)) for row in rows),
-        barred=touching(day, day, await barring.find_barred(database, day, day)),
-        ended=await barring.find_ended(database, day),
+        barred=touching(day, day, listed),
+        ended=await barring.find_ended(database, last_on),
+        later=tuple(one for one in found if one.first_on > day),
     )
 
 

@@ -132,8 +132,10 @@ async def look_at_day(services: Services, visitor: Visitor, form: Form) -> DayLo
         return None
     group, own = form.values.get("group"), form.values.get("id")
     groups = [UUID(str(group))] if group and not form.errors.get("group") else []
+    last_on = form.parsed.get("end_date") or _day_of(form.values.get("end_date"))
+    own_id = UUID(str(own)) if own else UUID(int=0)
     return await overseeing.look_at_day(
-        services.database, day, UUID(str(own)) if own else UUID(int=0), groups, visitor.locale
+        services.database, day, own_id, groups, visitor.locale, last_on
     )
 
 
@@ -148,7 +150,12 @@ async def look_at_meeting(
     if starts.date() < instants.to_local(visitor.now, meeting.time_zone).date():
         return None
     return await overseeing.look_at_day(
-        services.database, starts.date(), meeting.id, group_ids, visitor.locale
+        services.database,
+        starts.date(),
+        meeting.id,
+        group_ids,
+        visitor.locale,
+        meeting.last_day,
     )
 
 

@@ -183,6 +183,21 @@ async def test_the_look_at_a_day_names_the_list_and_its_end(
     assert ended == look.ended
 
 
+async def test_the_look_at_several_days_names_what_begins_on_a_further_one(
+    database: Database,
+) -> None:
+    await a_list(database)
+    found = []
+    for last_on in (date(2027, 3, 23), date(2027, 3, 26), date(9999, 1, 1)):
+        day = date(2027, 3, 23)
+        look = await overseeing.look_at_day(database, day, uuid4(), [], "de", last_on)
+        found.append([(one.first_on.day, one.source or one.name) for one in look.later])
+
+    # Easter and the last day of a month are as far as anybody looks.
+    assert [[], [(24, "Landtag"), (26, "Karfreitag")]] == found[:2]
+    assert (29, "Ostermontag") in found[2]
+
+
 async def test_what_is_planned_reaches_to_the_last_session_that_stands(database: Database) -> None:
     for month, state in ((3, "confirmed"), (5, "draft"), (9, "cancelled")):
         starts = datetime(2027, month, 4, 10)  # noqa: DTZ001 - wall time
