@@ -98,7 +98,8 @@ async def _two_workers(folder: Path, dsn: str) -> list[str]:
 
 async def _beside_radicale(folder: Path, dsn: str) -> list[str]:
     if shutil.which(servers.RADICALE) is None:
-        return ["Radicale: not measured, not found (pip install radicale, then on the PATH)"]
+        how = "python -m venv DIR; DIR/bin/pip install radicale; PATH=DIR/bin:$PATH make bench"
+        return [f"Radicale, for orientation: not measured, not found ({how})"]
     async with servers.our_server(folder, dsn) as ours:
         body, _ = await asyncio.to_thread(servers.fetch, ours)
         with servers.radicale(folder, body) as theirs:
