@@ -226,3 +226,43 @@ async def test_high_contrast_and_print_lose_no_control(chromium: Browser, site: 
         header = await page.locator("header").is_visible()
 
     assert (normal, normal, False) == (contrast, printed, header)
+
+
+RING = """() => {
+  const one = document.activeElement;
+  if (!one || one === document.body) return null;
+  const style = getComputedStyle(one);
+  const ring = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+  return [one.outerHTML.slice(0, 120), ring || style.boxShadow !== "none"];
+}"""
+
+
+async def test_whatever_the_keyboard_reaches_shows_that_it_is_there(
+    chromium: Browser, site: str
+) -> None:
+    # A day has several stops; the last of them is the browser's own button with its own ring.
+    seen: dict[str, bool] = {}
+    async with opened(chromium, f"{site}/muster") as page:
+        await page.keyboard.press("Tab")
+        while found := await page.evaluate(RING):
+            seen[found[0]] = seen.get(found[0], False) or found[1]
+            await page.keyboard.press("Tab")
+
+    assert len(seen) > 20
+    assert [] == [one for one, shows in seen.items() if not shows]
+
+
+async def test_a_table_on_a_phone_says_every_cell_with_its_column(
+    chromium: Browser, site: str
+) -> None:
+    view = {"width": 320, "height": 640}
+    async with opened(chromium, f"{site}/muster", viewport=view) as page:
+        cells = page.locator("#next30 td[data-label]")
+        seen = [await cell.bounding_box() for cell in await cells.all()]
+        words = await cells.first.evaluate("one => getComputedStyle(one, '::before').content")
+        role = await page.get_by_role("table", name="Nächste 30 Tage").count()
+
+    assert seen
+    assert [] == [box for box in seen if box is None or box["x"] + box["width"] > 320]
+    assert "none" != words
+    assert 1 == role
