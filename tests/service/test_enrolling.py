@@ -182,6 +182,34 @@ async def test_who_leaves_a_group_is_planned_for_no_more_but_stays_invited_where
     assert [(told["id"], "invited")] == [tuple(row) for row in rows]
 
 
+@pytest.mark.parametrize("because", ["answered", "asked by name", "told by a letter"])
+async def test_who_leaves_a_group_stays_planned_for_a_reason(
+    database: Database, because: str
+) -> None:
+    group = await builders.a_group(database)
+    person = await builders.a_person(database, member_of=group)
+    meeting = await builders.a_meeting(database, of=group)
+    about = {"meeting_id": meeting["id"], "person_id": person["id"]}
+    answer = "declined" if because == "answered" else None
+    await builders.an_invitation(database, meeting, person, state="planned", answer=answer)
+    if because == "asked by name":
+        await builders.insert(database, "meeting_audience", **about)
+    if because == "told by a letter":
+        await builders.insert(
+            *(database, "letter"),
+            dedupe_key="inv",
+            kind="invitation",
+            recipient_id=person["id"],
+            subject_id=meeting["id"],
+            ordering_key="x",
+            locale="de",
+        )
+
+    await save(database, person["id"], group_ids=frozenset())
+
+    assert await database.fetchval("SELECT state FROM invitation") == "planned"
+
+
 async def test_a_form_that_was_filled_in_from_an_older_state_is_refused(
     database: Database,
 ) -> None:

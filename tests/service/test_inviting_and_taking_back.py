@@ -1,13 +1,18 @@
 from datetime import timedelta
 from uuid import uuid4
 
-from service import inviting, noticing
+import pytest
+
+from service import asking, inviting, noticing, planning
 from service.auditing import Actor
 from service.database import Database
+from service.domain.errors import AnsweringClosedError
 from tests.builders import (
+    LONG_AGO,
     NOW,
     a_group,
     a_meeting,
+    a_membership,
     a_person,
     an_invitation,
     an_organisation,
@@ -95,6 +100,50 @@ async def test_the_own_calendar_follows_when_somebody_is_uninvited(database: Dat
     await inviting.uninvite(database, OFFICE, invitation["id"], NOW)
 
     assert (await read(database, "feed", feed["id"]))["revision"] == feed["revision"] + 1
+
+
+async def test_the_own_calendar_follows_when_somebody_is_invited(database: Database) -> None:
+    meeting = await a_meeting(database, state="tentative")
+    person = await a_person(database)
+    feed = await insert(database, "feed", kind="personal", person_id=person["id"])
+    await inviting.invite_one_more(database, OFFICE, meeting["id"], person["id"], NOW)
+
+    assert (await read(database, "feed", feed["id"]))["revision"] == feed["revision"] + 1
+
+
+async def test_who_is_asked_by_name_stays_planned_though_the_group_was_left(
+    database: Database,
+) -> None:
+    group = await a_group(database)
+    meeting = await a_meeting(database, of=group, state="tentative")
+    person = await a_person(database)
+    await a_membership(database, person, group, to_on=LONG_AGO)
+    added = await inviting.invite_one_more(database, OFFICE, meeting["id"], person["id"], NOW)
+    async with database.unit_of_work() as unit:
+        await asking.add_invitations(unit.connection, meeting["id"], NOW)
+
+    assert (await read(database, "invitation", added))["state"] == "planned"
+
+
+async def test_who_is_uninvited_stands_on_no_list_of_names(database: Database) -> None:
+    meeting = await a_meeting(database, state="tentative")
+    person = await a_person(database)
+    added = await inviting.invite_one_more(database, OFFICE, meeting["id"], person["id"], NOW)
+    listed, _ = await planning.load_form(database, meeting["id"])
+    await inviting.uninvite(database, OFFICE, added, NOW)
+    unlisted, _ = await planning.load_form(database, meeting["id"])
+
+    assert (listed.person_ids, unlisted.person_ids) == ({person["id"]}, set())
+
+
+async def test_nobody_is_invited_once_the_session_has_ended(database: Database) -> None:
+    meeting = await a_meeting(database)
+    person = await a_person(database)
+
+    with pytest.raises(AnsweringClosedError):
+        await inviting.invite_one_more(
+            *(database, OFFICE, meeting["id"], person["id"]), meeting["ends_at"]
+        )
 
 
 async def test_who_was_uninvited_and_told_is_asked_again_by_a_letter(database: Database) -> None:

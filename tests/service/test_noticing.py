@@ -20,6 +20,7 @@ from tests.builders import (
     a_membership,
     a_notice,
     a_person,
+    a_reminder_rule,
     an_invitation,
     an_organisation,
     insert,
@@ -310,6 +311,17 @@ async def test_a_session_that_is_not_confirmed_invites_nobody(database: Database
     await an_invitation(database, meeting, state="planned")
 
     assert await noticing.invite(database, OFFICE, meeting["id"], NOW) is None
+
+
+async def test_reminders_are_planned_as_soon_as_invitations_leave(database: Database) -> None:
+    rule = await a_reminder_rule(database)
+    meeting = await a_meeting(database)
+    await an_invitation(database, meeting, state="planned")
+    await noticing.invite(database, OFFICE, meeting["id"], NOW)
+    await noticing.queue_due(database, LATER)
+    slots = await database.fetch("SELECT rule_id, state FROM reminder_slot")
+
+    assert [tuple(slot) for slot in slots] == [(rule["id"], "planned")]
 
 
 async def test_an_invitation_merges_a_move_before_it_leaves(database: Database) -> None:

@@ -162,6 +162,17 @@ async def test_a_proposal_names_the_next_number_and_the_last_place(database: Dat
     assert (proposal.form.start_time, proposal.form.start_on) == (time(10), None)
 
 
+async def test_a_cancelled_session_is_no_model_for_the_next(database: Database) -> None:
+    group = await a_group(database)
+    await a_meeting(database, of=group, number=15, room="Saal 3")
+    later = START + timedelta(days=1)
+    await a_meeting(
+        database, of=group, number=16, room="Saal 4", state="cancelled", starts_local=later
+    )
+
+    assert (await planning.propose(database, group["id"], NOW)).form.room == "Saal 3"
+
+
 async def test_a_proposal_draws_no_number(database: Database) -> None:
     group = await a_group(database, next_number=17)
     numbers = [(await planning.propose(database, group["id"], NOW)).number for _ in range(2)]

@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from service import authenticating, tokens
+from service import authenticating, keeping_sessions, tokens
 from service.auditing import COMMAND
 from service.database import Database
 from service.domain.errors import LinkUsedError
@@ -113,6 +113,20 @@ async def test_an_address_gets_five_letters_a_day(
     letters = await database.fetchval("SELECT count(*) FROM letter")
 
     assert letters == 5
+
+
+async def test_an_account_that_was_ended_gets_no_letter_and_its_link_is_dead(
+    anonymous: httpx.AsyncClient, services: Services, database: Database, account: UUID
+) -> None:
+    await ask(anonymous)
+    path = authenticating.link_path(services.keys, await newest_token(database))
+    await database.fetch("UPDATE account SET disabled_at = now() WHERE id = $1", account)
+    known = await anonymous.get(path)
+    unknown = await anonymous.get(f"/anmelden/l/{tokens.draw_secret()}")
+    await ask(anonymous)
+
+    assert (known.status_code, ADDRESS in known.text) == (unknown.status_code, False)
+    assert await database.fetchval("SELECT count(*) FROM letter") == 1
 
 
 async def test_a_network_is_refused_after_twenty_requests_in_an_hour(
@@ -268,6 +282,30 @@ async def test_signing_out_ends_the_session_on_the_server(
 
     assert (303, "/anmelden?abgemeldet=1") == (out.status_code, out.headers["location"])
     assert after.status_code == 403
+
+
+async def test_an_account_that_was_ended_is_signed_out_at_once(
+    sign_in: SignIn, database: Database
+) -> None:
+    browser = await sign_in("coordinator")
+    before = await browser.get("/buero")
+    await database.fetch("UPDATE account SET disabled_at = now()")
+    after = await browser.get("/buero")
+
+    assert (before.status_code, after.status_code == before.status_code) == (200, False)
+
+
+async def test_signing_in_again_ends_the_browser_s_former_session(
+    services: Services, database: Database, account: UUID
+) -> None:
+    now = services.clock()
+    async with database.unit_of_work() as unit:
+        first = await keeping_sessions.open_new(unit.connection, account, None, now)
+        other = await keeping_sessions.open_new(unit.connection, account, None, now)
+        second = await keeping_sessions.open_new(unit.connection, account, first, now)
+    found = [await keeping_sessions.find(database, each, now) for each in (first, other, second)]
+
+    assert [session is not None for session in found] == [False, True, True]
 
 
 @pytest.mark.parametrize(
