@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 from playwright.async_api import Browser
 from xdist.scheduler import LoadGroupScheduling
 
@@ -18,6 +19,10 @@ from tests import chromium as test_chromium
 from tests import database as test_database
 
 _FOLDER = "TERMINBUCH_TESTS_FOLDER"
+
+# How long one example takes says something about the machine, and nothing about the code.
+settings.register_profile("any_machine", deadline=None)
+settings.load_profile("any_machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:
