@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import pytest_asyncio
-from hypothesis import settings
 from playwright.async_api import Browser
 from xdist.scheduler import LoadGroupScheduling
 
@@ -21,8 +21,8 @@ from tests import database as test_database
 _FOLDER = "TERMINBUCH_TESTS_FOLDER"
 
 # How long one example takes says something about the machine, and nothing about the code.
-settings.register_profile("any_machine", deadline=None)
-settings.load_profile("any_machine")
+hypothesis.settings.register_profile("any_machine", deadline=None)
+hypothesis.settings.load_profile("any_machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:
