@@ -2,9 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
@@ -37,6 +38,8 @@ COLOUR_CSS, COLOUR_HEX = "steelblue", "#4682B4"
 
 # Months begin at midnight there; it is the zone that every feed defines.
 _ZONE = ZoneInfo(zones.TZID)
+
+Styling = Callable[[Said | None], tuple[Style, int]]
 
 _log = structlog.get_logger(__name__)
 
@@ -165,7 +168,8 @@ class Kitchen:
         wanted = self._wanted(row, address, profile, month)
         if address.kind == "personal":
             heads = await shown_meetings.list_of_person(connection, wanted, row["person_id"])
-            found = (self._own_portion(head, style, profile) for head in heads)
+            styled = self._styling(style)
+            found = (self._own_portion(head, styled, profile) for head in heads)
             return [portion for portion in found if portion is not None]
         if address.kind == "office":
             drafts = profile.shows_drafts
@@ -186,22 +190,35 @@ class Kitchen:
             group_ids=(row["group_id"],) if address.kind == "group" else profile.group_ids,
         )
 
-    def _own_portion(self, head: Record, style: Style, profile: Profile) -> Portion | None:
+    def _styling(self, style: Style) -> Styling:
+        """Return what makes a style of what somebody said, with its number, each only once."""
+
+        @cache
+        def styled(said: Said | None) -> tuple[Style, int]:
+            own = style if said is None else replace(style, view=View.INVITED, said=said)
+            return own, self._shelf.number(own)
+
+        return styled
+
+    def _own_portion(self, head: Record, styled: Styling, profile: Profile) -> Portion | None:
         """Return a meeting's place in a person's feed, None where it is not to be shown."""
         own = shown_meetings.own_answer(head)
         if own is None or own.state != "invited":
             # Whoever is not yet invited sees what everybody sees.
-            return self._portion(head, style, None) if profile.extent is Extent.ALL else None
+            return self._portion(head, styled(None), None) if profile.extent is Extent.ALL else None
         answer = describing.holding_answer(own, _stands(head))
         if not _is_wanted(own, answer, profile):
             return None
         deputy = own.deputy_name if answer is Answer.REPRESENTED and profile.shows_answer else ""
         said = Said(answer, deputy, profile.shows_answer, profile.alarm_minutes)
         changed_at = max(head["changed_at"], own.changed_at, describing.RENDER_EPOCH)
-        return self._portion(head, replace(style, view=View.INVITED, said=said), changed_at)
+        return self._portion(head, styled(said), changed_at)
 
-    def _portion(self, head: Record, style: Style, changed_at: datetime | None) -> Portion:
-        key = (head["head"], self._shelf.number(style))
+    def _portion(
+        self, head: Record, styled: tuple[Style, int], changed_at: datetime | None
+    ) -> Portion:
+        style, number = styled
+        key = (head["head"], number)
         return Portion(key, style, self._shelf.find(key), changed_at)
 
     def _bound(self, row: Record, pieces: Sequence[bytes]) -> Sequence[bytes]:
