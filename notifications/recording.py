@@ -25,14 +25,18 @@ REMOTE_LIMIT = 200
 """Characters that are kept of the server's name for a letter."""
 
 
-def _batch(first: int, columns: Mapping[str, str]) -> str:
-    """Read rows from one array literal a column, the first of them in the parameter `first`.
+# One array literal a column. As sub-selects they are unknown whenever the statement is planned, so
+# that its one general plan is never thought dearer than a new one each time, which takes longer
+# than the work itself.
+_COLUMN = "(SELECT ${number}::text)::{kind}[]"
+_BATCH = "SELECT * FROM unnest({columns}) AS w ({names})"
 
-    As sub-selects they are unknown whenever the statement is planned, so that its one general plan
-    is never thought dearer than a new one each time, which takes longer than the work itself.
-    """
-    casts = [f"(SELECT ${n}::text)::{kind}[]" for n, kind in enumerate(columns.values(), first)]
-    return f"SELECT * FROM unnest({', '.join(casts)}) AS w ({', '.join(columns)})"
+
+def _batch(first: int, kinds: Mapping[str, str]) -> str:
+    """Write out how a batch is read: its columns' kinds are constants of this module."""
+    numbered = enumerate(kinds.values(), first)
+    columns = [_COLUMN.format(number=number, kind=kind) for number, kind in numbered]
+    return _BATCH.format(columns=", ".join(columns), names=", ".join(kinds))
 
 
 _MARK_COLUMNS = {"id": "uuid", "token": "int", "sha256": "bytea", "prototype_sha256": "bytea",
