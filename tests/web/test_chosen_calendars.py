@@ -1,7 +1,7 @@
 """Public calendars with choices: signed in the path, without an account and without a query."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,10 +17,17 @@ from service.services import Services
 from service.tokens import Key, Keys
 from tests import shown
 from tests.web import qr_reader
+from tests.web.conftest import Clock
 
 KEYS = Keys((Key("t1", b"Z" * 32),))
 OTHER_KEYS = Keys((Key("t1", b"Y" * 32),))
 _ADDRESS = re.compile(r'value="http://localhost:8000(/ics/[^"]+)"')
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Return a day before all sessions of these tests."""
+    return Clock(datetime(2027, 1, 20, 9, 0, tzinfo=UTC))
 
 
 async def _programme(database: Database) -> None:

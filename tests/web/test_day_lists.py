@@ -1,7 +1,7 @@
 """Black-out lists on the web: upload with a dry run, replace, remove, and what sessions show."""
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from html import unescape
 
 import httpx
@@ -12,11 +12,17 @@ from service import barring
 from service.barring import KeptList
 from service.database import Database
 from tests import builders
-from tests.web.conftest import PUBLIC_URL, Browser, SignIn
+from tests.web.conftest import PUBLIC_URL, Browser, Clock, SignIn
 
 PLENUM = b"von;bis;name\n3.3.2027;4.3.2027;Plenum\n31.2.2027;;Unsinn\n"
 SAID = {"name": "Landtag", "treatment": "move"}
 ADDED, DROPPED = "kommt dazu", "fällt weg"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Return a day before all sessions of these tests."""
+    return Clock(datetime(2027, 1, 20, 9, 0, tzinfo=UTC))
 
 
 async def send(browser: Browser, content: bytes, path: str = "", **data: str) -> httpx.Response:

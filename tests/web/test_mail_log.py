@@ -2,7 +2,7 @@
 
 import ast
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -32,7 +32,8 @@ ROOT = Path(__file__).parents[2]
 
 async def an_invitation_letter(database: Database, name: str = "Erika Muster") -> dict[str, Any]:
     """Post an invitation to a person about a session, and return both with the letter's id."""
-    meeting = await builders.a_meeting(database, title=f"Sitzung mit {name}")
+    starts = datetime.combine(datetime.now(UTC).date(), time(10)) + timedelta(days=60)
+    meeting = await builders.a_meeting(database, title=f"Sitzung mit {name}", starts_local=starts)
     person = await builders.a_person(database, full_name=name)
     letter = a_letter(recipient_id=person["id"], subject_id=meeting["id"])
     [letter_id] = await mail.post(database, letter)

@@ -203,7 +203,9 @@ async def test_own_times_are_stored_shown_again_and_seen_by_the_office(
     services: Services, anonymous: httpx.AsyncClient, sign_in: SignIn
 ) -> None:
     database = services.database
-    meeting = await builders.a_meeting(database, invited_at=builders.NOW)
+    # The pages show what is still to come.
+    starts = builders.START.replace(year=2049)
+    meeting = await builders.a_meeting(database, starts_local=starts, invited_at=builders.NOW)
     person = await builders.a_person(database)
     await builders.an_invitation(
         database, meeting, person, answer="in_person", invited_at=builders.NOW
