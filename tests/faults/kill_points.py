@@ -82,7 +82,7 @@ async def _die(stage: Stage, server: Server, point: str, passes: int) -> None:
             server.delays["."] = 0.05
             await stage.in_state("sent", 3)
             program.process.terminate()
-        code = await asyncio.wait_for(program.process.wait(), 60)
+        code = await program.process.wait()
     if code != crashing.EXIT_CODE:
         said = "\n".join(program.lines[-20:])
         raise RuntimeError(
