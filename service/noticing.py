@@ -15,7 +15,17 @@ from uuid import UUID
 from asyncpg import Connection, Record
 
 from notifications import combining, crashing, outbox
-from service import announcing, asking, auditing, copying, publishing, reminding, requesting, timing
+from service import (
+    announcing,
+    asking,
+    auditing,
+    copying,
+    passing_over,
+    publishing,
+    reminding,
+    requesting,
+    timing,
+)
 from service.announcing import Asking
 from service.auditing import Actor
 from service.database import Database
@@ -23,6 +33,7 @@ from service.domain import authority as rights
 from service.domain.authority import EVERYTHING, Authority
 from service.domain.errors import NotFoundError
 from service.domain.words import NoticeKind, State
+from service.passing_over import Turn
 from service.tables import facts, meeting_statements, notice_statements
 
 EXPANSION_SECONDS = 60.0
@@ -219,21 +230,28 @@ async def queue_due(database: Database, now: datetime) -> int:
     """Turn due notices into letters and return how many letters are new.
 
     All that is due at once is one transaction, and one letter a person. Any number of replicas may
-    do so any number of times: a notice is claimed by one of them.
+    do so any number of times: a notice is claimed by one of them. One that fails is tried alone,
+    and again with the next run; the first error is raised after all others have been done.
     """
-    letters = 0
-    for _ in range(_MOST_AT_ONCE):
-        async with database.unit_of_work(statement_seconds=EXPANSION_SECONDS) as unit:
-            first = await unit.connection.fetchrow(notice_statements.CLAIM_FIRST, now)
-            if first is None:
-                break
-            others = await unit.connection.fetch(
-                notice_statements.CLAIM_OTHERS, now, first["id"], _MOST_TOGETHER - 1
-            )
-            letters += await _expand(unit.connection, [first, *others], now)
+    letters = await passing_over.work_through(
+        partial(_queue_together, database, now), _MOST_AT_ONCE
+    )
     if letters:
         crashing.pass_point("before_wake")
     return letters
+
+
+async def _queue_together(database: Database, now: datetime, turn: Turn) -> int | None:
+    async with database.unit_of_work(statement_seconds=EXPANSION_SECONDS) as unit:
+        first = await unit.connection.fetchrow(notice_statements.CLAIM_FIRST, now, turn.failed)
+        if first is None:
+            return None
+        turn.taken = [first["id"]]
+        apart = [first["id"], *turn.failed, *turn.suspects]
+        room = 0 if first["id"] in turn.suspects else _MOST_TOGETHER - 1
+        others = await unit.connection.fetch(notice_statements.CLAIM_OTHERS, now, apart, room)
+        turn.taken += [other["id"] for other in others]
+        return await _expand(unit.connection, [first, *others], now)
 
 
 async def list_pending(connection: "Connection[Any]", meeting_id: UUID) -> list[PlannedNotice]:

@@ -8,13 +8,14 @@ moves a meeting plans its slots anew in the same transaction; letters are keyed 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from asyncpg import Connection
 
 from notifications import combining, outbox
-from service import copying, obstacles
+from service import copying, obstacles, passing_over
 from service.database import Database
 from service.domain import reminders
 from service.domain.changes import MeetingFacts
@@ -22,12 +23,15 @@ from service.domain.reminders import Audience, Kind, Rule
 from service.domain.words import Mode, State
 from service.domain.working_days import IsHoliday
 from service.obstacles import Region
+from service.passing_over import Turn
 from service.tables import facts, reminder_statements, rule_rows, rule_statements
 from service.tables.rule_rows import KnownRule, Scope
 
 # A day-based rule that falls due within this of the invitation is said by the invitation itself.
 MERGED_WITHIN = timedelta(hours=24)
 EXPANSION_SECONDS = 60
+# The rest waits for the next run, a few seconds later.
+MOST_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,20 +157,20 @@ async def plan_all(database: Database, now: datetime) -> int:
 
 
 async def queue_due(database: Database, now: datetime) -> int:
-    """Turn due slots into letters, a transaction each; return how many letters are new."""
-    letters = 0
-    while True:
-        found = await _queue_one(database, now)
-        if found is None:
-            return letters
-        letters += found
+    """Turn due slots into letters, a transaction each; return how many letters are new.
+
+    A slot that fails is tried again with the next run; the first error is raised after all others
+    have been done.
+    """
+    return await passing_over.work_through(partial(_queue_one, database, now), MOST_AT_ONCE)
 
 
-async def _queue_one(database: Database, now: datetime) -> int | None:
+async def _queue_one(database: Database, now: datetime, turn: Turn) -> int | None:
     async with database.unit_of_work(statement_seconds=EXPANSION_SECONDS) as unit:
-        slot = await unit.connection.fetchrow(reminder_statements.CLAIM_SLOT, now)
+        slot = await unit.connection.fetchrow(reminder_statements.CLAIM_SLOT, now, turn.failed)
         if slot is None:
             return None
+        turn.taken = [slot["id"]]
         if slot["not_after"] <= now or slot["is_overtaken"]:
             reason = "too_late" if slot["not_after"] <= now else "newer_is_due"
             await unit.connection.execute(

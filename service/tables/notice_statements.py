@@ -63,12 +63,14 @@ RETURNING id
 CLAIM_FIRST = """
 SELECT n.* FROM notice n JOIN meeting m ON m.id = n.meeting_id
 WHERE n.state = 'pending' AND n.id = (
-    SELECT id FROM notice WHERE state = 'pending' AND due_at <= $1 ORDER BY due_at, id LIMIT 1)
+    SELECT id FROM notice
+    WHERE state = 'pending' AND due_at <= $1 AND id <> ALL ($2::uuid[])
+    ORDER BY due_at, id LIMIT 1)
 FOR UPDATE OF n, m SKIP LOCKED
 """
 CLAIM_OTHERS = """
 SELECT n.* FROM notice n JOIN meeting m ON m.id = n.meeting_id
-WHERE n.state = 'pending' AND n.due_at <= $1 AND n.id <> $2
+WHERE n.state = 'pending' AND n.due_at <= $1 AND n.id <> ALL ($2::uuid[])
 ORDER BY n.due_at, n.id LIMIT $3
 FOR UPDATE OF n, m SKIP LOCKED
 """

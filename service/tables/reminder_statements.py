@@ -58,7 +58,7 @@ SELECT s.id, s.not_after, EXISTS (
       AND n.person_id IS NOT DISTINCT FROM s.person_id
       AND (n.due_at, n.id) > (s.due_at, s.id)) AS is_overtaken
 FROM reminder_slot s
-WHERE s.state = 'planned' AND s.due_at <= $1
+WHERE s.state = 'planned' AND s.due_at <= $1 AND s.id <> ALL ($2::uuid[])
 ORDER BY s.due_at
 LIMIT 1
 FOR UPDATE OF s SKIP LOCKED
