@@ -106,8 +106,8 @@ async def test_the_secretariat_answers_by_the_link_of_the_copy_and_history_keeps
     entry = await opened(browser, session.link("Antwort eintragen"))
 
     assert asked in page.text
-    assert "vor Ort, Link, Sekretariat" in entry.text
-    assert "abgesagt, Link, Sekretariat" not in entry.text
+    assert "vor Ort, Link, beantwortet durch Sekretariat" in entry.text
+    assert "abgesagt, Link, beantwortet" not in entry.text
 
 
 async def test_each_reminder_is_copied_once_however_often_it_is_planned(
