@@ -26,9 +26,12 @@ DUMP = "database.dump"
 SCRIPT = "database.sql"
 _NEWER_SETTING = b"SET transaction_timeout = 0;"
 
+# The dump's own script begins and ends with ours, and all of it is one transaction: either nothing
+# happened, or no worker and no calendar program ever sees the rows as they were.
+_EMPTY = b"DROP SCHEMA public CASCADE;\nCREATE SCHEMA public;\n"
 # After a restore nobody knows what left since the backup: nothing goes out by itself. The office
-# sees these rows and sends again what is still needed. It is the end of the dump's own script, so
-# that no worker ever sees the rows as they were; what is named here is in every release's tables.
+# sees these rows and sends again what is still needed. What is named here and below is in every
+# release's tables.
 _QUARANTINE = """
 UPDATE public.outbox SET state = 'held', reason = 'restored', lease_owner = NULL, lease_until = NULL
 WHERE state IN ('queued', 'sending', 'uncertain');
@@ -40,10 +43,10 @@ UPDATE public.one_time_token SET used_at = now() WHERE used_at IS NULL;
 """
 # Calendar programs have seen what came after the backup: nothing of ours may look older to them.
 _RENEW = """
-UPDATE meeting SET
+UPDATE public.meeting SET
     changed_at = greatest(date_trunc('second', now()), changed_at + interval '1 second'),
     stamped_at = greatest(date_trunc('second', now()), stamped_at + interval '1 second');
-UPDATE feed SET revision = revision + 1,
+UPDATE public.feed SET revision = revision + 1,
     changed_at = greatest(date_trunc('second', now()), changed_at + interval '1 second');
 """
 
@@ -171,8 +174,6 @@ async def _refuse_data(database: Database) -> None:
 
 
 async def _load(database: Database, dump: Path) -> None:
-    async with database.unit_of_work() as unit:
-        await unit.connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     script = dump.with_name(SCRIPT)
     await _run_tool("pg_restore", database.dsn, "--no-owner", f"--file={script}", str(dump))
     await asyncio.to_thread(_complete, script)
@@ -181,21 +182,20 @@ async def _load(database: Database, dump: Path) -> None:
         *("--set=ON_ERROR_STOP=1", "--output=/dev/null", f"--file={script}"),
     )
     await database.migrate()
-    async with database.unit_of_work() as unit:
-        await unit.connection.execute(_RENEW)
 
 
 def _complete(script: Path) -> None:
-    """Let the script end with the quarantine.
+    """Let the script begin with an empty schema and end with the quarantine.
 
     The one line goes that the tools of PostgreSQL 18 write and servers before 17 refuse.
     """
     cleaned = script.with_name("cleaned.sql")
     with script.open("rb") as source, cleaned.open("wb") as target:
+        target.write(_EMPTY)
         for line in source:
             if line.rstrip() == _NEWER_SETTING:
                 break
             target.write(line)
         shutil.copyfileobj(source, target)
-        target.write(_QUARANTINE.encode())
+        target.write((_QUARANTINE + _RENEW).encode())
     cleaned.rename(script)

@@ -86,6 +86,30 @@ async def test_a_restore_that_breaks_off_leaves_no_letter_that_could_leave(
     assert [("held", "restored")] == [tuple(row) for row in states]
 
 
+async def test_a_restore_that_fails_leaves_the_empty_database_as_it_was(
+    database: Database, settings: Settings, server_folder: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "terminbuch.backup"
+    said: list[str] = []
+    # A dump of tables that no release ever had: the quarantine fails after all rows are loaded.
+    rename = "ALTER TABLE reminder_slot RENAME COLUMN {} TO {}"
+    await database.fetch(rename.format("reason", "unknown"))
+    try:
+        await backing_up.backup(replace(settings, database_url=database.dsn), file, str)
+    finally:
+        await database.fetch(rename.format("unknown", "reason"))
+
+    async with cloned(server_folder, f"failed_{uuid4().hex[:8]}") as dsn:
+        code = await backing_up.restore(replace(settings, database_url=dsn), file, said.append)
+        async with Database(dsn, pool_size=2) as left:
+            pending = await left.pending_migrations()
+            slots = await left.fetchval("SELECT count(reason) FROM reminder_slot")
+
+    assert 1 == code
+    assert said[-1].startswith("Nothing was restored.")
+    assert (pending, slots) == ([], 0)
+
+
 async def test_a_backup_of_another_key_is_refused_before_anything_is_touched(
     database: Database, settings: Settings, tmp_path: Path
 ) -> None:
