@@ -81,28 +81,8 @@ async def _fill(database: Database) -> dict[str, Any]:
         await furnishing.save_text(database, COMMAND, (kind, "de"), "Ein Text.", NOW)
     furnishing.forget(database)
     group = await builders.a_group(database, name="Arbeitsgruppe Klima")
-    partner = await builders.an_organisation(database)
-    times: dict[str, Any] = {
-        "starts_local": STARTS,
-        "published_at": NOW,
-        "changed_at": NOW,
-        "stamped_at": NOW,
-    }
-    meeting = await builders.a_meeting(database, of=group, **times)
-    month: dict[str, Any] = {
-        "starts_local": STARTS.replace(day=1, hour=0),
-        "ends_local": STARTS.replace(day=28, hour=0),
-    }
-    rough = await builders.a_meeting(
-        database, of=group, number=17, state="tentative", date_precision="month", **month
-    )
-    asked = await builders.a_person(database, of=partner, member_of=group, full_name="Mira Muster")
-    coming = await builders.a_person(database, of=partner, member_of=group, full_name="Jan Jahn")
-    for person, wishes in ((asked, {}), (coming, {"digest": True})):
-        await builders.insert(database, "preference", person_id=person["id"], **wishes)
-        await builders.insert(database, "feed", kind="personal", person_id=person["id"])
-    for feed in ({"kind": "public"}, {"kind": "group", "group_id": group["id"]}):
-        await builders.insert(database, "feed", **feed)
+    meeting, rough = await _write_sessions(database, group)
+    asked, coming = await _write_people(database, group)
     open_one = await builders.an_invitation(database, meeting, asked)
     given = await builders.an_invitation(database, meeting, coming, answer="in_person")
     await builders.insert(
@@ -113,27 +93,69 @@ async def _fill(database: Database) -> dict[str, Any]:
         way="link",
         answered_at=NOW,
     )
-    await builders.a_notice(
-        *(database, meeting), kind="nudge", due_at=NOW - timedelta(minutes=1), created_at=NOW
+    await _write_what_is_due(database, meeting)
+    letter_id = await _write_queued_letter(database, meeting, open_one)
+    return {"open": open_one, "given": given, "rough": rough["id"], "letter": letter_id}
+
+
+async def _write_sessions(database: Database, group: Row) -> tuple[Row, Row]:
+    """Write a confirmed session and one whose month alone is known."""
+    times: dict[str, Any] = {
+        "starts_local": STARTS,
+        "published_at": NOW,
+        "changed_at": NOW,
+        "stamped_at": NOW,
+    }
+    month: dict[str, Any] = {
+        "starts_local": STARTS.replace(day=1, hour=0),
+        "ends_local": STARTS.replace(day=28, hour=0),
+    }
+    return (
+        await builders.a_meeting(database, of=group, **times),
+        await builders.a_meeting(
+            database, of=group, number=17, state="tentative", date_precision="month", **month
+        ),
     )
+
+
+async def _write_people(database: Database, group: Row) -> tuple[Row, Row]:
+    """Write two members with their wishes, and the calendars of all."""
+    partner = await builders.an_organisation(database)
+    asked = await builders.a_person(database, of=partner, member_of=group, full_name="Mira Muster")
+    coming = await builders.a_person(database, of=partner, member_of=group, full_name="Jan Jahn")
+    for person, wishes in ((asked, {}), (coming, {"digest": True})):
+        await builders.insert(database, "preference", person_id=person["id"], **wishes)
+        await builders.insert(database, "feed", kind="personal", person_id=person["id"])
+    for feed in ({"kind": "public"}, {"kind": "group", "group_id": group["id"]}):
+        await builders.insert(database, "feed", **feed)
+    return asked, coming
+
+
+async def _write_what_is_due(database: Database, meeting: Row) -> None:
+    a_minute_ago = NOW - timedelta(minutes=1)
+    await builders.a_notice(database, meeting, kind="nudge", due_at=a_minute_ago, created_at=NOW)
     rule = await builders.a_reminder_rule(database)
     await builders.insert(
         *(database, "reminder_slot"),
         meeting_id=meeting["id"],
         rule_id=rule["id"],
         time_rev=meeting["time_rev"],
-        due_at=NOW - timedelta(minutes=1),
+        due_at=a_minute_ago,
         not_after=NOW + timedelta(days=1),
     )
+
+
+async def _write_queued_letter(database: Database, meeting: Row, invitation: Row) -> Any:
+    person_id = invitation["person_id"]
     letter = await builders.insert(
         *(database, "letter"),
-        dedupe_key=f"invitation:{meeting['id']}:{asked['id']}",
+        dedupe_key=f"invitation:{meeting['id']}:{person_id}",
         kind="invitation",
-        recipient_id=asked["id"],
+        recipient_id=person_id,
         subject_id=meeting["id"],
-        ordering_key=f"{asked['id']}:{meeting['id']}",
+        ordering_key=f"{person_id}:{meeting['id']}",
         locale="de",
-        cause={"invitation": str(open_one["id"])},
+        cause={"invitation": str(invitation["id"])},
     )
     await builders.insert(
         *(database, "outbox"),
@@ -143,7 +165,7 @@ async def _fill(database: Database) -> dict[str, Any]:
         next_attempt_at=NOW - timedelta(minutes=1),
         expires_at=NOW + timedelta(days=1),
     )
-    return {"open": open_one, "given": given, "rough": rough["id"], "letter": letter["id"]}
+    return letter["id"]
 
 
 async def _rows(database: Database) -> dict[str, int]:
