@@ -371,8 +371,7 @@ def reasons_of_calls() -> set[str]:
 def reasons_of_statements() -> set[str]:
     files = [*(ROOT / "service").rglob("*.py"), *(ROOT / "notifications").rglob("*.py")]
     text = "\n".join(file.read_text() for file in files)
-    leases = (ROOT / "notifications/leases.py").read_text()
-    chosen = re.findall(r"reason = CASE.*?END|_REASON = [^\n]*", leases, re.DOTALL)
+    chosen = re.findall(r"reason = CASE.*?END|_REASON = [^\n]*", text, re.DOTALL)
     branches = re.findall(r"(?:THEN|ELSE) '(\w+)'", "".join(chosen))
     return {*re.findall(r"\breason = '(\w+)'", text), *branches}
 
