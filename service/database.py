@@ -50,6 +50,9 @@ SESSION_LIMITS = {
     "statement_timeout": "5s",
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "15s",
+    # Compiling one of our long statements takes seconds where its cost is guessed too high, and
+    # never pays for so few rows.
+    "jit": "off",
 }
 CLOSE_SECONDS = 10.0
 RELEASE_SECONDS = 5.0

@@ -282,6 +282,7 @@ async def test_limits_are_set_on_every_connection(small: Database) -> None:
             "statement_timeout",
             "lock_timeout",
             "idle_in_transaction_session_timeout",
+            "jit",
             "TimeZone",
         )
     }
@@ -290,6 +291,7 @@ async def test_limits_are_set_on_every_connection(small: Database) -> None:
         "statement_timeout": "5s",
         "lock_timeout": "2s",
         "idle_in_transaction_session_timeout": "15s",
+        "jit": "off",
         "TimeZone": "UTC",
     }
 
