@@ -59,7 +59,7 @@ SELECT s.id, s.not_after, EXISTS (
       AND (n.due_at, n.id) > (s.due_at, s.id)) AS is_overtaken
 FROM reminder_slot s
 WHERE s.state = 'planned' AND s.due_at <= $1 AND s.id <> ALL ($2::uuid[])
-ORDER BY s.due_at
+ORDER BY s.due_at, s.id
 LIMIT 1
 FOR UPDATE OF s SKIP LOCKED
 """
