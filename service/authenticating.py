@@ -1,5 +1,8 @@
 """Let people of the office in by a letter: a link or six digits, good once and for 15 minutes.
 
+Anybody may ask for a letter to any address, so a new one leaves the older ones as they are: all
+links of an account are good until one of them is used, which ends the others.
+
 Every address is treated alike, known or not: the same rows, the same page, the same count of
 tries. An unknown one has a row without an account, so no letter leaves and no code fits.
 """
@@ -44,10 +47,6 @@ _COUNT = """
 SELECT count(*) FILTER (WHERE created_at > $2) AS this_hour, count(*) AS today
 FROM one_time_token WHERE purpose = 'sign_in' AND account_id = $1 AND created_at > $3
 """
-_REPLACE = """
-UPDATE one_time_token SET replaced_at = $2
-WHERE purpose = 'sign_in' AND account_id = $1 AND used_at IS NULL AND replaced_at IS NULL
-"""
 _ADD = """
 INSERT INTO one_time_token
     (id, purpose, secret_hash, code_hash, browser_hash, account_id, created_at, expires_at)
@@ -58,10 +57,19 @@ SELECT token.id, expires_at, used_at, replaced_at, account_id, email
 FROM one_time_token token JOIN account ON account.id = account_id AND disabled_at IS NULL
 WHERE purpose = 'sign_in' AND secret_hash = $1
 """
+# Whoever uses another link of the same account at this moment waits, and finds this one spent.
+_LOCK = """
+SELECT FROM account
+WHERE id = (SELECT account_id FROM one_time_token WHERE id = $1) FOR NO KEY UPDATE
+"""
 _USE = """
 UPDATE one_time_token SET used_at = $2
 WHERE id = $1 AND used_at IS NULL AND replaced_at IS NULL AND expires_at > $2
 RETURNING account_id
+"""
+_END_OTHERS = """
+UPDATE one_time_token SET replaced_at = $2
+WHERE purpose = 'sign_in' AND account_id = $1 AND used_at IS NULL AND replaced_at IS NULL
 """
 _TRY = """
 UPDATE one_time_token SET tries = least(tries + 1, 100)
@@ -209,8 +217,6 @@ async def _add_token(
 ) -> UUID:
     """Add a one-time row; what is mailed is derived from its id, so the row keeps hashes only."""
     row_id = uuid4()
-    if account_id is not None:
-        await connection.execute(_REPLACE, account_id, span[0])
     await connection.execute(
         _ADD,
         row_id,
@@ -253,7 +259,9 @@ def _check_open(row: Record, now: datetime) -> None:
 async def _use(database: Database, row_id: UUID, old_session: str | None, now: datetime) -> str:
     """Use a row up once, whoever races for it, and open the session in the same transaction."""
     async with database.unit_of_work() as unit:
+        await unit.connection.execute(_LOCK, row_id)
         account_id = await unit.connection.fetchval(_USE, row_id, now)
         if account_id is None:
             raise LinkUsedError
+        await unit.connection.execute(_END_OTHERS, account_id, now)
         return await keeping_sessions.open_new(unit.connection, account_id, old_session, now)

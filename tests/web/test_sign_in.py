@@ -1,3 +1,4 @@
+import asyncio
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,7 +11,7 @@ import pytest
 from service import authenticating, keeping_sessions, tokens
 from service.auditing import COMMAND
 from service.database import Database
-from service.domain.errors import LinkUsedError
+from service.domain.errors import LinkReplacedError, LinkUsedError
 from service.domain.words import Role
 from service.services import Services
 from service.web.sign_in import LEAST_SECONDS
@@ -180,16 +181,62 @@ async def test_five_wrong_codes_end_it_even_for_the_right_one(
     assert last.status_code == 422
 
 
-async def test_a_newer_link_replaces_the_older_one(
-    anonymous: httpx.AsyncClient, services: Services, database: Database, account: UUID
+async def test_a_letter_that_a_stranger_asked_for_leaves_the_older_link_good(
+    services: Services, ready: None, database: Database, account: UUID
+) -> None:
+    async with open_client(services) as owner, open_client(services) as stranger:
+        await ask(owner)
+        token = await newest_token(database)
+        await ask(stranger)
+        path, code = (
+            authenticating.link_path(services.keys, token),
+            tokens.one_time_code(services.keys, token),
+        )
+        shown = await owner.get(path)
+        signed_in = await owner.post("/anmelden/code", data={"code": code})
+
+    assert [200, 303] == [shown.status_code, signed_in.status_code]
+
+
+@pytest.mark.parametrize("used", ["older", "newer"])
+async def test_signing_in_by_one_link_ends_the_others(
+    anonymous: httpx.AsyncClient,
+    services: Services,
+    clock: Clock,
+    account: UUID,
+    used: str,
 ) -> None:
     await ask(anonymous)
-    older = authenticating.link_path(services.keys, await newest_token(database))
+    older = await newest_token(services.database)
+    clock.go_on(timedelta(minutes=1))
     await ask(anonymous)
-    answer = await anonymous.get(older)
+    newer = await newest_token(services.database)
+    first, other = (older, newer) if used == "older" else (newer, older)
+    await open_link(anonymous, authenticating.link_path(services.keys, first))
+    answer = await anonymous.get(authenticating.link_path(services.keys, other))
 
+    assert older != newer
     assert answer.status_code == 410
-    assert "durch einen neueren ersetzt" in answer.text
+    assert "Mit einer anderen E-Mail wurde schon angemeldet" in answer.text
+
+
+async def test_two_links_pressed_at_once_open_one_session(
+    services: Services, database: Database, clock: Clock, account: UUID
+) -> None:
+    paths = [
+        await authenticating.print_link(database, services.keys, account, clock()) for _ in range(4)
+    ]
+    presses = [
+        authenticating.use_link(database, path.rpartition("/")[2], None, clock()) for path in paths
+    ]
+    found = await asyncio.gather(*presses, return_exceptions=True)
+
+    assert ["str"] == [
+        type(one).__name__
+        for one in found
+        if not isinstance(one, (LinkUsedError, LinkReplacedError))
+    ]
+    assert await database.fetchval("SELECT count(*) FROM staff_session") == 1
 
 
 async def test_a_link_says_until_when_it_worked(
