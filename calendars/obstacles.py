@@ -65,8 +65,11 @@ class DayList:
     is_cut: bool = False
 
 
-def read_calendar(raw: bytes, until_on: date) -> DayList:
-    """Return the days of a calendar file; endless repetitions are followed up to `until_on`."""
+def read_calendar(raw: bytes, until_on: date, zone: ZoneInfo = _BERLIN) -> DayList:
+    """Return the days of a calendar file; endless repetitions are followed up to `until_on`.
+
+    `zone` is that of the readers: an instant in UTC lies on the day that their clocks show.
+    """
     if len(raw) > MOST_BYTES:
         return DayList(refusal=Refusal.TOO_LARGE)
     try:
@@ -76,7 +79,8 @@ def read_calendar(raw: bytes, until_on: date) -> DayList:
     except UnreadableError:
         return DayList(refusal=Refusal.UNREADABLE)
     events = [one for one in calendar.children if one.name == "VEVENT"]
-    return _collect([one for one in events if one.value("STATUS").upper() != "CANCELLED"], until_on)
+    standing = [one for one in events if one.value("STATUS").upper() != "CANCELLED"]
+    return _collect(standing, until_on, zone)
 
 
 def is_in_range(day: date) -> bool:
@@ -84,17 +88,17 @@ def is_in_range(day: date) -> bool:
     return _FIRST_YEAR <= day.year <= _LAST_YEAR
 
 
-def _collect(events: list[Component], until_on: date) -> DayList:
-    moved = _moved_days(events)
+def _collect(events: list[Component], until_on: date, zone: ZoneInfo) -> DayList:
+    moved = _moved_days(events, zone)
     budget = repetitions.Budget(_MOST_STEPS)
     spans: set[Span] = set()
     left_out = unfollowed = 0
     for event in events:
-        first = _first_span(event)
+        first = _first_span(event, zone)
         if first is None:
             left_out += 1
             continue
-        dropped = _dropped_days(event, moved)
+        dropped = _dropped_days(event, moved, zone)
         rule = _rule(event)
         repeats = event.first("RRULE") is not None or event.first("RDATE") is not None
         unfollowed += repeats and rule is None
@@ -117,64 +121,66 @@ def _collect(events: list[Component], until_on: date) -> DayList:
     )
 
 
-def _moved_days(events: list[Component]) -> Mapping[str, set[date]]:
+def _moved_days(events: list[Component], zone: ZoneInfo) -> Mapping[str, set[date]]:
     """Return by UID the days of a repetition that have an entry of their own."""
     moved: dict[str, set[date]] = defaultdict(set)
     for event in events:
-        day = _day(event.first("RECURRENCE-ID"))
+        day = _day(event.first("RECURRENCE-ID"), zone)
         if day is not None:
             moved[event.value("UID")].add(day)
     return moved
 
 
-def _dropped_days(event: Component, moved: Mapping[str, set[date]]) -> frozenset[date]:
+def _dropped_days(
+    event: Component, moved: Mapping[str, set[date]], zone: ZoneInfo
+) -> frozenset[date]:
     if event.first("RECURRENCE-ID") is not None:
         return frozenset()
     named = (part for line in event.all("EXDATE") for part in line.value.split(","))
-    dropped = {day for part in named if (day := _read_day(part)) is not None}
+    dropped = {day for part in named if (day := _read_day(part, zone)) is not None}
     return frozenset(dropped | moved.get(event.value("UID"), set()))
 
 
-def _first_span(event: Component) -> Span | None:
-    first_on = _day(event.first("DTSTART"))
+def _first_span(event: Component, zone: ZoneInfo) -> Span | None:
+    first_on = _day(event.first("DTSTART"), zone)
     summary = event.first("SUMMARY")
     if first_on is None:
         return None
-    last_on = _last_day(event, first_on)
+    last_on = _last_day(event, first_on, zone)
     if last_on is None or not 0 <= (last_on - first_on).days < LONGEST_DAYS:
         return None
     name = texts.one_line(summary.text) if summary is not None else ""
     return Span(first_on, last_on, texts.clip(name, NAME_LIMIT))
 
 
-def _last_day(event: Component, first_on: date) -> date | None:
+def _last_day(event: Component, first_on: date, zone: ZoneInfo) -> date | None:
     """Return the last day that is touched: ends are exclusive (RFC 5545 section 3.6.1)."""
     end = event.first("DTEND")
     if end is None:
         found = _DURATION.fullmatch(event.value("DURATION"))
         days = int(found[1]) * (7 if found[2] == "W" else 1) if found else 1
         return first_on + timedelta(days=max(days, 1) - 1)
-    found_on = _day(end)
+    found_on = _day(end, zone)
     if found_on is None:
         return None
-    moment = _local(end.value)
+    moment = _local(end.value, zone)
     is_within_day = isinstance(moment, datetime) and moment.time() != time()
     return max(found_on - timedelta(days=0 if is_within_day else 1), first_on)
 
 
-def _day(line: Property | None) -> date | None:
-    return None if line is None else _read_day(line.value)
+def _day(line: Property | None, zone: ZoneInfo) -> date | None:
+    return None if line is None else _read_day(line.value, zone)
 
 
-def _read_day(value: str) -> date | None:
+def _read_day(value: str, zone: ZoneInfo) -> date | None:
     """Return the day of a value as our readers see it, None for what is none."""
-    moment = _local(value)
+    moment = _local(value, zone)
     day = moment.date() if isinstance(moment, datetime) else moment
     return day if day is not None and is_in_range(day) else None
 
 
-def _local(value: str) -> datetime | date | None:
-    """Return wall time as it stands, UTC in German time, a whole day as it is, else None."""
+def _local(value: str, zone: ZoneInfo) -> datetime | date | None:
+    """Return wall time and days as they stand, UTC as the zone's clocks show it, else None."""
     found = _MOMENT.fullmatch(value.strip())
     if found is None:
         return None
@@ -184,7 +190,7 @@ def _local(value: str) -> datetime | date | None:
         if found[4] is None:
             return date(*numbers)
         moment = datetime(*numbers, tzinfo=UTC)  # type: ignore[arg-type,misc]
-        return moment.astimezone(_BERLIN) if found[7] else moment
+        return moment.astimezone(zone) if found[7] else moment
     except (ValueError, OverflowError):
         return None
 

@@ -14,9 +14,10 @@ from uuid import UUID
 from asyncpg import Connection, Record, UniqueViolationError
 
 from calendars.obstacles import DayList, Refusal, Span
-from service import auditing, comparing, obstacles
+from service import auditing, comparing, furnishing, obstacles
 from service.auditing import Actor
 from service.database import Database
+from service.domain import instants
 from service.domain.errors import FieldsError, NotFoundError
 from service.domain.obstacles import Kind, Obstacle, Treatment
 
@@ -137,10 +138,10 @@ async def last_planned_day(database: Database, today: date) -> date | None:
 
 
 async def rehearse(
-    database: Database, list_id: UUID | None, form: ListForm, file: File, today: date
+    database: Database, list_id: UUID | None, form: ListForm, file: File, now: datetime
 ) -> DryRun:
     """Tell what a file would do to a list, None for a new one; raises `FieldsError`."""
-    read = await _read(file, today)
+    read = await _read(database, file, now)
     covered = _covered(form, read)
     kept = set(await list_spans(database, list_id)) if list_id is not None else set()
     found = set(read.spans)
@@ -160,7 +161,7 @@ async def add_list(  # noqa: PLR0917 - a form, its file and who sent it
 
     Raises `FieldsError` for a file without days and for a name that another list has.
     """
-    read = await _read(file, now.date())
+    read = await _read(database, file, now)
     values = (form.name, form.treatment, _covered(form, read), file.name, now, actor.name)
     try:
         async with database.unit_of_work() as unit:
@@ -185,7 +186,7 @@ async def save_list(  # noqa: PLR0917 - a form, its file and what it was filled 
 
     Raises as `add_list` does, and `StaleFormError` when somebody else saved it meanwhile.
     """
-    read = None if file is None else await _read(file, now.date())
+    read = None if file is None else await _read(database, file, now)
     covered = form.covered_until_on if read is None else _covered(form, read)
     try:
         async with database.unit_of_work() as unit:
@@ -237,9 +238,11 @@ async def find_ended(database: Database, day: date) -> tuple[EndedList, ...]:
     return tuple(EndedList(*row.values()) for row in await database.fetch(_ENDED, day))
 
 
-async def _read(file: File, today: date) -> DayList:
+async def _read(database: Database, file: File, now: datetime) -> DayList:
     """Read a file beside the loop: a hostile one may take a fifth of a second."""
-    read = await asyncio.to_thread(obstacles.read_list, file.content, today)
+    zone = (await furnishing.read(database)).time_zone
+    today = instants.to_local(now, zone).date()
+    read = await asyncio.to_thread(obstacles.read_list, file.content, today, zone)
     if read.refusal is not None:
         raise FieldsError({"source": (_REFUSALS[read.refusal], {})})
     return read

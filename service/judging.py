@@ -73,7 +73,7 @@ def _judge_sign_in(row: Row) -> str | None:
 def _judge_wishes(row: Row, now: datetime) -> str | None:
     """Look at what the person wants at this moment, whenever the letter was queued."""
     wished = preferring.read(row)
-    refusal = preferences.refusal(wished, row["kind"], now)
+    refusal = preferences.refusal(wished, row["kind"], now, row["office_zone"])
     if refusal is None and row["kind"] == "reminder" and wished.own_times is not None:
         # They may have been chosen after the letter was queued.
         return None if row["is_choice"] else "own_times"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 import holidays
 
@@ -80,10 +81,10 @@ def find(
     return touching(first_on, last_on, (*found, *listed))
 
 
-def read_list(raw: bytes, today: date) -> DayList:
+def read_list(raw: bytes, today: date, zone: str = "Europe/Berlin") -> DayList:
     """Read a black-out calendar or table that somebody uploaded; never raises."""
     if b"BEGIN:VCALENDAR" in raw[:_SNIFFED_BYTES].upper():
-        return day_calendars.read_calendar(raw, today + _FOLLOWED)
+        return day_calendars.read_calendar(raw, today + _FOLLOWED, ZoneInfo(zone))
     return day_tables.read_table(raw)
 
 

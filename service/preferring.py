@@ -6,20 +6,19 @@ would leave, so it counts for letters that wait already.
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from asyncpg import Connection
 
-from service import auditing, reminding, tokens
+from service import auditing, furnishing, reminding, tokens
 from service.auditing import Actor
 from service.database import Database
-from service.domain import preferences
+from service.domain import instants, preferences
 from service.domain.errors import FieldsError, LinkReplacedError, LinkUnknownError, NotFoundError
 from service.domain.preferences import OwnTimes, Preferences, Topic
-from service.keeping_people import today
 from service.tables import rule_rows
 from service.tokens import Keys, Purpose
 
@@ -147,7 +146,8 @@ async def save(
     database: Database, actor: Actor, person_id: UUID, wished: Preferences, now: datetime
 ) -> None:
     """Store a person's preferences, by the person or by the office on request."""
-    _check_pause(wished, now)
+    zone = (await furnishing.read(database)).time_zone
+    _check_pause(wished, instants.to_local(now, zone).date())
     _check_times(wished)
     async with database.unit_of_work() as unit:
         await _change(unit.connection, actor, person_id, lambda _: wished, now)
@@ -240,13 +240,13 @@ def _check_times(wished: Preferences) -> None:
         raise FieldsError({"own_days": ("prefs.err_no_times", {})})
 
 
-def _check_pause(wished: Preferences, now: datetime) -> None:
-    until, day = wished.paused_until, today(now)
+def _check_pause(wished: Preferences, today: date) -> None:
+    until = wished.paused_until
     if until is None:
         return
-    if until < day:
+    if until < today:
         raise FieldsError({"paused_until": ("prefs.err_past", {})})
-    if until > day + LONGEST_PAUSE:
+    if until > today + LONGEST_PAUSE:
         raise FieldsError({"paused_until": ("prefs.err_far", {})})
 
 

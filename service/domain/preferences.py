@@ -12,8 +12,6 @@ from enum import StrEnum
 from service.domain import instants, reminders
 from service.domain.reminders import Rule
 
-_ZONE = "Europe/Berlin"
-
 
 class Topic(StrEnum):
     """What a person can switch off."""
@@ -89,23 +87,26 @@ class Preferences:
         return self.gets_digest if topic is Topic.DIGEST else bool(getattr(self, topic.value))
 
 
-def refusal(wished: Preferences, kind: str, now: datetime) -> Refusal | None:
-    """Return why a letter of this kind must not go to the person now, or None when it goes."""
+def refusal(wished: Preferences, kind: str, now: datetime, zone: str) -> Refusal | None:
+    """Return why a letter of this kind must not go to the person now, or None when it goes.
+
+    `zone` is the office's: a pause ends with a day of its calendar.
+    """
     topic = TOPICS.get(kind)
     if topic is None:
         return None
     if not wished.wants(topic):
         return Refusal.UNSUBSCRIBED
-    if is_paused(wished, now):
+    if is_paused(wished, now, zone):
         return Refusal.PAUSED
     if wished.digest_only and topic is not Topic.DIGEST:
         return Refusal.DIGEST_ONLY
     return None
 
 
-def is_paused(wished: Preferences, now: datetime) -> bool:
-    """Tell whether a pause lasts at this instant; its last day counts."""
-    today = instants.to_local(now, _ZONE).date()
+def is_paused(wished: Preferences, now: datetime, zone: str) -> bool:
+    """Tell whether a pause lasts at this instant; its last day counts, in the office's zone."""
+    today = instants.to_local(now, zone).date()
     return wished.paused_until is not None and today <= wished.paused_until
 
 

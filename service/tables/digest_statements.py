@@ -2,9 +2,10 @@
 
 from service.tables.invitation_statements import HOLDS
 from service.tables.reminder_statements import AUDIENCE
+from service.tables.wishes import OFFICE_ZONE
 
-PLACE = """
-SELECT coalesce(max(time_zone), 'Europe/Berlin') AS zone,
+PLACE = f"""
+SELECT {OFFICE_ZONE} AS zone,
     coalesce(max(holiday_country), 'DE') AS holiday_country,
     coalesce(max(holiday_subdivision), 'TH') AS holiday_subdivision
 FROM instance
@@ -58,7 +59,7 @@ CROSS JOIN LATERAL (
         AND (m.published_at > since.looked_at
             OR m.time_rev > 0 AND m.stamped_at > since.looked_at)) changed
 WHERE (w.digest OR w.digest_only)
-    AND (w.paused_until IS NULL OR w.paused_until < ($2 AT TIME ZONE 'Europe/Berlin')::date)
+    AND (w.paused_until IS NULL OR w.paused_until < ($2 AT TIME ZONE {OFFICE_ZONE})::date)
     AND (asked.ids <> '[]' OR coming.ids <> '[]' OR changed.found <> '[]')
 """
 

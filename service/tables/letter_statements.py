@@ -2,6 +2,7 @@
 
 from service.tables.invitation_statements import HOLDS
 from service.tables.reminder_statements import AUDIENCE
+from service.tables.wishes import OFFICE_ZONE
 
 # How many reminders and nudges of the same person and day come first. Their order is fixed, so
 # that whoever asks, about whichever of them, finds the same ones to be too many.
@@ -50,7 +51,8 @@ SELECT l.id, l.kind = 'copy' AS is_copy,
     b.state AS address_state, b.address_normal, b.probe_letter_id,
     p.mail_handle, p.mail_epoch, w.reminders, w.nudges, w.papers, w.digest, w.digest_only,
     w.paused_until, w.has_own_times, w.own_days, w.own_at, w.own_minutes, w.text_only,
-    w.no_calendar, r.is_choice, {_REMINDERS_BEFORE} AS reminders_before,
+    w.no_calendar, {OFFICE_ZONE} AS office_zone, r.is_choice,
+    {_REMINDERS_BEFORE} AS reminders_before,
     {_FIRST_LETTER} AS first_letter_id,
     ARRAY(SELECT g.name FROM meeting_group mg JOIN working_group g ON g.id = mg.group_id
         WHERE mg.meeting_id = m.id ORDER BY mg.position, g.position) AS group_names

@@ -65,7 +65,7 @@ async def show_lists(
         visitor,
         "office/day_lists.html",
         lists=await barring.list_lists(services.database),
-        last_planned=await barring.last_planned_day(services.database, visitor.now.date()),
+        last_planned=await barring.last_planned_day(services.database, visitor.today),
         last_school=obstacles.last_school_day(region),
         done=done if done in _DONE else None,
     )
@@ -173,9 +173,7 @@ async def _check(
 ) -> Page:
     list_id = kept.id if kept else None
     try:
-        run = await barring.rehearse(
-            services.database, list_id, _read(form), file, visitor.now.date()
-        )
+        run = await barring.rehearse(services.database, list_id, _read(form), file, visitor.now)
     except FieldsError as error:
         form.refuse_fields(error)
         return await _edit(services, visitor, form, kept)
@@ -189,7 +187,7 @@ async def _check(
         raw=base64.urlsafe_b64encode(file.content).decode(),
         file_name=file.name,
         most=MOST_SHOWN,
-        last_planned=await barring.last_planned_day(services.database, visitor.now.date()),
+        last_planned=await barring.last_planned_day(services.database, visitor.today),
     )
 
 
@@ -226,7 +224,7 @@ async def _write(
 
 async def _edit(services: Services, visitor: Visitor, form: Form, kept: KeptList | None) -> Page:
     spans = await barring.list_spans(services.database, kept.id) if kept else ()
-    coming = [span for span in spans if span.last_on >= visitor.now.date()]
+    coming = [span for span in spans if span.last_on >= visitor.today]
     return respond.page(
         services,
         visitor,
@@ -237,7 +235,7 @@ async def _edit(services: Services, visitor: Visitor, form: Form, kept: KeptList
         hidden_days=max(0, len(coming) - MOST_SHOWN),
         past=len(spans) - len(coming),
         treatments=tuple(Treatment),
-        last_planned=await barring.last_planned_day(services.database, visitor.now.date()),
+        last_planned=await barring.last_planned_day(services.database, visitor.today),
     )
 
 

@@ -64,7 +64,7 @@ async def show_new(
     request: AnyRequest, services: NamedDependency[Services], visitor: NamedDependency[Visitor]
 ) -> Page:
     """Ask for the group, then show the form with the group's proposal."""
-    groups = await overseeing.list_groups(services.database, visitor.staff, visitor.now.date())
+    groups = await overseeing.list_groups(services.database, visitor.staff, visitor.today)
     query = forms.read_query(request, (Field("gruppe", "id"),))
     chosen = query["gruppe"] or (groups[0].id if len(groups) == 1 else None)
     if chosen is None:

@@ -30,7 +30,7 @@ async def show(
 ) -> Page:
     """Show the form; the group that was chosen decides what it asks for."""
     if groups is None:
-        groups = await overseeing.list_groups(services.database, visitor.staff, visitor.now.date())
+        groups = await overseeing.list_groups(services.database, visitor.staff, visitor.today)
     if not groups:
         raise NotFoundError
     chosen = next((one for one in groups if str(one.id) == form.values.get("group")), groups[0])

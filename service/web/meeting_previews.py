@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from service import overseeing, planning, previewing, sampling
 from service.domain import instants
@@ -59,7 +58,10 @@ def describe(services: Services, visitor: Visitor, seen: Rehearsal) -> Preview:
     instance = visitor.furnishing.instance
     everybody = {one.person_id: one for each in seen.notices for one in each.recipients}
     invitation = next((one for one in seen.notices if one.kind is NoticeKind.INVITATION), None)
-    is_later = invitation is not None and invitation.due_at.date() > visitor.now.date()
+    zone = visitor.furnishing.time_zone
+    is_later = (
+        invitation is not None and instants.to_local(invitation.due_at, zone).date() > visitor.today
+    )
     return Preview(
         seen=seen,
         recipients=tuple(one for one in everybody.values() if one.has_address),
@@ -117,10 +119,9 @@ def with_title(entries: MeetingForm, title: str) -> MeetingForm:
 
 def clock_of(visitor: Visitor, at: datetime) -> str:
     """Say an instant as the office's clock shows it, with the day when it was not today."""
-    zone = ZoneInfo(visitor.furnishing.time_zone)
-    local = instants.to_local(at, zone.key)
+    local = instants.to_local(at, visitor.furnishing.time_zone)
     clock = dates.format_clock(local.time(), visitor.locale)
-    if local.date() == visitor.now.astimezone(zone).date():
+    if local.date() == visitor.today:
         return clock
     return f"{dates.format_short_date(local.date(), visitor.locale)}, {clock}"
 

@@ -248,7 +248,7 @@ async def _edit(
         )
         wished = (await preferring.find_of_person(services.database, member.id)).preferences
         context["wished"] = preferences.summary(visitor, wished)
-        context["paused_until"] = preferences.pause_of(wished, visitor.now)
+        context["paused_until"] = preferences.pause_of(visitor, wished)
     return respond.page(
         services,
         visitor,

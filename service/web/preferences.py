@@ -1,6 +1,6 @@
 """Which letters somebody gets: by the link in a letter's foot, by one press, and by the office."""
 
-from datetime import datetime, time
+from datetime import time
 from typing import Any
 from uuid import UUID
 
@@ -198,9 +198,10 @@ def _say_topic(visitor: Visitor, wished: Preferences, topic: Topic) -> str:
     return visitor.t("prefs.on")
 
 
-def pause_of(wished: Preferences, now: datetime) -> Any:
+def pause_of(visitor: Visitor, wished: Preferences) -> Any:
     """Return the last day of a pause that still lasts, None without one."""
-    return wished.paused_until if preferences.is_paused(wished, now) else None
+    zone = visitor.furnishing.time_zone
+    return wished.paused_until if preferences.is_paused(wished, visitor.now, zone) else None
 
 
 def _office_path(person_id: UUID) -> str:
@@ -254,7 +255,7 @@ def _show(
     saved: bool = False,
     person_id: UUID | None = None,
 ) -> Page:
-    until = pause_of(wishes.preferences, visitor.now)
+    until = pause_of(visitor, wishes.preferences)
     return respond.page(
         services,
         visitor,

@@ -2,12 +2,13 @@
 
 import hmac
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 
 from service import furnishing, keeping_sessions
 from service.auditing import Actor
+from service.domain import instants
 from service.domain.accounts import Account
 from service.domain.errors import NotAllowedError
 from service.furnishing import Furnishing
@@ -59,6 +60,11 @@ class Visitor:
     def actor(self) -> Actor:
         """Return who stands in the audit; for routes behind sign-in."""
         return keeping_sessions.actor(self.staff)
+
+    @property
+    def today(self) -> date:
+        """Return the day that the office's calendar shows now."""
+        return instants.to_local(self.now, self.furnishing.time_zone).date()
 
     @property
     def form_token(self) -> str | None:

@@ -1,10 +1,11 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from service.domain import preferences
 from service.domain.preferences import Preferences, Refusal, Topic
 
+ZONE = "Europe/Berlin"
 NOW = datetime(2027, 1, 4, 8, 0, tzinfo=UTC)
 ALWAYS = ("invitation", "date_confirmed", "change", "postponed", "cancellation", "uncancellation",
     "uninvited", "receipt", "sign_in", "lost_links")  # fmt: skip
@@ -13,7 +14,7 @@ OFF = Preferences(reminders=False, nudges=False, papers=False, paused_until=date
 
 @pytest.mark.parametrize("kind", ALWAYS)
 def test_what_an_invited_person_has_to_know_goes_whatever_is_switched_off(kind: str) -> None:
-    assert None is preferences.refusal(OFF, kind, NOW)
+    assert None is preferences.refusal(OFF, kind, NOW, ZONE)
 
 
 @pytest.mark.parametrize(
@@ -41,13 +42,17 @@ def test_what_an_invited_person_has_to_know_goes_whatever_is_switched_off(kind: 
 def test_a_letter_goes_as_the_person_wishes(
     kind: str, wished: Preferences, expected: Refusal | None
 ) -> None:
-    assert expected == preferences.refusal(wished, kind, NOW)
+    assert expected == preferences.refusal(wished, kind, NOW, ZONE)
 
 
-def test_a_pause_ends_at_midnight_where_the_office_is() -> None:
+@pytest.mark.parametrize(("zone", "last"), [(ZONE, 22), ("Europe/Helsinki", 21), ("UTC", 23)])
+def test_a_pause_ends_at_midnight_where_the_office_is(zone: str, last: int) -> None:
     wished = Preferences(paused_until=date(2027, 1, 4))
+    ending = NOW.replace(hour=last, minute=59)
 
-    paused = [preferences.is_paused(wished, NOW.replace(hour=hour)) for hour in (22, 23)]
+    paused = [
+        preferences.is_paused(wished, at, zone) for at in (ending, ending + timedelta(minutes=1))
+    ]
 
     assert [True, False] == paused
 

@@ -61,7 +61,7 @@ async def test_a_form_sent_twice_takes_one_list_in(database: Database) -> None:
 
 async def test_a_dry_run_tells_what_comes_what_goes_and_what_stays(database: Database) -> None:
     list_id = await a_list(database)
-    run = await barring.rehearse(database, list_id, LANDTAG, LATER, NOW.date())
+    run = await barring.rehearse(database, list_id, LANDTAG, LATER, NOW)
 
     assert ((MAY,), (MARCH,), 1) == (run.added, run.dropped, run.same)
     assert (MARCH, APRIL) == await barring.list_spans(database, list_id)
@@ -132,7 +132,7 @@ async def test_a_file_without_days_is_refused_and_changes_nothing(
 
 
 async def test_a_file_that_repeats_for_ever_is_followed_for_five_years(database: Database) -> None:
-    run = await barring.rehearse(database, None, LANDTAG, BOMB, NOW.date())
+    run = await barring.rehearse(database, None, LANDTAG, BOMB, NOW)
     list_id = await a_list(database, LANDTAG, BOMB)
 
     assert run.added == await barring.list_spans(database, list_id)
@@ -203,5 +203,5 @@ async def test_what_is_planned_reaches_to_the_last_session_that_stands(database:
         starts = datetime(2027, month, 4, 10)  # noqa: DTZ001 - wall time
         await builders.a_meeting(database, starts_local=starts, state=state)
 
-    assert date(2027, 5, 4) == await barring.last_planned_day(database, NOW.date())
+    assert date(2027, 5, 4) == await barring.last_planned_day(database, NOW)
     assert await barring.last_planned_day(database, date(2027, 6, 1)) is None

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -83,6 +84,20 @@ async def test_next_week_brings_the_next_letter(database: Database) -> None:
     counts = [await digesting.queue_due(database, DUE + timedelta(weeks=n)) for n in range(2)]
 
     assert [1, 1] == counts
+
+
+@pytest.mark.parametrize(
+    ("zone", "last_on", "count"),
+    [("Europe/Berlin", 3, 1), ("Pacific/Auckland", 3, 1), ("Pacific/Auckland", 4, 0)],
+)
+async def test_a_pause_ends_with_the_day_of_the_offices_calendar(
+    database: Database, zone: str, last_on: int, count: int
+) -> None:
+    await builders.an_instance(database, time_zone=zone)
+    await asked(database, await subscriber(database, paused_until=DUE.replace(day=last_on).date()))
+    monday = datetime(2027, 1, 4, 8, 30, tzinfo=ZoneInfo(zone))
+
+    assert count == await digesting.queue_due(database, monday)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from service import judging
 from service.pages.catalogue import LOCALES, texts
 
 NOW = datetime(2027, 1, 4, 8, 0, tzinfo=UTC)
+YESTERDAY = NOW.date() - timedelta(days=1)
 STARTS = NOW + timedelta(days=17)
 GOOD: dict[str, Any] = {
     "meeting_state": "confirmed",
@@ -32,6 +33,7 @@ GOOD: dict[str, Any] = {
     "token_is_old": False,
     "address_state": None,
     "reminders": None,
+    "office_zone": "Europe/Berlin",
     "reminders_before": 0,
 }
 WISHES: dict[str, Any] = {
@@ -139,6 +141,13 @@ CASES: tuple[Case, ...] = (
     (("digest",), {**WISHES, "digest_only": True}, None),
     (("digest",), {**WISHES, "digest": False}, "unsubscribed"),
     (("nudge", "reminder"), {**WISHES, "paused_until": NOW.date()}, "paused"),
+    (("nudge", "reminder"), {**WISHES, "paused_until": YESTERDAY}, None),
+    # There it is still yesterday.
+    (
+        ("nudge", "reminder"),
+        {**WISHES, "paused_until": YESTERDAY, "office_zone": "Pacific/Pago_Pago"},
+        "paused",
+    ),
     (MUST_KNOW, {**WISHES, "reminders": False, "paused_until": NOW.date()}, None),
     (("receipt",), {"answer_rev": 2}, "replaced"),
     (("receipt",), {"cause": {}}, None),

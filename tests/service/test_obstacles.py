@@ -1,5 +1,7 @@
 from datetime import date
 
+import pytest
+
 from calendars.obstacles import Refusal, Span
 from service import obstacles
 from service.domain.obstacles import Kind, Obstacle
@@ -70,6 +72,18 @@ def test_holidays_over_new_year_are_one_obstacle() -> None:
     assert [(date(2026, 12, 23), date(2027, 1, 2))] == [
         (each.first_on, each.last_on) for each in christmas
     ]
+
+
+@pytest.mark.parametrize(("zone", "day"), [("Europe/Berlin", 21), ("UTC", 20)])
+def test_an_instant_of_a_list_lies_on_the_day_that_the_offices_clocks_show(
+    zone: str, day: int
+) -> None:
+    calendar = (
+        b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20270120T233000Z\nEND:VEVENT\nEND:VCALENDAR\n"
+    )
+    found = obstacles.read_list(calendar, date(2026, 11, 22), zone)
+
+    assert (Span(date(2027, 1, day), date(2027, 1, day), ""),) == found.spans
 
 
 def test_a_list_is_read_by_what_is_in_it() -> None:

@@ -1,6 +1,7 @@
 import asyncio
+from contextlib import nullcontext
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -18,6 +19,8 @@ from service.domain.preferences import Preferences, Topic
 from tests import builders
 from tests.builders import NOW, Row
 from tests.invited import KEYS
+
+NEW_YEAR = datetime(2027, 1, 1, 8, 0, tzinfo=UTC)
 
 
 def page_of(person: Row) -> str:
@@ -128,6 +131,22 @@ async def test_a_pause_lies_ahead_and_ends_within_a_year(
 
     assert {"paused_until": (text, {})} == caught.value.fields
     assert Preferences() == await wished(database, person)
+
+
+@pytest.mark.parametrize(
+    ("zone", "until"), [("Pacific/Pago_Pago", "2026-12-31"), ("Europe/Berlin", None)]
+)
+async def test_a_pause_may_end_with_the_day_of_the_offices_calendar(
+    database: Database, zone: str, until: str | None
+) -> None:
+    await builders.an_instance(database, time_zone=zone)
+    person = await builders.a_person(database)
+    pause = Preferences(paused_until=date(2026, 12, 31))
+    with nullcontext() if until else pytest.raises(FieldsError):
+        await preferring.save(database, COMMAND, person["id"], pause, NEW_YEAR)
+
+    kept = (await wished(database, person)).paused_until
+    assert until == (kept and kept.isoformat())
 
 
 async def test_nobody_has_no_preferences(database: Database) -> None:

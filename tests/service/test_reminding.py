@@ -240,6 +240,23 @@ async def test_a_rule_for_online_people_leaves_those_on_site_alone(database: Dat
     assert [online["person_id"]] == await recipients(database)
 
 
+@pytest.mark.parametrize(
+    ("zone", "reasons"), [("Europe/Berlin", []), ("Pacific/Pago_Pago", ["paused"])]
+)
+async def test_a_pause_lasts_as_long_as_the_offices_day(
+    database: Database, zone: str, reasons: list[str]
+) -> None:
+    await builders.an_instance(database, time_zone=zone)
+    meeting = await a_session(database, HOUR_BEFORE)
+    person = (await invited(database, meeting, "in_person"))["person_id"]
+    last_on = AN_HOUR_BEFORE.date() - timedelta(days=1)
+    await builders.insert(database, "preference", person_id=person, paused_until=last_on)
+
+    await reminding.queue_due(database, AN_HOUR_BEFORE)
+
+    assert reasons == list((await left_out(database)).values())
+
+
 async def test_nobody_gets_two_reminders_of_a_session_within_20_hours(database: Database) -> None:
     meeting = await a_session(database, DAY_BEFORE)
     person = await invited(database, meeting, "in_person")
