@@ -36,9 +36,18 @@ async def open_services(
     async with open_database(settings, migrate=migrate) as database:
         if migrate:
             await _furnish(database)
-        # Pages show the instance from the database; this one is for the time before there is any.
-        pages = Pages(settings.public_url, Instance("Terminbuch", ""), static_urls())
-        yield Services(settings, database, pages, now, settings.token_keys)
+        yield _services(settings, database, now)
+
+
+def services_without_database(settings: Settings) -> Services:
+    """Return what handlers need to tell, until there is a database, that there is none."""
+    return _services(settings, Database(""), clock.now)
+
+
+def _services(settings: Settings, database: Database, now: Clock) -> Services:
+    # Pages show the instance from the database; this one is for the time before there is any.
+    pages = Pages(settings.public_url, Instance("Terminbuch", ""), static_urls())
+    return Services(settings, database, pages, now, settings.token_keys)
 
 
 async def _furnish(database: Database) -> None:

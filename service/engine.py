@@ -34,6 +34,22 @@ class InheritedWorkError(DatabaseError):
     """This task inherited a unit of work from the task that started it, and must not use it."""
 
 
+# What the database says while it restarts, is full, too slow, or chose somebody else.
+OUTAGES: tuple[type[Exception], ...] = (
+    DatabaseBusyError,
+    NoDatabaseError,
+    ConnectionError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.exceptions.OperatorInterventionError,
+    asyncpg.exceptions.InsufficientResourcesError,
+    asyncpg.exceptions.LockNotAvailableError,
+    # Two forms that wait for each other: one of them is sent away and works when it comes again.
+    asyncpg.exceptions.TransactionRollbackError,
+)
+
+
 class UnitOfWork:
     """One connection that belongs to one task, with or without a transaction around it."""
 

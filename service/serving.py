@@ -2,14 +2,17 @@
 
 import asyncio
 import signal
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import structlog
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
-from service import app, watching
+from service import app, awaiting, watching
+from service.embedded import EmbeddedServerError
 from service.services import Services
 from service.settings import Settings
 from service.web import shortcut
@@ -20,6 +23,8 @@ from service.web.bridge import Bridge, bridge_to
 HEADER_SECONDS = 10
 # What is under way may finish; then the process ends whatever is left.
 DRAIN_SECONDS = 30
+# Somebody has to change something before the next start.
+_FATAL: tuple[type[Exception], ...] = (EmbeddedServerError, *awaiting.REFUSALS)
 
 _log = structlog.get_logger(__name__)
 
@@ -67,17 +72,66 @@ async def serve_until(stopping: asyncio.Event, application: Bridge, host: str, p
         await application.close()
 
 
-async def run(settings: Settings, role: str) -> None:
-    """Run the role (`all`, `web` or `worker`) until a signal asks to stop."""
+async def run(settings: Settings, role: str) -> int:
+    """Run the role (`all`, `web` or `worker`) until a signal asks to stop.
+
+    Return 1 when the database refuses us or the embedded one does not start. One that is away is
+    waited for; meanwhile the pages say so.
+    """
     stopping = stop_on_signals()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(watching.watched())
-        services = await stack.enter_async_context(app.open_services(settings))
-        if role != "web":
-            await stack.enter_async_context(app.working(services))
-        _log.info("started", role=role, public_url=settings.public_url)
-        await _serve_role(stopping, services, role)
+        try:
+            services = await _open(stack, stopping, settings, role)
+        except _FATAL as error:
+            _log.error("database.refused", told=awaiting.describe(error))
+            return 1
+        if services is not None:
+            await _work(stack, stopping, services, role)
         _log.info("stopping", role=role)
+    return 0
+
+
+async def _open(
+    stack: AsyncExitStack, stopping: asyncio.Event, settings: Settings, role: str
+) -> Services | None:
+    """Open everything, or return None when told to stop before it was there."""
+
+    def opens() -> Coroutine[Any, Any, Services]:
+        return stack.enter_async_context(app.open_services(settings))
+
+    if settings.database_url is None:
+        # The embedded one is started by ourselves: whatever it lacks, it does not come later.
+        return await awaiting.unless_stopped(opens(), stopping)
+    async with AsyncExitStack() as waiting:
+
+        async def receive_visitors() -> None:
+            if role != "worker":
+                await waiting.enter_async_context(_waiting_room(settings))
+
+        return await awaiting.open_patiently(opens, stopping, receive_visitors)
+
+
+@asynccontextmanager
+async def _waiting_room(settings: Settings) -> AsyncIterator[None]:
+    """Answer that we live, and that there is no database, while the block lasts."""
+    found = asyncio.Event()
+    application = bridge_to(create_app(app.services_without_database(settings)))
+    serving = asyncio.create_task(serve_until(found, application, settings.host, settings.port))
+    try:
+        yield
+    finally:
+        found.set()
+        await serving
+
+
+async def _work(
+    stack: AsyncExitStack, stopping: asyncio.Event, services: Services, role: str
+) -> None:
+    if role != "web":
+        await stack.enter_async_context(app.working(services))
+    _log.info("started", role=role, public_url=services.settings.public_url)
+    await _serve_role(stopping, services, role)
 
 
 async def _serve_role(stopping: asyncio.Event, services: Services, role: str) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-import asyncpg
 import msgspec
 import structlog
 from litestar import Request
@@ -15,8 +14,8 @@ from litestar.exceptions import HTTPException, SerializationException
 from litestar.response import Response
 
 from service import furnishing
-from service.database import DatabaseBusyError, NoDatabaseError
 from service.domain import errors as domain
+from service.engine import OUTAGES
 from service.pages import dates
 from service.pages.catalogue import texts
 from service.pages.rendering import localised
@@ -49,20 +48,6 @@ STATUS: Mapping[type[Exception], int] = {
 }
 _RETRY_SECONDS = "30"
 
-# What the database says while it restarts, is full, too slow, or chose somebody else.
-_OUTAGES = (
-    DatabaseBusyError,
-    NoDatabaseError,
-    ConnectionError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.exceptions.OperatorInterventionError,
-    asyncpg.exceptions.InsufficientResourcesError,
-    asyncpg.exceptions.LockNotAvailableError,
-    # Two forms that wait for each other: one of them is sent away and works when it comes again.
-    asyncpg.exceptions.TransactionRollbackError,
-)
 _PAGE_OF_STATUS = {
     400: "bad_request",
     401: "not_allowed",
@@ -156,7 +141,7 @@ def answer_failure(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Log a defect with its reference and answer 500, or 503 while the database is away."""
     facts = _facts(request)
     template = request.scope.get("path_template", "")
-    if isinstance(error, _OUTAGES):
+    if isinstance(error, OUTAGES):
         _log.warning("request.outage", route=template, kind=type(error).__name__)
         return _answer(request, 503, "maintenance")
     _log.error("request.failed", route=template, request_id=facts.request_id, exc_info=error)
