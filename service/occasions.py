@@ -152,7 +152,10 @@ def is_moved(occasion: Occasion) -> bool:
 
 
 def changed_rows(occasion: Occasion) -> list[tuple[str, str, str]]:
-    """Say old and new for each thing that people notice; what stayed is left out."""
+    """Say old and new for each thing that people notice; what stayed is left out.
+
+    The old is empty for what is new; nobody was told of it, so there is nothing to take back.
+    """
     before, now, locale, t = occasion.before, occasion.now_facts, occasion.locale, occasion.t
     if before is None:
         return []
@@ -165,8 +168,8 @@ def changed_rows(occasion: Occasion) -> list[tuple[str, str, str]]:
         (t("letter.dial_in"), before.dial_in, now.dial_in),
         (t("letter.until"), until(before, locale), until(now, locale)),
     ]
-    blank = t("letter.nothing")
-    return [(label, old or blank, new or blank) for label, old, new in rows if old != new]
+    gone = t("letter.gone")
+    return [(label, old, new or gone) for label, old, new in rows if old != new]
 
 
 def changed_texts(occasion: Occasion) -> list[str]:

@@ -26,8 +26,8 @@ class Block:
     """One piece of a letter; `kind` names how the two parts write it.
 
     paragraph: `text`. heading: `text`. facts: rows of (label, value). changes: rows of (label,
-    old, new). choices, links and pages: rows of (label, address), as buttons, in full, or briefly.
-    lines: `text` kept line by line.
+    old, new), the old one empty for what is added. choices, links and pages: rows of (label,
+    address), as buttons, in full, or briefly. lines: `text` kept line by line.
     value: one slot for many lines. code: one slot to type off.
     """
 

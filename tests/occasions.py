@@ -178,6 +178,12 @@ OCCASIONS: dict[str, dict[str, Any]] = {
         "before": facts(),
         "now_facts": _OTHER_ROOM,
     },
+    "change_that_adds": {
+        "kind": "change",
+        "stance": "in_person",
+        "holds": True,
+        "before": facts(place_access="", dial_in="", answer_by_local=None),
+    },
     "change_of_texts": {
         "kind": "change",
         "stance": "online",

@@ -112,3 +112,15 @@ def test_both_parts_hold_the_same_slots_and_nothing_is_fetched_from_elsewhere(
     assert f'<html lang="{locale}">' in html
     assert [] == re.findall(r"<(?:img|link|script|iframe)\b|url\(", html)
     assert 1 == html.count("<h1")
+
+
+@pytest.mark.parametrize(
+    ("locale", "old", "new"), [("de", "bisher", "neu"), ("en", "before", "new")]
+)
+def test_what_is_new_is_told_as_an_addition_in_both_parts(locale: str, old: str, new: str) -> None:
+    words, _ = _words("change_that_adds", locale)
+    text, html = wording.write_text(words), wording.write_html(words)
+
+    assert f"  {new}: Stufenfrei über den Hof\n" in text
+    assert f"<strong>{new}: Stufenfrei über den Hof</strong>" in html
+    assert [] == [part for part in (text, html) if f"{old}:" in part]
