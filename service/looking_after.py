@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from weakref import WeakSet
 
 import asyncpg
 from asyncpg import Record
@@ -22,6 +23,14 @@ _PATIENCE_SECONDS = 3.0
 _JOBS = "SELECT job, last_start_at, last_ok_at, last_error_at FROM job_health ORDER BY job"
 
 
+# A new table takes new pages; rows of an old one may find room that was left in theirs.
+_TRY_ROOM = """
+CREATE TEMPORARY TABLE trial_of_room ON COMMIT DROP AS
+SELECT repeat('x', 1000) FROM generate_series(1, 100)
+"""
+_found_full: WeakSet[Database] = WeakSet()
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One thing that must hold; the detail names no address, no host and no person."""
@@ -38,7 +47,7 @@ async def examine(database: Database, now: datetime) -> list[Condition]:
             await database.fetchval("SELECT 1")
             return [
                 Condition("database", holds=True, detail="answers"),
-                judge_storage(is_full=database.is_full),
+                judge_storage(is_full=not await has_room(database)),
                 judge_loop(stood_still=watching.stood_still()),
                 judge_migrations(await database.pending_migrations()),
                 judge_ticks(await database.fetch(_JOBS), now),
@@ -49,13 +58,32 @@ async def examine(database: Database, now: datetime) -> list[Condition]:
         return [Condition("database", holds=False, detail="does not answer")]
 
 
+async def has_room(database: Database) -> bool:
+    """Tell whether the server takes what is written, as far as this process knows.
+
+    A minute after a write found no room a table that nobody keeps is tried: who hears that this
+    process is not ready sends it nothing to write any more.
+    """
+    if database.is_full:
+        _found_full.add(database)
+        return False
+    if database in _found_full:
+        try:
+            async with database.rehearsal() as unit:
+                await unit.connection.execute(_TRY_ROOM)
+        except asyncpg.DiskFullError:
+            return False
+        _found_full.discard(database)
+    return True
+
+
 def judge_loop(*, stood_still: bool) -> Condition:
     """Tell whether this process answered all the time within the last minute."""
     return Condition("loop", not stood_still, "stood still" if stood_still else "runs")
 
 
 def judge_storage(*, is_full: bool) -> Condition:
-    """Tell whether the database had room for what this process wrote within the last minute."""
+    """Tell whether the database has room for what this process writes."""
     return Condition("storage", not is_full, "the disk is full" if is_full else "has room")
 
 

@@ -13,14 +13,17 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
+import httpx
 import pytest
 
 from service import embedded
+from service.database import FULL_SECONDS
 from service.embedded import Server
 from tests import database as test_database
-from tests.end_to_end.programs import Program, running
+from tests.end_to_end.programs import Program, running, until_ready
 from tests.faults import harness
 from tests.faults.harness import Stage
 from tests.faults.test_databases import ready
@@ -204,3 +207,38 @@ async def _write_segments(stage: Stage, count: int) -> None:
     for _ in range(count):
         await connection.execute("SELECT pg_logical_emit_message(true, 'x', 'y')")
         await connection.execute("SELECT pg_switch_wal()")
+
+
+async def test_f7_pages_alone_hear_of_a_full_disk_by_what_they_write() -> None:
+    """No worker runs beside them, and its ticks tell nothing."""
+    async with a_stage(64) as (stage, disk):
+        await move_tables(stage, disk)
+        await stage.database.fetch("ALTER DATABASE terminbuch SET temp_tablespaces = small")
+        port = free_port()
+        settings = stage.environment(free_port()) | {"TERMINBUCH_PORT": str(port)}
+        async with running(settings, "serve", "--role", "web") as program:
+            await until_ready(f"http://127.0.0.1:{port}", program)
+            disk.fill()
+            await stage.until(lambda: _fails_to_sign_in(port), "writing fails")
+            told = await storage(port)
+            # Longer than what failed is remembered; by then a trial has to tell it.
+            await asyncio.sleep(2 * FULL_SECONDS / harness.HASTE + 10)
+            still_told = await storage(port)
+            disk.make_room()
+            await stage.until(lambda: storage(port), "it has room", PATIENCE_SECONDS)
+
+    assert (False, False) == (told, still_told)
+
+
+async def _fails_to_sign_in(port: int) -> bool:
+    base = f"http://127.0.0.1:{port}"
+    async with httpx.AsyncClient(base_url=base, headers={"origin": base}, timeout=60) as client:
+        answer = await client.post("/anmelden", data={"email": f"{uuid4().hex}@example.org"})
+        return answer.status_code == 503
+
+
+async def storage(port: int) -> bool:
+    """Tell what readiness says of the disk."""
+    async with httpx.AsyncClient(timeout=60) as client:
+        checks = (await client.get(f"http://127.0.0.1:{port}/health/ready")).json()["checks"]
+        return bool(checks["storage"]["ok"])

@@ -80,3 +80,15 @@ async def test_a_full_disk_turns_readiness_off(database: Database, write: Any) -
         next(each.holds for each in found if each.name == "storage") for found in (before, after)
     ]
     database._full_tick = None
+
+
+async def test_once_there_is_room_again_a_trial_finds_it(database: Database) -> None:
+    with pytest.raises(asyncpg.DiskFullError):
+        await write_alone(database)
+    found = [await looking_after.has_room(database)]
+    database._full_tick = None
+
+    found += [database in looking_after._found_full, await looking_after.has_room(database)]
+
+    assert [False, True, True] == found
+    assert database not in looking_after._found_full
