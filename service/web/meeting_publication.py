@@ -29,13 +29,16 @@ from service.web.visitors import Visitor
 
 _OPT = {"policy": Policy.GROUP}
 _FORM = {"policy": Policy.GROUP, "form": True}
-FIELDS = (
+_SEEN_FIELDS = (
     Field("status", "choice", choices=("tentative", "confirmed")),
     Field("nummer", "number"),
-    Field("revision", "number"),
     Field("how"),
-    Field("testmail", "flag"),
+)
+_FIELDS = (
+    *_SEEN_FIELDS,
+    Field("revision", "number"),
     *INVITE_FIELDS,
+    meeting_previews.TEST,
 )
 _HOW = {
     "now": Letters.NOW,
@@ -56,7 +59,9 @@ async def show_preview(
     visitor: NamedDependency[Visitor],
 ) -> Page:
     """Show what publishing a draft would do."""
-    return await _show_preview(services, visitor, meeting_id, forms.read_query(request, FIELDS))
+    return await _show_preview(
+        services, visitor, meeting_id, forms.read_query(request, _SEEN_FIELDS)
+    )
 
 
 async def _show_preview(
@@ -73,6 +78,7 @@ async def _show_preview(
         form = prefilled(visitor, entries, meeting_id=meeting_id, revision=revision)
         form.refuse_fields(error)
         return await meeting_form_page.show(services, visitor, form, session=session)
+    preview = meeting_previews.describe(services, visitor, seen)
     return respond.page(
         services,
         visitor,
@@ -81,11 +87,11 @@ async def _show_preview(
         session=session,
         revision=revision,
         entries=entries,
-        is_tested=bool(typed.parsed.get("testmail")),
+        is_tested=await meeting_previews.send_test(services, visitor, typed, preview),
         look=await meeting_previews.look_at_meeting(
             services, visitor, seen.meeting, session.group_ids
         ),
-        p=meeting_previews.describe(services, visitor, seen),
+        p=preview,
     )
 
 
@@ -111,7 +117,7 @@ async def publish(
     visitor: NamedDependency[Visitor],
 ) -> Page:
     """Publish the draft as its preview was seen, with the letters of the pressed button."""
-    form = await forms.read(request, FIELDS)
+    form = await forms.read(request, _FIELDS)
     entries, _ = await planning.load_form(services.database, meeting_id, visitor.staff)
     options = Options(
         authority=visitor.staff,
@@ -119,7 +125,7 @@ async def publish(
         letters=_HOW.get(form["how"], Letters.NOW),
         invite_local=read_invite_time(form) if form["how"] == "later" else None,
     )
-    if not form.is_valid:
+    if not form.is_valid or form["how"] == "preview" or form["test"]:
         return await _show_preview(services, visitor, meeting_id, form)
     wished = as_wished(entries, form)
     try:

@@ -2,19 +2,12 @@
 
 from collections.abc import Mapping
 
-from tests import builders
 from tests.web.matrix import Row, World, signed_in
 from tests.web.matrix_office import _add
 
 
 async def _session(world: World) -> Mapping[str, str]:
     return {"meeting_id": str((await _add(world))["id"])}
-
-
-async def _draft(world: World) -> Mapping[str, str]:
-    meeting = await _add(world, state="draft")
-    await builders.an_invitation(world.services.database, meeting, state="planned")
-    return {"meeting_id": str(meeting["id"])}
 
 
 ROWS: dict[tuple[str, str], Row] = {
@@ -25,15 +18,6 @@ ROWS: dict[tuple[str, str], Row] = {
         coordinator=303,
         make=_session,
         data={"art": "reminder"},
-        posts=True,
-    ),
-    ("POST", "/buero/termin/{meeting_id:uuid}/vorschau/testmail"): signed_in(
-        reader=403,
-        lead=303,
-        other_lead=404,
-        coordinator=303,
-        make=_draft,
-        data={"test": "invitation:de", "status": "confirmed"},
         posts=True,
     ),
 }

@@ -183,6 +183,63 @@ async def test_a_press_on_the_preview_of_a_move_sends_its_letter_and_moves_nothi
     assert before == await everything(services.database)
 
 
+@dataclass(frozen=True)
+class Typed:
+    """Something that is typed on a preview and not looked at yet, and where it is to be kept."""
+
+    path: str
+    state: str
+    typed: Mapping[str, str]
+    says: str = ""
+    button: str = "Testmail an mich"
+
+
+LATER = {"invite_on": "2027-01-20", "invite_time": "09:30"}
+UNSEEN = (
+    Typed("aussetzen", "confirmed", {"message": "Wir suchen noch."}, "Wir suchen noch."),
+    Typed("absagen", "confirmed", {"reason": "Sturm.", "number_kept": "0"}, "Sturm."),
+    Typed("bestaetigen", "tentative", LATER),
+    Typed("vorschau?status=confirmed", "draft", LATER),
+)
+
+
+@pytest.mark.parametrize("look", UNSEEN, ids=lambda look: look.path.partition("?")[0])
+async def test_what_is_typed_on_a_preview_is_in_its_test_letter_and_stays(
+    sign_in: SignIn, services: Services, clock: Clock, look: Typed
+) -> None:
+    meeting = await a_known_session(services, clock, look.state)
+    if look.state in {"draft", "tentative"}:
+        await services.database.fetch(
+            "UPDATE invitation SET state = 'planned', invited_at = NULL, answer = NULL"
+        )
+    before = await everything(services.database)
+    browser = await sign_in("coordinator")
+    page = await opened(browser, f"/buero/termin/{meeting['id']}/{look.path}")
+    page = await pressed(browser, page, look.button, look.typed)
+    letter = await the_one(services)
+
+    form, _ = page.form(look.button)
+    assert look.says in mailbox.text_of(letter)
+    assert look.typed == {name: dict(form.fields)[name] for name in look.typed}
+    assert before == await everything(services.database)
+
+
+async def test_another_word_on_the_answers_is_kept_when_a_test_letter_is_asked_for(
+    sign_in: SignIn, services: Services, clock: Clock
+) -> None:
+    meeting = await a_known_session(services, clock, "confirmed")
+    browser = await sign_in("coordinator")
+    page = await opened(browser, f"/buero/termin/{meeting['id']}/verschieben")
+    moved = {"start_time": "10:15", "end_time": "12:15"}
+    page = await pressed(browser, page, "Weiter zur Vorschau", moved)
+    page = await pressed(browser, page, "Testmail an mich", {"answers": "ask"})
+    letter = await the_one(services)
+
+    form, _ = page.form("Testmail an mich")
+    assert "ask" == dict(form.fields)["answers"]
+    assert "Ihre Antwort gilt weiter" not in mailbox.text_of(letter)
+
+
 async def a_known_session(services: Services, clock: Clock, state: str) -> Row:
     """Insert a session of which its one person has heard already."""
     database, told = services.database, clock.at - timedelta(days=20)
