@@ -2,7 +2,8 @@
 
 PAGE_SIZE = 50
 
-# $1 search key, $2 typed text for addresses, $3 groups or NULL for all, $4 group, $5 partner.
+# $1 search key, $2 typed text for addresses, $3 groups or NULL for all, $4 group, $5 partner. A
+# group that is not among $3 finds nobody, or a lead would learn which others somebody is in.
 _FROM = """
 FROM person p
 LEFT JOIN LATERAL (SELECT organisation_id, role_title FROM affiliation
@@ -14,7 +15,7 @@ WHERE p.anonymised_at IS NULL AND (p.ended_on IS NOT NULL) = $6
     AND ($3::uuid[] IS NULL OR EXISTS (SELECT FROM membership s WHERE s.person_id = p.id
         AND s.group_id = ANY ($3) AND s.to_on IS NULL))
     AND ($4::uuid IS NULL OR EXISTS (SELECT FROM membership s WHERE s.person_id = p.id
-        AND s.group_id = $4 AND s.to_on IS NULL))
+        AND s.group_id = $4 AND ($3 IS NULL OR $4 = ANY ($3)) AND s.to_on IS NULL))
     AND ($5::uuid IS NULL OR a.organisation_id = $5)
     AND (NOT $7 OR p.email IS NULL)
 """

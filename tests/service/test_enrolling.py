@@ -80,6 +80,19 @@ async def test_a_lead_sees_names_of_the_own_group_and_no_addresses(database: Dat
     assert [("Ada", None)] == [(one.full_name, one.email) for one in found.members]
 
 
+async def test_a_lead_does_not_learn_by_a_filter_who_is_in_another_group(
+    database: Database,
+) -> None:
+    own, other = await builders.a_group(database), await builders.a_group(database)
+    ada = await builders.a_person(database, full_name="Ada", member_of=own)
+    await builders.a_membership(database, ada, other)
+    lead, office = account(Role.LEAD, [own["id"]]), account()
+
+    assert ["Ada"] == await names(database, office, group_id=other["id"])
+    assert ["Ada"] == await names(database, lead, group_id=own["id"])
+    assert [] == await names(database, lead, group_id=other["id"])
+
+
 async def test_a_lead_cannot_search_by_address(database: Database) -> None:
     own = await builders.a_group(database)
     await builders.a_person(database, full_name="Ada", email="geheim@example.org", member_of=own)
