@@ -53,6 +53,11 @@ SESSION_LIMITS = {
     # Compiling one of our long statements takes seconds where its cost is guessed too high, and
     # never pays for so few rows.
     "jit": "off",
+    # A statement of ours touches few rows, and finds them by an index. Where the server believes
+    # itself on a disk with a moving arm, or sees a share of the work for each processor, it reads
+    # tables as a whole, and that takes longer with every year.
+    "random_page_cost": "1.1",
+    "max_parallel_workers_per_gather": "0",
 }
 CLOSE_SECONDS = 10.0
 RELEASE_SECONDS = 5.0
