@@ -27,8 +27,15 @@ class Crew:
 
     def idle(self, allowed: int) -> list[Link]:
         """Return the connections that may begin something, when so many are allowed in all."""
-        busy = list(self._at_work.values())
+        busy = self._busy()
         return [link for link in self.links if link not in busy][: max(0, allowed - len(busy))]
+
+    def is_full(self, allowed: int) -> bool:
+        """Tell whether exactly so many connections are at work."""
+        return len(self._busy()) == allowed
+
+    def _busy(self) -> list[Link]:
+        return [link for task, link in self._at_work.items() if not task.done()]
 
     @property
     def is_waiting(self) -> bool:

@@ -40,9 +40,11 @@ class Group(Generic[Item]):
     def __init__(self, open_writer: OpenWriter[Item], identify: Callable[[Item], UUID]) -> None:
         """`identify` names an item's row: two items of one row never leave together.
 
-        With `enough` items a commit waits for no more company.
+        With `enough` items a commit waits for no more company. `meanwhile` is called while one
+        runs, for work that would otherwise be done after it.
         """
         self.enough = 1
+        self.meanwhile: Callable[[], object] = _nothing
         self._open_writer = open_writer
         self._identify = identify
         self._gathering: asyncio.Future[None] | None = None
@@ -134,9 +136,24 @@ class Group(Generic[Item]):
 
     async def _insist(self, write: Write[Item], items: Sequence[Item]) -> Sequence[bool]:
         try:
-            return await write(items)
+            return await self._use_the_wait(write(items))
         except _OF_A_ROW:
             return [await _write_alone(write, item) for item in items]
+
+    async def _use_the_wait(self, writing: Awaitable[Sequence[bool]]) -> Sequence[bool]:
+        """Let a commit run, and get on with other work meanwhile."""
+        commit = asyncio.ensure_future(writing)
+        try:
+            # Its statement leaves first.
+            await asyncio.sleep(0)
+            self.meanwhile()
+            return await commit
+        finally:
+            commit.cancel()
+
+
+def _nothing() -> None:
+    """Do nothing: there is no other work."""
 
 
 async def _write_alone(write: Write[Item], item: Item) -> bool:

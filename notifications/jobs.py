@@ -164,9 +164,13 @@ class Endings:
             self._blamed.append((letter.id, job.to_addr, status, verdict))
         return outcome
 
-    def expect(self, count: int) -> None:
-        """Say how many letters are on their way at once; what ends together is written together."""
+    def expect(self, count: int, meanwhile: Callable[[], object]) -> None:
+        """Say how many letters are on their way at once; what ends together is written together.
+
+        `meanwhile` is a little other work, done whenever the database writes.
+        """
         self._group.enough = 2 * count
+        self._group.meanwhile = meanwhile
 
     async def make_room(self, limit: int) -> None:
         """Wait while more ends than the limit are not written: they would all become unclear."""

@@ -16,6 +16,10 @@ from notifications.storage import Connection
 ANALYZE_ABOVE = 1000
 """Rows of one posting from which on the planner's statistics are made anew at once."""
 
+# A sample that tells crowds from few is enough: the usual one is ten times as large, and takes a
+# tenth of all the time that the letters need.
+_ANALYZE = "SET LOCAL default_statistics_target = 10; ANALYZE outbox"
+
 FORGET_AT_ONCE = 1000
 """Letters that one statement of the clean-up touches, so that nothing waits for it."""
 
@@ -199,7 +203,7 @@ def _post(select_sql: str) -> str:
 async def _after_posting(connection: Connection, count: int) -> None:
     crashing.pass_point("in_posting")
     if count > ANALYZE_ABOVE:
-        await connection.execute("ANALYZE outbox")
+        await connection.execute(_ANALYZE)
 
 
 async def post(connection: Connection, letter: NewLetter) -> UUID | None:

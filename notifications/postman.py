@@ -8,7 +8,6 @@ import asyncio
 import os
 import socket
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,15 +18,16 @@ import structlog
 
 from notifications import crashing, desk, leases
 from notifications.backoff import Outcome, Phase
+from notifications.batches import Batches
 from notifications.clerk import Clerk
 from notifications.crew import Crew, Served
 from notifications.desk import Desk
 from notifications.hurrying import hurried
 from notifications.jobs import Endings, Job
 from notifications.letters import Sender
-from notifications.pacing import Pace
 from notifications.relay import Link, RelaySettings, SmtpError
 from notifications.slots import Slots
+from notifications.stock import Stock
 from notifications.storage import Database
 from notifications.watch import Watch
 
@@ -35,13 +35,6 @@ POLL_SECONDS = hurried(5.0, least=0.2)
 REAP_SECONDS = hurried(30.0, least=0.5)
 DRAIN_SECONDS = hurried(30.0, least=5.0)
 CUT_SECONDS = 3.0
-BATCH_MIN, BATCH_MAX = 8, 250
-BATCH_SPAN_SECONDS = 20.0
-"""A batch is what this process sent in that span, so a slow relay holds few letters claimed."""
-
-STALE_SECONDS = hurried(60.0)
-"""What was not begun so long after its claim goes back to the queue."""
-
 MARK_VALID_SECONDS = hurried(90.0)
 """A process that slept longer between mark and DATA no longer knows who else acted."""
 
@@ -101,12 +94,14 @@ class Postman:
         self._crew = Crew(relay)
         self._slots = Slots(database, relay.name, self.name, relay.connections)
         self._ahead: dict[Link, Job] = {}
+        self._following: asyncio.Task[list[Job] | None]
         self._busy = asyncio.Lock()
         self._wake = asyncio.Event()
         self._stopping = False
         self._door = asyncio.Lock()
-        self._sent_ticks: deque[float] = deque(maxlen=BATCH_MAX)
-        self._pace = Pace(self._options.pace_seconds)
+        self._batches = Batches(
+            database, self.name, relay.name, pace_seconds=self._options.pace_seconds
+        )
         self._reaped_tick = -REAP_SECONDS
 
     def wake(self) -> None:
@@ -199,12 +194,11 @@ class Postman:
     async def _send_all(self, batch: list[Job] | None) -> int:
         handled = 0
         while batch is not None:
-            following = asyncio.create_task(self._prepare())
+            self._following = asyncio.create_task(self._prepare())
             try:
-                await self._send(batch)
+                handled += await self._send(batch)
             finally:
-                upcoming = await following
-            handled += len(batch)
+                upcoming = await self._following
             if not self._may_go_on or not self._idle_links():
                 self._release(upcoming or [])
                 break
@@ -228,41 +222,29 @@ class Postman:
         """Return the next batch, empty when nothing of it may leave, None when nothing is due."""
         if self._stopping:
             return None
-        since = time.monotonic() - BATCH_SPAN_SECONDS
-        size = min(BATCH_MAX, max(BATCH_MIN, sum(tick > since for tick in self._sent_ticks)))
-        crashing.pass_point("before_claim")
-        claimed = await leases.claim(
-            self._database,
-            size,
-            self.name,
-            self._relay.name,
-            paced=self._options.pace_seconds > 0,
-            kinds=await self._watch.first_kinds(),
-        )
-        is_trial = not claimed
-        if is_trial:
-            claimed = await self._watch.claim_trial(self.name, self._options.pressing_kinds)
-        if not claimed:
-            return None
-        crashing.pass_point("after_claim")
-        jobs = await self._desk.judge(claimed, is_trial=is_trial)
-        return self._pace.spread(
-            jobs, lambda job, seconds: self._endings.released(job.letter, seconds)
-        )
+        pressing_kinds = self._options.pressing_kinds
+        return await self._batches.claim(self._desk, self._watch, self._endings, pressing_kinds)
 
     # Sending.
 
-    async def _send(self, batch: Sequence[Job]) -> None:
-        stock = deque(batch)
+    async def _send(self, batch: Sequence[Job]) -> int:
+        """Send a batch, and what is claimed meanwhile while all goes well; return how many."""
         links = self._idle_links()[: len(batch)]
-        self._endings.expect(len(links))
+        stock = Stock(
+            batch,
+            self._desk.write,
+            lambda job: self._release([job]),
+            more=self._take_over,
+            room=len(links),
+        )
+        self._endings.expect(len(links), stock.write_ahead)
         served = await self._crew.work(
             links,
             partial(self._serve, stock=stock),
             has_more=lambda: bool(stock),
             leave_behind=self._give_up_ahead,
         )
-        self._release(stock)
+        stock.put_back()
         lost = [outcome for _, outcome in served if outcome is not None]
         if lost and not any(count for count, _ in served):
             self._watch.down = self._watch.down or lost[0]
@@ -270,8 +252,23 @@ class Postman:
             # What has led to the pause counts as before it, and not once more after it.
             await self._endings.flush()
         await self._watch.settle()
+        return stock.taken_over
 
-    async def _serve(self, link: Link, stock: deque[Job]) -> Served:
+    def _take_over(self) -> list[Job]:
+        """Hand out the next batch if it is ready: at its end no connection waits for the others.
+
+        Not while a connection has ended: it is opened again with the batch after this one.
+        """
+        ready = self._following
+        if not self._may_go_on or not self._crew.is_full(self._slots.count) or not ready.done():
+            return []
+        # What went wrong with it is told to whoever waits for it.
+        jobs = None if ready.cancelled() or ready.exception() else ready.result()
+        if jobs:
+            self._following = asyncio.create_task(self._prepare())
+        return jobs or []
+
+    async def _serve(self, link: Link, stock: Stock) -> Served:
         """Send letter after letter over one connection; return how many, and why it ended early."""
         sent = 0
         job = self._take(stock)
@@ -299,22 +296,14 @@ class Postman:
         """Let go of what would have been the next letter of a connection."""
         self._release([self._ahead.pop(link, None)])
 
-    def _take(self, stock: deque[Job]) -> Job | None:
-        """Return the next job with its bytes; what cannot be written has ended by then."""
-        while stock and not self._stopping and self._watch.down is None:
-            job = stock.popleft()
-            if time.monotonic() - job.claimed_tick > STALE_SECONDS:
-                self._release([job])
-                continue
-            crashing.pass_point("before_render")
-            if self._desk.write(job):
-                crashing.pass_point("after_render")
-                return job
-        return None
+    def _take(self, stock: Stock) -> Job | None:
+        if self._stopping or self._watch.down is not None:
+            return None
+        return stock.take()
 
-    def _take_ahead(self, link: Link, stock: deque[Job]) -> None:
+    def _take_ahead(self, link: Link, stock: Stock) -> None:
         """Mark the next letter while this one is being sent, but only where the way is open."""
-        if not link.is_open or (stock and stock[0].not_before_tick):
+        if not link.is_open or stock.must_wait():
             return
         job = self._take(stock)
         if job is not None:
@@ -358,7 +347,7 @@ class Postman:
         crashing.pass_point("after_reply")
         self._endings.sent(job, words)
         self._watch.accepted(job)
-        self._sent_ticks.append(time.monotonic())
+        self._batches.count_sent()
         return None, True
 
     async def _let_in(self, link: Link) -> bool:
@@ -392,7 +381,7 @@ class Postman:
         else:
             self._endings.failed(job, SmtpError(Phase.DOT, None, "interrupted"))
 
-    def _release(self, jobs: "Sequence[Job | None] | deque[Job]") -> None:
+    def _release(self, jobs: Sequence[Job | None]) -> None:
         for job in jobs:
             if job is not None:
                 self._endings.released(job.letter)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from notifications import leases
-from notifications.postman import BATCH_MAX
+from notifications.batches import BATCH_MAX
 from service import noticing
 from service.services import Services
 from tests.benchmarks import letters
