@@ -3,10 +3,11 @@
 Every clean-up removes what it looks at, or finds it by an index, so that none grows with history.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from asyncpg import Connection
 
 from notifications import intake, outbox, pauses
@@ -18,7 +19,7 @@ from service.domain import retention
 # A worker that was not heard of for so long is gone, and so is its row.
 WORKER_GONE = timedelta(days=1)
 DELIVERERS_KEPT = timedelta(days=365)
-# What a link or a session was is told for a while after it ended, then it is unknown.
+# What a link was is told for a while after it ended, then it is unknown.
 SIGN_INS_KEPT = timedelta(days=7)
 CODES_KEPT = timedelta(days=7)
 # The privacy page promises these.
@@ -37,9 +38,17 @@ WORDY_KINDS = ("test", "hint_received")
 _MOST_PORTIONS = 100
 
 _FORGET_WORKERS = "DELETE FROM worker WHERE heartbeat_at < $1"
-_FORGET_SESSIONS = "DELETE FROM staff_session WHERE ends_at < $1"
-_FORGET_TOKENS = "DELETE FROM one_time_token WHERE expires_at < $1"
-_FORGET_CODES = "DELETE FROM phone_code WHERE expires_at < $1"
+_FORGET_SESSIONS = """
+DELETE FROM staff_session WHERE secret_hash IN (
+    SELECT secret_hash FROM staff_session WHERE ends_at < $1 LIMIT $2)
+"""
+_FORGET_TOKENS = """
+DELETE FROM one_time_token WHERE id IN (
+    SELECT id FROM one_time_token WHERE expires_at < $1 LIMIT $2)
+"""
+_FORGET_CODES = """
+DELETE FROM phone_code WHERE id IN (SELECT id FROM phone_code WHERE expires_at < $1 LIMIT $2)
+"""
 # There are as many calendars as people, and few were not fetched for so long.
 _FORGET_FETCHES = """
 UPDATE feed SET last_fetch_on = NULL, client_family = '', fetched_state_at = NULL
@@ -50,29 +59,40 @@ _FORGET_ACTS = """
 DELETE FROM audit WHERE happened_at < $1
     AND id IN (SELECT id FROM audit ORDER BY id LIMIT $2)
 """
-_FORGET_EVENTS = "DELETE FROM address_event WHERE happened_at < $1"
-_FORGET_ADDRESSES = """
-DELETE FROM address_state s WHERE s.updated_at < $1
-    AND NOT EXISTS (SELECT FROM account a WHERE a.email_normal = s.address_normal)
-    AND NOT EXISTS (SELECT FROM person p
-        WHERE p.email_normal = s.address_normal OR lower(p.copy_email) = s.address_normal)
+_FORGET_EVENTS = """
+DELETE FROM address_event WHERE happened_at < $1
+    AND id IN (SELECT id FROM address_event ORDER BY id LIMIT $2)
 """
+# One condition each, or the people would be read as a whole for each address.
+_FORGET_ADDRESSES = """
+DELETE FROM address_state WHERE address_normal IN (
+    SELECT s.address_normal FROM address_state s WHERE s.updated_at < $1
+        AND NOT EXISTS (SELECT FROM account a WHERE a.email_normal = s.address_normal)
+        AND NOT EXISTS (SELECT FROM person p WHERE p.email_normal = s.address_normal)
+        AND NOT EXISTS (SELECT FROM person p WHERE lower(p.copy_email) = s.address_normal)
+    LIMIT $2)
+"""
+
+Work = Callable[[Database, datetime], Awaitable[object]]
+_log = structlog.get_logger(__name__)
 
 
 async def keep_house(database: Database, now: datetime) -> None:
-    """Do every clean-up once."""
-    await limiting.purge(database, now)
-    await forget_workers(database, now)
-    await forget_sign_ins(database, now)
-    await forget_codes(database, now)
-    await forget_addresses(database, now)
-    await forget_fetches(database, now)
-    await forget_letter_words(database, now)
-    await delete_letters(database, now)
-    await forget_returns(database, now)
-    await forget_calendar_answers(database, now)
-    await forget_wordings(database, now)
-    await forget_acts(database, now)
+    """Do every clean-up once; raise the first error when all others had their turn."""
+    await in_turn(CLEAN_UPS, database, now)
+
+
+async def in_turn(works: Sequence[Work], database: Database, now: datetime) -> None:
+    """Do every work; raise the first error when all others had their turn."""
+    first: Exception | None = None
+    for work in works:
+        try:
+            await work(database, now)
+        except Exception as error:  # noqa: BLE001 - what cannot be forgotten holds up nothing else
+            _log.warning("house.failed", work=work.__name__, kind=type(error).__name__)
+            first = first or error
+    if first is not None:
+        raise first
 
 
 async def forget_workers(database: Database, now: datetime) -> None:
@@ -83,14 +103,14 @@ async def forget_workers(database: Database, now: datetime) -> None:
 
 
 async def forget_sign_ins(database: Database, now: datetime) -> None:
-    """Remove sessions and one-time links a week after their end."""
-    await _execute(database, _FORGET_SESSIONS, now - SIGN_INS_KEPT)
-    await _execute(database, _FORGET_TOKENS, now - SIGN_INS_KEPT)
+    """Remove sessions at their end, and one-time links a week later: until then they say so."""
+    await _forget(database, _FORGET_SESSIONS, now)
+    await _forget(database, _FORGET_TOKENS, now - SIGN_INS_KEPT)
 
 
 async def forget_codes(database: Database, now: datetime) -> None:
     """Remove codes that were read out on the telephone a week after their end."""
-    await _execute(database, _FORGET_CODES, now - CODES_KEPT)
+    await _forget(database, _FORGET_CODES, now - CODES_KEPT)
 
 
 async def forget_fetches(database: Database, now: datetime) -> None:
@@ -100,8 +120,8 @@ async def forget_fetches(database: Database, now: datetime) -> None:
 
 async def forget_addresses(database: Database, now: datetime) -> None:
     """Remove what was learnt about an address 90 days later, and whole addresses of nobody."""
-    await _execute(database, _FORGET_EVENTS, now - LETTERS_KEPT)
-    await _execute(database, _FORGET_ADDRESSES, now - LETTERS_KEPT)
+    await _forget(database, _FORGET_EVENTS, now - LETTERS_KEPT)
+    await _forget(database, _FORGET_ADDRESSES, now - LETTERS_KEPT)
 
 
 async def forget_letter_words(database: Database, now: datetime) -> int:
@@ -154,13 +174,23 @@ async def forget_calendar_answers(database: Database, now: datetime) -> int:
 
 async def forget_acts(database: Database, now: datetime) -> int:
     """Delete who did what a year later; return how many acts."""
-    before = now - ACTS_KEPT
+    return await _forget(database, _FORGET_ACTS, now - ACTS_KEPT)
 
-    async def forget(connection: "Connection[Any]") -> int:
-        status = await connection.execute(_FORGET_ACTS, before, outbox.FORGET_AT_ONCE)
-        return int(status.rsplit(" ", 1)[-1])
 
-    return await _in_portions(database, forget)
+CLEAN_UPS: tuple[Work, ...] = (
+    limiting.purge,
+    forget_workers,
+    forget_sign_ins,
+    forget_codes,
+    forget_addresses,
+    forget_fetches,
+    forget_letter_words,
+    delete_letters,
+    forget_returns,
+    forget_calendar_answers,
+    forget_wordings,
+    forget_acts,
+)
 
 
 async def _forget_returns(
@@ -175,6 +205,16 @@ async def _forget_returns(
 async def _execute(database: Database, sql: str, before: datetime) -> None:
     async with database.unit_of_work() as unit:
         await unit.connection.execute(sql, before)
+
+
+async def _forget(database: Database, sql: str, before: datetime) -> int:
+    """Run a statement that takes an instant and the most rows it may touch."""
+
+    async def forget(connection: "Connection[Any]") -> int:
+        status = await connection.execute(sql, before, outbox.FORGET_AT_ONCE)
+        return int(status.rsplit(" ", 1)[-1])
+
+    return await _in_portions(database, forget)
 
 
 async def _in_portions(

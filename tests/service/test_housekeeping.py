@@ -3,6 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import pytest
+
+from notifications import outbox
 from service import housekeeping
 from service.database import Database
 from tests import builders
@@ -44,15 +47,52 @@ async def _ages(database: Database, table: str, column: str) -> list[timedelta]:
     return [NOW - row["at"] for row in rows]
 
 
-async def test_sessions_and_sign_in_links_go_a_week_after_their_end(database: Database) -> None:
+async def test_sessions_go_at_their_end_and_sign_in_links_a_week_later(database: Database) -> None:
     account = (await builders.an_account(database))["id"]
-    for ended in (6 * DAY, 8 * DAY):
+    for ended in (-DAY, DAY):
         await _a_session(database, account, ended)
+    for ended in (6 * DAY, 8 * DAY):
         await _a_link(database, account, ended)
     await housekeeping.keep_house(database, NOW)
 
-    assert [6 * DAY] == await _ages(database, "staff_session", "ends_at")
+    assert [-DAY] == await _ages(database, "staff_session", "ends_at")
     assert [6 * DAY] == await _ages(database, "one_time_token", "expires_at")
+
+
+async def test_what_is_old_goes_in_portions_however_much_it_is(database: Database) -> None:
+    await database.fetch(
+        "INSERT INTO one_time_token (purpose, secret_hash, created_at, expires_at)"
+        " SELECT 'sign_in', sha256(n::text::bytea), $1, $1 FROM generate_series(1, $2::int) n",
+        NOW - 8 * DAY,
+        2 * outbox.FORGET_AT_ONCE + 1,
+    )
+    await housekeeping.forget_sign_ins(database, NOW)
+
+    assert 0 == await database.fetchval("SELECT count(*) FROM one_time_token")
+
+
+async def test_a_clean_up_that_fails_holds_up_no_other(database: Database) -> None:
+    done = []
+
+    async def fails(_database: Database, _now: datetime) -> None:
+        done.append("fails")
+        raise ZeroDivisionError
+
+    async def works(_database: Database, _now: datetime) -> None:
+        done.append("works")
+
+    with pytest.raises(ZeroDivisionError):
+        await housekeeping.in_turn([fails, works], database, NOW)
+
+    assert ["fails", "works"] == done
+
+
+async def test_every_clean_up_has_its_turn() -> None:
+    written = {
+        name for name in vars(housekeeping) if name.startswith(("forget_", "delete_", "purge"))
+    }
+
+    assert written == {work.__name__ for work in housekeeping.CLEAN_UPS} - {"purge"}
 
 
 async def test_telephone_codes_go_a_week_after_their_end(database: Database) -> None:
@@ -186,3 +226,14 @@ async def test_who_did_what_is_forgotten_after_a_year(database: Database) -> Non
     await housekeeping.keep_house(database, NOW)
 
     assert [year - DAY, DAY] == await _ages(database, "audit", "happened_at")
+
+
+async def test_people_are_not_read_as_a_whole_for_each_address(database: Database) -> None:
+    sql = housekeeping._FORGET_ADDRESSES
+    async with database.reading() as connection:
+        await connection.execute(f"PREPARE forget_addresses (timestamptz, bigint) AS {sql}")
+        plan = await connection.fetch("EXPLAIN EXECUTE forget_addresses (now(), 1000)")
+        await connection.execute("DEALLOCATE forget_addresses")
+
+    assert "Anti Join" in str(plan)
+    assert "SubPlan" not in str(plan)
