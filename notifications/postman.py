@@ -244,7 +244,7 @@ class Postman:
             has_more=lambda: bool(stock),
             leave_behind=self._give_up_ahead,
         )
-        stock.put_back()
+        stock.close()
         lost = [outcome for _, outcome in served if outcome is not None]
         if lost and not any(count for count, _ in served):
             self._watch.down = self._watch.down or lost[0]

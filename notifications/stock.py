@@ -68,8 +68,9 @@ class Stock:
             if self._make(job):
                 self._written.append(job)
 
-    def put_back(self) -> None:
-        """Put everything back that was not taken."""
+    def close(self) -> None:
+        """Put everything back that was not taken, and ask for no more: others are at it now."""
+        self._more = tuple
         for job in (*self._written, *self._jobs):
             self._release(job)
         self._written.clear()
