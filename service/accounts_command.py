@@ -1,10 +1,11 @@
-"""`terminbuch account add`: give somebody of the office access, and print the first link."""
+"""`terminbuch account`: give somebody of the office access with a first link, end it, return it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from service import addressing, app, authenticating, clock
+from service.auditing import COMMAND
 from service.database import Database
 from service.domain.words import Role
 from service.settings import Settings
@@ -13,6 +14,7 @@ from service.tokens import Keys
 Say = Callable[[str], object]
 
 _KNOWN = "SELECT id, disabled_at FROM account WHERE email_normal = $1"
+_LEFT = "SELECT count(*) FROM account WHERE disabled_at IS NULL AND role <> 'reader'"
 _GROUPS = "SELECT slug, id FROM working_group WHERE slug = ANY ($1::text[])"
 
 
@@ -50,12 +52,43 @@ async def add(  # noqa: PLR0917 (the command hands over what it was called with)
     return 0
 
 
+async def switch(settings: Settings, email: str, say: Say, *, ends: bool) -> int:
+    """End an account's access, or return it; say what became of it. Returns 1 for an unknown one.
+
+    What ends are also its sessions, its unused links and its calendar. Twice is no mistake.
+    """
+    async with app.open_database(settings, migrate=True) as database:
+        known = await database.fetchrow(_KNOWN, addressing.normal(email))
+        if known is None:
+            say(f"PROBLEM no account has the address {email!r}; nothing was changed")
+            return 1
+        work = authenticating.end_access if ends else authenticating.return_access
+        is_done = await work(database, COMMAND, known["id"], clock.now())
+        nobody_left = ends and not await database.fetchval(_LEFT)
+    say(
+        _switched(email, ends=ends) if is_done else f"{email} was {'off' if ends else 'on'} before."
+    )
+    if nobody_left:
+        say("Nobody can plan sessions now; `terminbuch account add` gives somebody access.")
+    return 0
+
+
+def _switched(email: str, *, ends: bool) -> str:
+    if ends:
+        return f"{email} is switched off; its sessions, links and calendar have ended."
+    return f"{email} is switched on; the sign-in page or `terminbuch account add` makes a new link."
+
+
+def _unchanged(email: str, *, ends: bool) -> str:
+    return f"{email} was {'off' if ends else 'on'} before."
+
+
 async def _find_or_add(database: Database, keys: Keys, wish: Wish, say: Say) -> str | None:
     known = await database.fetchrow(_KNOWN, addressing.normal(wish.email))
     if known is None:
         return await _add(database, keys, wish, say)
     if known["disabled_at"] is not None:
-        say("PROBLEM this account is switched off; nothing was changed")
+        say("PROBLEM this account is switched off; `terminbuch account enable` switches it on")
         return None
     say("This address has an account; name, role and groups stay as they are.")
     return await authenticating.print_link(database, keys, known["id"], clock.now())

@@ -80,6 +80,13 @@ RETURNING id, tries, code_hash, account_id, expires_at, used_at, replaced_at
 _ADD_ACCOUNT = """
 INSERT INTO account (email, email_normal, full_name, role) VALUES ($1, $2, $3, $4) RETURNING id
 """
+# The lock of the row lets whoever is just signing in go first; their session is found then.
+_END_ACCESS = """
+UPDATE account SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL RETURNING id
+"""
+_RETURN_ACCESS = """
+UPDATE account SET disabled_at = NULL WHERE id = $1 AND disabled_at IS NOT NULL RETURNING id
+"""
 _ADD_GROUP = "INSERT INTO account_group (account_id, group_id) VALUES ($1, $2)"
 
 
@@ -195,6 +202,35 @@ async def add_account(
             unit.connection, actor, "add_account", "account", account_id, role=role.value
         )
     return account_id
+
+
+async def end_access(database: Database, actor: Actor, account_id: UUID, now: datetime) -> bool:
+    """Switch an account off with its sessions, links and calendar; False when it was off before."""
+    async with database.unit_of_work() as unit:
+        if await unit.connection.fetchval(_END_ACCESS, account_id, now) is None:
+            return False
+        await keeping_sessions.end_all(unit.connection, account_id, now)
+        await unit.connection.execute(_END_OTHERS, account_id, now)
+        await _note_access(unit.connection, actor, "end_access", account_id, now)
+    return True
+
+
+async def return_access(database: Database, actor: Actor, account_id: UUID, now: datetime) -> bool:
+    """Switch an account on again; its old sessions and links stay dead. False when it was on."""
+    async with database.unit_of_work() as unit:
+        if await unit.connection.fetchval(_RETURN_ACCESS, account_id) is None:
+            return False
+        await feed_rows.ensure(unit.connection)
+        await _note_access(unit.connection, actor, "return_access", account_id, now)
+    return True
+
+
+async def _note_access(
+    connection: "Connection[Any]", actor: Actor, action: str, account_id: UUID, now: datetime
+) -> None:
+    await feed_rows.touch_account(connection, account_id, now)
+    await feed_rows.tell(connection)
+    await auditing.record(connection, actor, action, "account", account_id)
 
 
 def link_path(keys: Keys, row_id: UUID) -> str:

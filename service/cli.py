@@ -181,6 +181,20 @@ def account_add(email: str, name: str, role: str, groups: tuple[str, ...]) -> No
     run(lambda: accounts_command.add(settings, email, name, role, groups, click.echo))
 
 
+def _switching(name: str, what: str, *, ends: bool) -> None:
+    @account.command(name, help=what)
+    @click.argument("email")
+    def command(email: str) -> None:
+        from service import accounts_command  # noqa: PLC0415
+
+        settings = read_settings()
+        run(lambda: accounts_command.switch(settings, email, click.echo, ends=ends))
+
+
+_switching("disable", "End an account's access, its sessions and its unused links.", ends=True)
+_switching("enable", "Switch an account on again.", ends=False)
+
+
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 

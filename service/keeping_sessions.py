@@ -104,8 +104,6 @@ async def end(database: Database, session: Session, now: datetime) -> None:
         await auditing.record(unit.connection, who, "sign_out", "account", session.account.id)
 
 
-async def end_all(database: Database, who: Actor, account_id: UUID, now: datetime) -> None:
+async def end_all(connection: "Connection[Any]", account_id: UUID, now: datetime) -> None:
     """Sign an account out in every browser."""
-    async with database.unit_of_work() as unit:
-        await unit.connection.execute(_REVOKE_ALL, account_id, now)
-        await auditing.record(unit.connection, who, "end_sessions", "account", account_id)
+    await connection.execute(_REVOKE_ALL, account_id, now)

@@ -50,6 +50,13 @@ WHERE person_id = $1 AND kind = 'personal'
 RETURNING id
 """
 
+_TOUCH_ACCOUNT = """
+UPDATE feed SET revision = revision + 1,
+    changed_at = greatest(date_trunc('second', $2::timestamptz), changed_at + interval '1 second')
+WHERE account_id = $1 AND kind = 'office'
+RETURNING id
+"""
+
 _TOUCH_ALL = """
 UPDATE feed SET revision = revision + 1,
     changed_at = greatest(date_trunc('second', $1::timestamptz), changed_at + interval '1 second')
@@ -94,6 +101,11 @@ async def touch_meeting(connection: Connection, meeting_id: UUID, now: datetime)
 async def touch_person(connection: Connection, person_id: UUID, now: datetime) -> Sequence[UUID]:
     """Raise the person's own feed, as an answer does; return its id."""
     return [row["id"] for row in await connection.fetch(_TOUCH_PERSON, person_id, now)]
+
+
+async def touch_account(connection: Connection, account_id: UUID, now: datetime) -> Sequence[UUID]:
+    """Raise the account's own feed, as the end of its access does; return its id."""
+    return [row["id"] for row in await connection.fetch(_TOUCH_ACCOUNT, account_id, now)]
 
 
 async def touch_all(connection: Connection, now: datetime) -> Sequence[UUID]:

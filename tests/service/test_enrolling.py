@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from service import accounts_command, enrolling, grouping, partnering
+from service import enrolling, grouping, partnering
 from service.auditing import COMMAND, Actor
 from service.database import Database
 from service.domain.accounts import Account
@@ -18,7 +17,6 @@ from service.domain.words import Heading, Role
 from service.enrolling import MemberForm, Search
 from service.grouping import GroupForm
 from service.partnering import PartnerForm
-from service.settings import Settings
 from tests import builders
 from tests.builders import NOW
 
@@ -389,47 +387,3 @@ async def test_a_saved_group_keeps_its_short_address(database: Database) -> None
 
     saved = await grouping.find_group(database, group["id"])
     assert (group["slug"], form, 2) == (saved.slug, saved.form, saved.revision)
-
-
-@pytest.fixture
-def command_settings(settings: Settings, database: Database) -> Settings:
-    return replace(settings, database_url=database.dsn)
-
-
-async def test_the_command_adds_an_account_and_prints_a_link(
-    command_settings: Settings, database: Database
-) -> None:
-    said: list[str] = []
-
-    code = await accounts_command.add(
-        command_settings, "Lea@Example.org", "Lea", "coordinator", (), said.append
-    )
-
-    assert (0, "Lea@example.org") == (code, await database.fetchval("SELECT email FROM account"))
-    assert "/anmelden/l/" in said[-1]
-
-
-async def test_a_known_address_gets_a_fresh_link_and_keeps_its_role(
-    command_settings: Settings, database: Database
-) -> None:
-    said: list[str] = []
-    await builders.an_account(database, email="lea@example.org", role="reader")
-
-    code = await accounts_command.add(
-        command_settings, "lea@example.org", "Lea", "admin", (), said.append
-    )
-
-    assert (0, "reader") == (code, await database.fetchval("SELECT role FROM account"))
-    assert "/anmelden/l/" in said[-1]
-
-
-@pytest.mark.parametrize(
-    ("email", "role", "groups"),
-    [("lea@stadt", "reader", ()), ("l@x.de", "lead", ()), ("l@x.de", "lead", ("nirgends",))],
-)
-async def test_an_account_that_cannot_be_is_refused(
-    command_settings: Settings, database: Database, email: str, role: str, groups: tuple[str, ...]
-) -> None:
-    code = await accounts_command.add(command_settings, email, "L", role, groups, lambda _: None)
-
-    assert (1, 0) == (code, await database.fetchval("SELECT count(*) FROM account"))
