@@ -1,6 +1,9 @@
 """The session page, where the coordinator lives: who comes, what waits, what was done."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -12,17 +15,21 @@ from litestar.response import Response
 from service import noticing, overseeing, reminding, tailoring, transcribing
 from service.domain.errors import NotFoundError
 from service.domain.words import Mode
-from service.overseeing import InvitedPerson, Session
+from service.overseeing import Guests, InvitedPerson, Session
 from service.pages.catalogue import texts
 from service.services import Services
 from service.transcribing import Words
-from service.web import forms, meeting_previews, respond
+from service.web import forms, meeting_previews, respond, stale
 from service.web.forms import Field
 from service.web.policy import Policy
 from service.web.visitors import Visitor
 
 _OPT = {"policy": Policy.GROUP}
-_FILTER = (Field("antwort"), Field("suche", most=100), Field("getan"), Field("n", "number"))
+_FILTER = (
+    *(Field("antwort"), Field("suche", most=100), Field("seite", "number")),
+    *(Field("getan"), Field("n", "number")),
+)
+ROWS_A_PAGE = 100
 _DONE = frozenset(
     {
         *("drafted", "published", "changed", "confirmed", "postponed", "cancelled", "uncancelled"),
@@ -71,6 +78,8 @@ async def show_session(
         presses=transcribing.offered(Mode(session.meeting.mode)),
         session=session,
         guests=guests,
+        listed=_cut(guests, query["seite"] or 1),
+        query=stale.query(_kept(antwort=chosen, suche=query["suche"])),
         chosen=chosen,
         search=query["suche"] or "",
         notices=await noticing.find_pending(services.database, meeting_id),
@@ -86,6 +95,29 @@ async def show_session(
         reason_text=_reason_text(visitor),
         action_text=_action_text(visitor),
     )
+
+
+def _kept(**typed: str | None) -> dict[str, str]:
+    """Return what is filtered by, for the links to other pages."""
+    return {name: value for name, value in typed.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One page of the people on the list: their partners, each with its rows."""
+
+    partners: Sequence[tuple[str, Sequence[InvitedPerson]]]
+    page: int
+    pages: int
+
+
+def _cut(guests: Guests, wanted: int) -> Listed:
+    """Return the page that was asked for, or the one that is nearest to it."""
+    rows = [(partner, one) for partner, people in guests.shown for one in people]
+    pages = max(1, -(-len(rows) // ROWS_A_PAGE))
+    page = min(max(1, wanted), pages)
+    found = groupby(rows[(page - 1) * ROWS_A_PAGE : page * ROWS_A_PAGE], itemgetter(0))
+    return Listed([(name, [one for _, one in own]) for name, own in found], page, pages)
 
 
 @post("/buero/termin/{meeting_id:uuid}/mitteilung/{notice_id:uuid}/senden", opt=_OPT)

@@ -196,7 +196,7 @@ PRESSED: Mapping[str, str] = {
     "/buero/erinnerungen/{rule}": "button[value=preview]",
     "/buero/termin/{confirmed}/erinnerungen/{rule}": "button[value=preview]",
     "/buero/termin/{confirmed}/absagen": "details[open] button[name=test]",
-    "/buero/termin/{confirmed}/aussetzen": "button[value=preview]",
+    "/buero/termin/{confirmed}/aussetzen": ".tb-buttons button[value=preview]",
 }
 
 _ONE = {

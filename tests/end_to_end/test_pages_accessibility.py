@@ -1,7 +1,6 @@
 """Every page of the product in Chromium: accessibility rules, width, heading, forms that refuse."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
@@ -40,18 +39,6 @@ async def seeded(demo: Demo) -> Seeded:
     return await seed(demo)
 
 
-@asynccontextmanager
-async def opened(
-    chromium: Browser, demo: Demo, seeded: Seeded, path: str, look: tuple[str, int, str]
-) -> AsyncIterator[Visit]:
-    """Open a page as somebody from the office or as anybody, with a theme, width and language."""
-    async with visiting(chromium, demo.base) as visit:
-        if path.startswith("/buero"):
-            await visit.context.add_cookies([seeded.cookie(demo.base)])
-        await go_to(visit, seeded, path, look)
-        yield visit
-
-
 async def go_to(visit: Visit, seeded: Seeded, path: str, look: tuple[str, int, str]) -> None:
     theme, width, locale = look
     await visit.page.set_viewport_size({"width": width, "height": 900})
@@ -66,18 +53,29 @@ async def go_to(visit: Visit, seeded: Seeded, path: str, look: tuple[str, int, s
 async def readers(
     demo: Demo, chromium: Browser, seeded: Seeded
 ) -> AsyncIterator[tuple[Visit, Visit]]:
-    """Somebody from the office and somebody else, who both only look, at one page after another."""
+    """Somebody from the office and somebody else, who go from page to page.
+
+    A profile of its own for each page would cost more than the look at it.
+    """
     async with visiting(chromium, demo.base) as office, visiting(chromium, demo.base) as anybody:
         await office.context.add_cookies([seeded.cookie(demo.base)])
         yield office, anybody
+
+
+async def open_for(
+    readers: tuple[Visit, Visit], seeded: Seeded, path: str, look: tuple[str, int, str]
+) -> Visit:
+    """Let the one of them who may see it open a page, with a theme, width and language."""
+    visit = readers[0 if path.startswith("/buero") else 1]
+    await go_to(visit, seeded, path, look)
+    return visit
 
 
 async def look_at(
     readers: tuple[Visit, Visit], seeded: Seeded, path: str, look: tuple[str, int, str]
 ) -> list[str]:
     """Return what is wrong with a page in a look."""
-    visit = readers[0 if path.startswith("/buero") else 1]
-    await go_to(visit, seeded, path, look)
+    visit = await open_for(readers, seeded, path, look)
     found = await faults(visit.page, look[1])
     visit.assert_nothing_unwanted()
     return found
@@ -116,23 +114,34 @@ async def test_a_page_breaks_no_rule_in_any_look(
     assert [] == found
 
 
+async def test_the_page_of_a_session_fits_a_phone_whose_text_is_twice_as_large(
+    readers: tuple[Visit, Visit], seeded: Seeded
+) -> None:
+    visit, _ = readers
+    await go_to(visit, seeded, "/buero/termin/{confirmed}", LOOKS[0])
+    await visit.page.evaluate("document.documentElement.style.fontSize = '200%'")
+
+    assert await overflow(visit.page) <= 0
+
+
 @pytest.mark.parametrize("number", range(len(REFUSED)), ids=lambda n: [*REFUSED][n])
 async def test_a_form_says_what_is_missing_and_leads_there(
-    demo: Demo, chromium: Browser, seeded: Seeded, number: int
+    readers: tuple[Visit, Visit], seeded: Seeded, number: int
 ) -> None:
     path, look = [*REFUSED][number], LOOKS[number * 3 % len(LOOKS)]
-    async with opened(chromium, demo, seeded, path, look) as visit:
-        page = visit.page
-        for name, value in REFUSED[path].items():
-            await page.locator(f"#f-{name}").fill(value)
-        async with page.expect_navigation() as navigation:
-            await page.locator(SENDS).last.click()
-        answer = await navigation.value
-        focus = await page.locator(":focus").get_attribute("id")
-        links = await page.locator("#fehler a").all()
-        targets = [await link.get_attribute("href") or "" for link in links]
-        missing = [target for target in targets if await page.locator(target).count() != 1]
-        title, found = await page.title(), await faults(page, look[1])
+    visit = await open_for(readers, seeded, path, look)
+    page = visit.page
+    for name, value in REFUSED[path].items():
+        await page.locator(f"#f-{name}").fill(value)
+    async with page.expect_navigation() as navigation:
+        await page.locator(SENDS).last.click()
+    answer = await navigation.value
+    focus = await page.locator(":focus").get_attribute("id")
+    links = await page.locator("#fehler a").all()
+    targets = [await link.get_attribute("href") or "" for link in links]
+    missing = [target for target in targets if await page.locator(target).count() != 1]
+    title, found = await page.title(), await faults(page, look[1])
+    visit.assert_nothing_unwanted()
 
     assert (422, "fehler") == (answer.status, focus)
     assert targets
@@ -143,14 +152,15 @@ async def test_a_form_says_what_is_missing_and_leads_there(
 
 @pytest.mark.parametrize("number", range(len(PRESSED)), ids=lambda n: [*PRESSED][n])
 async def test_what_a_button_shows_breaks_no_rule(
-    demo: Demo, chromium: Browser, seeded: Seeded, number: int
+    readers: tuple[Visit, Visit], seeded: Seeded, number: int
 ) -> None:
     path, look = [*PRESSED][number], LOOKS[number * 3 % len(LOOKS)]
-    async with opened(chromium, demo, seeded, path, look) as visit:
-        async with visit.page.expect_navigation() as navigation:
-            await visit.page.locator(PRESSED[path]).click()
-        answer = await navigation.value
-        found = await faults(visit.page, look[1])
+    visit = await open_for(readers, seeded, path, look)
+    async with visit.page.expect_navigation() as navigation:
+        await visit.page.locator(PRESSED[path]).click()
+    answer = await navigation.value
+    found = await faults(visit.page, look[1])
+    visit.assert_nothing_unwanted()
 
     assert 200 == answer.status
     assert [] == found

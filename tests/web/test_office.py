@@ -1,5 +1,6 @@
 """The office's pages as a coordinator walks them, by the words on links and buttons."""
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from service.database import Database
 from service.demo.visitor import Page, read_page
+from service.web.meeting_page import ROWS_A_PAGE
 from tests import builders, invited
 from tests.builders import Row
 from tests.web.conftest import PUBLIC_URL, Browser, Clock, SignIn
@@ -323,6 +325,28 @@ async def test_what_a_lead_enters_keeps_the_note_that_the_lead_does_not_see(
 
     assert ("declined", "post") == (row["answer"], row["answer_way"])
     assert ("Rollstuhl", "Rampe") == (row["note"], row["access_needs"])
+
+
+async def test_a_long_list_of_invited_people_has_pages_that_keep_the_filter(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    group = await a_group_of(database, 0)
+    meeting = await a_session(database, clock, of=group, invited_at=clock.at)
+    for number in range(ROWS_A_PAGE + 2):
+        person = await builders.a_person(database, full_name=f"Person {number:03}")
+        answer = "declined" if number == 0 else "in_person"
+        await builders.an_invitation(database, meeting, person, answer=answer)
+    browser = await sign_in("coordinator")
+    pages = {
+        query: (await browser.client.get(f"/buero/termin/{meeting['id']}{query}")).text
+        for query in ("", "?seite=2", "?antwort=in_person", "?antwort=in_person&seite=99")
+    }
+    shown = [re.findall(r'<th scope="row"[^>]*>(Person \d+)', text) for text in pages.values()]
+
+    assert [ROWS_A_PAGE, 2, ROWS_A_PAGE, 1] == [len(names) for names in shown]
+    assert [["Person 100", "Person 101"], ["Person 101"]] == [shown[1], shown[3]]
+    assert "?antwort=in_person&amp;seite=2#people" in pages["?antwort=in_person"]
+    assert [True] * 4 == ["101 Personen" in text for text in pages.values()]
 
 
 async def test_counts_filter_the_list(sign_in: SignIn, database: Database, clock: Clock) -> None:
