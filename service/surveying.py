@@ -21,6 +21,7 @@ from service.tables import shown_meetings
 
 _BERLIN = ZoneInfo("Europe/Berlin")
 AHEAD = timedelta(days=30)
+BEHIND = timedelta(days=365)
 ASK_BEFORE_DEADLINE = timedelta(days=10)
 CONFIRM_BEFORE_START = timedelta(weeks=10)
 # Two heartbeats of every tick fit in here; what is older stands still.
@@ -85,6 +86,8 @@ class Board:
 
     tasks: tuple[Task, ...]
     coming: tuple[ComingSession, ...]
+    later: tuple[ShownMeeting, ...]
+    over: tuple[ShownMeeting, ...]
     drafts: tuple[Task, ...]
     letters: Mapping[LetterState, int]
     unsolved: int
@@ -98,6 +101,7 @@ async def survey(database: Database, account: Account, now: datetime) -> Board:
     """Return the start page of an account; a lead sees the own groups and no letters."""
     groups = None if account.role != "lead" else list(account.group_ids)
     coming = await database.fetch(statements.COMING, groups, now, now + AHEAD)
+    others = await database.fetch(statements.OTHERS, groups, now, now + AHEAD, now - BEHIND)
     rows = await database.fetch(statements.OPEN, groups, now)
     tasks = [task for row in rows for task in _tasks(row, now)]
     letters = await _count_letters(database) if account.is_office else {}
@@ -105,6 +109,8 @@ async def survey(database: Database, account: Account, now: datetime) -> Board:
         tasks=tuple(task for task in tasks if task.todo is not Todo.DRAFT),
         drafts=tuple(task for task in tasks if task.todo is Todo.DRAFT),
         coming=tuple(_coming(row) for row in coming),
+        later=tuple(shown_meetings.from_row(row) for row in others if not row["is_over"]),
+        over=tuple(shown_meetings.from_row(row) for row in others if row["is_over"]),
         letters=letters,
         unsolved=await posting.count_unsolved(database, now) if account.is_office else 0,
         bad_addresses=await mending.count_addresses(database) if account.is_office else 0,

@@ -127,6 +127,14 @@ WHERE meeting.state IN ('tentative', 'confirmed', 'cancelled') AND meeting.ends_
     AND meeting.starts_at < $3 AND {_OF_GROUPS}
 ORDER BY meeting.starts_at, meeting.id LIMIT 100
 """
+# What is neither a draft nor among the coming: from $3 on, without a date, and over since $4.
+OTHERS = f"""{shown_meetings.SELECT}, coalesce(meeting.ends_at <= $2, false) AS is_over
+FROM meeting
+WHERE meeting.state <> 'draft' AND {_OF_GROUPS} AND (
+    meeting.starts_at IS NULL OR meeting.starts_at >= $3 OR meeting.ends_at BETWEEN $4 AND $2)
+ORDER BY is_over, CASE WHEN meeting.ends_at > $2 THEN meeting.starts_at END NULLS LAST,
+    meeting.starts_at DESC, meeting.id LIMIT 300
+"""
 # What may call for somebody's hand: everything not over, and what waits without a date.
 OPEN = f"""{shown_meetings.SELECT}, counts.*, meeting.answer_by, notice.kind AS notice_kind,
     notice.due_at

@@ -18,6 +18,7 @@ from tests.builders import NOW, START, Row
 
 OFFICE = Actor("account", uuid4(), "Frau Koordinatorin")
 WEEK_BEFORE = NOW + timedelta(days=50)
+DAY_OF_START = NOW + timedelta(days=59)
 
 
 def an_account(role: Role = Role.COORDINATOR, *groups: Row) -> Account:
@@ -223,6 +224,36 @@ async def test_a_lead_finds_the_own_groups_on_the_start_page(database: Database)
 
     assert [mine["id"]] == [row.meeting.id for row in board.coming]
     assert {} == board.letters
+
+
+async def test_every_session_but_a_draft_is_found_from_the_start_page(database: Database) -> None:
+    group, other = await builders.a_group(database), await builders.a_group(database)
+    days = {"late": 60, "next": 40, "soon": 10, "past": -20, "long_ago": -800}
+    wall = START.replace(tzinfo=None)
+    added = {
+        name: await builders.a_meeting(
+            database, of=group, number=None, starts_local=wall + timedelta(days=n)
+        )
+        for name, n in days.items()
+    }
+    added["called_off"] = await builders.a_meeting(
+        database, of=group, number=None, state="cancelled", starts_local=wall + timedelta(days=50)
+    )
+    added["undated"] = await builders.a_meeting(
+        database, of=group, number=None, state="postponed", starts_local=None
+    )
+    await builders.a_meeting(
+        database, of=group, number=None, state="draft", starts_local=wall + timedelta(days=45)
+    )
+    await builders.a_meeting(
+        database, of=other, number=None, starts_local=wall + timedelta(days=45)
+    )
+    board = await surveying.survey(database, an_account(Role.LEAD, group), DAY_OF_START)
+
+    names = {row["id"]: name for name, row in added.items()}
+    assert ["next", "called_off", "late", "undated"] == [names[m.id] for m in board.later]
+    assert ["past"] == [names[m.id] for m in board.over]
+    assert ["soon"] == [names[row.meeting.id] for row in board.coming]
 
 
 async def test_a_waiting_notice_is_the_first_task(database: Database) -> None:
