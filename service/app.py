@@ -5,7 +5,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from notifications.postman import Postman
-from service import clock, composing, embedded, jobs, publishing, relaying, reminding, ticking
+from service import (
+    clock,
+    composing,
+    embedded,
+    jobs,
+    migrations,
+    publishing,
+    relaying,
+    reminding,
+    ticking,
+)
 from service.clock import Clock
 from service.database import Database
 from service.hearing import Ear
@@ -51,8 +61,11 @@ def _services(settings: Settings, database: Database, now: Clock) -> Services:
 
 
 async def _furnish(database: Database) -> None:
-    """Make what every installation has: the reminder rules everybody starts with, and the feeds."""
-    async with database.unit_of_work() as unit:
+    """Make what every installation has: the reminder rules everybody starts with, and the feeds.
+
+    Where an import has just brought many people, that takes its time, as migrations do.
+    """
+    async with database.unit_of_work(statement_seconds=migrations.STATEMENT_SECONDS) as unit:
         await reminding.ensure_rules(unit.connection)
         await publishing.ensure_feeds(unit.connection)
 

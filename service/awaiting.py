@@ -89,6 +89,6 @@ def describe(error: Exception) -> str:
 def _tell_away(error: Exception) -> None:
     _log.warning(
         "database.away",
-        told="PostgreSQL does not answer. Waiting for it, and beginning as soon as it does.",
+        told="PostgreSQL is away or too busy. Waiting for it, and beginning when it answers.",
         reason=describe(error),
     )

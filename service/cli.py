@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from datetime import datetime
@@ -17,6 +18,8 @@ from service.domain.spf import Address
 from service.logs import configure_logs
 from service.settings import Settings, SettingsError
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 
 def read_settings() -> Settings:
     """Read the environment; odd values end the command with one sentence each."""
@@ -28,6 +31,18 @@ def read_settings() -> Settings:
         sys.exit(2)
     configure_logs(settings.log_level, settings.log_format)
     return settings
+
+
+def _leave_on_signals() -> None:
+    """Let a signal end the command well while nothing has begun; loading takes seconds."""
+
+    def leave(*_: object) -> None:
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        sys.exit(0)
+
+    for number in STOP_SIGNALS:
+        signal.signal(number, leave)
 
 
 def run(work: Callable[[], Coroutine[Any, Any, int | None]]) -> None:
@@ -54,6 +69,7 @@ def main() -> None:
 @click.option("--role", type=click.Choice(["all", "web", "worker"]), help="Default: the setting.")
 def serve(role: str | None) -> None:
     """Serve the pages and feeds, and run the worker."""
+    _leave_on_signals()
     from service import serving  # noqa: PLC0415 - the server is loaded by the command that needs it
 
     settings = read_settings()

@@ -68,6 +68,8 @@ def configure_logs(level: str = "info", form: str = "json", stream: TextIO | Non
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    # A tick that still runs when its next turn comes is no news: how it ends is in its health.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
 
 
 def hide_secrets(_logger: object, _method: str, event: Event) -> Event:

@@ -23,6 +23,7 @@ from service.web.bridge import Bridge, bridge_to
 HEADER_SECONDS = 10
 # What is under way may finish; then the process ends whatever is left.
 DRAIN_SECONDS = 30
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # Somebody has to change something before the next start.
 _FATAL: tuple[type[Exception], ...] = (EmbeddedServerError, *awaiting.REFUSALS)
 
@@ -47,12 +48,20 @@ def http_server(application: Bridge, host: str, port: int) -> Server:
 
 
 def stop_on_signals() -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set."""
+    """Return an event that SIGTERM and SIGINT set, however often they come."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, stopping.set)
     return stopping
+
+
+def ignore_signals() -> None:
+    """Let no second signal spoil the exit code of a process that is at its end."""
+    loop = asyncio.get_running_loop()
+    for number in _STOP_SIGNALS:
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
 
 
 async def serve_until(stopping: asyncio.Event, application: Bridge, host: str, port: int) -> None:
@@ -89,6 +98,7 @@ async def run(settings: Settings, role: str) -> int:
         if services is not None:
             await _work(stack, stopping, services, role)
         _log.info("stopping", role=role)
+    ignore_signals()
     return 0
 
 

@@ -1,8 +1,9 @@
 """The command starts before its database does, or is told to stop before that."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import httpx
@@ -101,9 +102,18 @@ async def test_pages_that_start_before_their_database_say_so_and_begin_when_it_i
 @pytest.mark.parametrize("role", ["worker", pytest.param("web", marks=pytest.mark.long)])
 async def test_who_waits_for_a_database_can_be_stopped(place: Place, role: str) -> None:
     async with waiting(place, role) as program:
+        await insist(program)
         code = await program.stop()
 
     assert (0, 1) == (code, told(program, "stopping"))
+
+
+async def insist(program: Program) -> None:
+    """Ask it to stop again and again until it has ended."""
+    while program.process.returncode is None:
+        with suppress(ProcessLookupError):
+            program.process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(
