@@ -17,12 +17,13 @@ from tests.ports import free_port
 
 PROGRAM = shutil.which("dovecot", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 HAS_IMAP = PROGRAM is not None and Path("/usr/lib/dovecot/imap").exists()
+HAS_LMTP = HAS_IMAP and Path("/usr/lib/dovecot/lmtp").exists()
 
 _CONFIG = """
 base_dir = {folder}/run
 state_dir = {folder}/run
 log_path = {folder}/log
-protocols = imap
+protocols = {protocols}
 listen = 127.0.0.1
 {tls}
 disable_plaintext_auth = no
@@ -37,7 +38,7 @@ passdb {{
 }}
 userdb {{
   driver = static
-  args = uid={uid} gid={gid} home={folder}/mail
+  args = uid={uid} gid={gid} home={folder}/mail allow_all_users=yes
 }}
 service imap-login {{
   chroot =
@@ -55,6 +56,15 @@ service stats {{
   chroot =
 }}
 """
+_LMTP = """
+service lmtp {{
+  chroot =
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+}}
+"""
 
 
 @dataclass
@@ -66,6 +76,7 @@ class Dovecot:
     tls_port: int
     uid: int
     gid: int
+    lmtp_port: int
 
     @property
     def mailbox(self) -> Mailbox:
@@ -96,13 +107,16 @@ class Dovecot:
 
 @contextmanager
 def running(certificate: Path | None = None) -> Iterator[Dovecot]:
-    """Run Dovecot with one empty mailbox; with a certificate (and its key) it speaks TLS, too."""
+    """Run Dovecot with one empty mailbox; with a certificate (and its key) it speaks TLS, too.
+
+    Where Debian's dovecot-lmtpd is installed, it takes mail by LMTP for any address.
+    """
     # Folders of pytest are closed to the users that Dovecot becomes.
     folder = Path(tempfile.mkdtemp(prefix="tb-dovecot-"))
     folder.chmod(0o755)
     mail = folder / "mail"
     mail.mkdir()
-    port = free_port()
+    port, lmtp_port = free_port(), free_port()
     tls_port, tls = 0, "ssl = no"
     if certificate is not None:
         tls_port = free_port()
@@ -124,12 +138,14 @@ def running(certificate: Path | None = None) -> Iterator[Dovecot]:
             internal="dovecot" if is_root else me,
             internal_group="dovecot" if is_root else me,
             login="dovenull" if is_root else me,
+            protocols="imap lmtp" if HAS_LMTP else "imap",
         )
+        + (_LMTP.format(port=lmtp_port) if HAS_LMTP else "")
     )
     process = subprocess.Popen([PROGRAM or "", "-F", "-c", str(config)])
     try:
         _wait_for(port, process)
-        yield Dovecot(folder, port, tls_port, owner.pw_uid, owner.pw_gid)
+        yield Dovecot(folder, port, tls_port, owner.pw_uid, owner.pw_gid, lmtp_port)
     finally:
         process.terminate()
         process.wait(60)

@@ -1,5 +1,6 @@
 """Returned mail is read out of a mailbox of a real Dovecot."""
 
+import smtplib
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -57,6 +58,21 @@ async def test_reports_are_taken_once_and_marked_and_words_of_people_stay_unread
     assert (3, 1, 0) == (first, second, third)
     assert ["bounce", "words", "auto_reply", "delay"] == kinds
     assert [True, False, True, True] == server.seen()
+
+
+@pytest.mark.skipif(not dovecot.HAS_LMTP, reason="dovecot-lmtpd is not installed")
+async def test_the_server_notes_the_whole_address_of_what_it_took_by_lmtp(
+    database: Database, server: Dovecot
+) -> None:
+    letter = await a_sent_letter(database)
+    address = "rueck+tag@alliance.example.org"
+    with smtplib.LMTP("127.0.0.1", server.lmtp_port) as client:
+        client.sendmail("", [address], sample("postfix_unknown_user", letter))
+    taken = await mailbox.read_new(database, server.mailbox, OPTIONS, NOW)
+
+    [mail] = (server.folder / "mail" / "cur").iterdir()
+    assert (1, [letter]) == (taken, [event["letter_id"] for event in await events(database)])
+    assert f"Delivered-To: {address}\n".encode() in mail.read_bytes()
 
 
 async def test_a_mailbox_that_counts_anew_is_read_anew_and_nothing_counts_twice(
