@@ -65,9 +65,7 @@ async def switch(settings: Settings, email: str, say: Say, *, ends: bool) -> int
         work = authenticating.end_access if ends else authenticating.return_access
         is_done = await work(database, COMMAND, known["id"], clock.now())
         nobody_left = ends and not await database.fetchval(_LEFT)
-    say(
-        _switched(email, ends=ends) if is_done else f"{email} was {'off' if ends else 'on'} before."
-    )
+    say(_switched(email, ends=ends) if is_done else _unchanged(email, ends=ends))
     if nobody_left:
         say("Nobody can plan sessions now; `terminbuch account add` gives somebody access.")
     return 0
