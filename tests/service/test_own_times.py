@@ -36,6 +36,8 @@ IN_THE_AFTERNOON = OwnTimes(days=(1,), at=time(15))
 AFTERNOON_BEFORE = A_DAY_BEFORE + timedelta(hours=6)
 SAME_DAY = OwnTimes(days=(0,), at=time(8))
 SAME_MORNING = datetime(2027, 3, 4, 7, 0, tzinfo=UTC)
+# What is overdue is counted as of the present instant of the database.
+STILL_PAUSED = max(date(2027, 3, 3), datetime.now(UTC).date() + timedelta(days=2))
 
 
 async def wish(
@@ -229,7 +231,7 @@ async def test_times_of_ones_own_are_rules_for_nobody_else(database: Database) -
     ("wished", "reason"),
     [
         ({"reminders": False}, "unsubscribed"),
-        ({"paused_until": date(2027, 3, 3)}, "paused"),
+        ({"paused_until": STILL_PAUSED}, "paused"),
         ({"paused_until": date(2027, 3, 2)}, None),
         ({"digest_only": True}, "digest_only"),
         ({"own_times": SAME_DAY}, "own_times"),
@@ -241,7 +243,8 @@ async def test_whoever_is_left_out_stands_in_the_log_with_the_reason_and_in_no_c
 ) -> None:
     meeting = await a_session(database, DAY_BEFORE)
     person = await invited(database, meeting, "in_person")
-    await wish(database, person, **wished)
+    said_on = wished.get("paused_until", NOW.date()) - timedelta(days=1)
+    await wish(database, person, datetime.combine(said_on, time(8), UTC), **wished)
     expected = next(each for each in await planned(database, meeting) if not each.is_choice)
 
     assert (

@@ -36,6 +36,11 @@ USUAL = {
 }
 
 
+@pytest.fixture
+def _before_all_sessions(clock: Clock) -> None:
+    clock.at = NOW
+
+
 async def _titles(client: httpx.AsyncClient, path: str) -> list[str]:
     text = (await client.get(path)).content.replace(b"\r\n ", b"").decode()
     return re.findall(r"\r\nSUMMARY:(.*)\r\n", text)
@@ -145,6 +150,7 @@ async def _a_full_programme(database: Database) -> UUID:
     return person_id
 
 
+@pytest.mark.usefixtures("_before_all_sessions")
 @pytest.mark.parametrize(
     ("profile", "expected"),
     [
@@ -408,6 +414,7 @@ async def test_the_office_calendar_leaves_out_what_is_not_wanted(
     assert after == ["Klima"]
 
 
+@pytest.mark.usefixtures("_before_all_sessions")
 async def test_it_is_counted_whose_calendar_shows_a_session_as_it_stands(
     services: Services, sign_in: SignIn
 ) -> None:
