@@ -18,6 +18,7 @@ from service import (
     forwarding,
     furnishing,
     judging,
+    occasions,
     phrasing,
     plain_letters,
     preferring,
@@ -229,7 +230,10 @@ class Clerk:
             holds=has_stance and bool(row["holds"]),
             has_deputy=has_stance and bool(row["deputy_name"]),
             follows=row["first_letter_id"] is not None,
+            leads=row["answers_now"] is not None,
         )
+        if key.leads:
+            values |= occasions.count_answers(row["answers_now"])
         if key.follows:
             values["first_letter"] = str(row["first_letter_id"])
         values |= requesting.fill_gaps(row, self._services.keys, key.way)

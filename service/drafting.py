@@ -75,6 +75,7 @@ class Key:
     reply_to: str = ""
     sample: tuple[str, str, str] | None = None
     follows: bool = False
+    leads: bool = False
 
 
 class Drafter:
@@ -212,6 +213,7 @@ class Drafter:
             way=key.way,
             because=key.because,
             is_brief=key.is_brief,
+            leads=key.leads,
         )
 
     def _calendar(self, occasion: Occasion) -> Part | None:

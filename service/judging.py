@@ -104,7 +104,7 @@ def _judge_reminder(row: Row, now: datetime) -> str | None:
     if row["bucket"] == "declined":
         return "declined"
     wanted = row["rule_audience"] or ("accepted", "undecided")
-    if row["bucket"] not in wanted:
+    if row["bucket"] not in wanted and not ("lead" in wanted and row["leads"]):
         return "answer_changed"
     return "too_late" if row["starts_at"] - now < LATEST_REMINDER else _too_many(row)
 

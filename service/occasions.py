@@ -1,5 +1,6 @@
 """The occasion of a letter, and its facts as a reader sees them: when, where, until when."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,9 @@ from service.pages.catalogue import texts
 from service.pages.rendering import localised
 from service.requesting import CalendarWay
 
+BUCKETS = ("accepted", "undecided", "no_answer", "declined")
+"""Who has answered how; an answer that no longer holds is none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
@@ -23,6 +27,7 @@ class Occasion:
     `before` are the facts that a change notice starts from. `is_first` marks letters to people
     who never had one, `is_copy` those to their secretariats. Kinds are those of the letters. In a
     letter about several sessions `slot` ends the names of the gaps that belong to this one.
+    `leads` is for those who lead a group of the session.
     """
 
     kind: str
@@ -43,6 +48,7 @@ class Occasion:
     way: CalendarWay = CalendarWay.FILE
     because: str = ""
     is_brief: bool = False
+    leads: bool = False
 
     def t(self, key: str, /, **values: Any) -> str:
         """Return a text in the letter's language."""
@@ -61,6 +67,11 @@ class Occasion:
     def takes_answers(self) -> bool:
         """Tell whether the answer page asks: only where a date stands."""
         return self.now_facts.state is State.CONFIRMED
+
+    @property
+    def comes(self) -> bool:
+        """Tell whether these people or somebody for them will be there."""
+        return self.holds and self.stance in {"in_person", "online", "represented"}
 
     @property
     def asks(self) -> bool:
@@ -100,6 +111,19 @@ class Occasion:
         if at is None:
             return ""
         return dates.format_short_date(at, self.locale, zone=self.meeting.zone)
+
+
+def reminded_as(occasion: Occasion) -> str:
+    """Name the sentence that a reminder begins with."""
+    if not occasion.comes:
+        owes_answer = not (occasion.holds and occasion.stance)
+        return "lead_group" if occasion.leads and owes_answer else "lead_undecided"
+    return "lead_represented" if occasion.stance == "represented" else "lead"
+
+
+def count_answers(counts: Mapping[str, int]) -> dict[str, str]:
+    """Return for each group of answers how many people of a session are in it, as values."""
+    return {f"count_{bucket}": str(counts.get(bucket, 0)) for bucket in BUCKETS}
 
 
 def read_precision(word: str) -> dates.Precision:

@@ -198,18 +198,20 @@ def _nudge(occasion: Occasion) -> list[Block]:
 
 
 def _reminder(occasion: Occasion) -> list[Block]:
-    is_coming = occasion.holds and occasion.stance in {"in_person", "online", "represented"}
-    key = "letter.reminder.lead" if is_coming else "letter.reminder.lead_undecided"
-    if is_coming and occasion.stance == "represented":
-        key = "letter.reminder.lead_represented"
     return [
-        said(occasion, key),
-        facts_of(occasion, with_deadline=not is_coming),
+        said(occasion, f"letter.reminder.{occasions.reminded_as(occasion)}"),
+        facts_of(occasion, with_deadline=not occasion.comes),
+        *_answers_so_far(occasion),
         *own_answer(occasion),
         *access(occasion),
-        *(_change_answer(occasion) if is_coming else _choices(occasion)),
+        *(_change_answer(occasion) if occasion.comes else _choices(occasion)),
         *_agenda(occasion),
     ]
+
+
+def _answers_so_far(occasion: Occasion) -> list[Block]:
+    rows = [(occasion.t(f"letter.answers.{one}"), f"⟦count_{one}⟧") for one in occasions.BUCKETS]
+    return [said(occasion, "letter.reminder.answers"), facts(*rows)] if occasion.leads else []
 
 
 def _change(occasion: Occasion) -> list[Block]:

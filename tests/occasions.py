@@ -29,6 +29,10 @@ VALUES = {
     "name": "Mira Muster",
     "addressee": "Mira Muster, Stadtverwaltung Gotha",
     "deputy": "Jan Beispiel",
+    "count_accepted": "12",
+    "count_undecided": "2",
+    "count_no_answer": "5",
+    "count_declined": "1",
     "link_preferences": f"https://termine.example.org/b/{'q4' * 26}",
     **{
         f"link_{answer}": f"https://termine.example.org/a/{'x7' * 26}{way}"
@@ -156,6 +160,13 @@ OCCASIONS: dict[str, dict[str, Any]] = {
         "holds": True,
         "has_deputy": True,
     },
+    "reminder_for_a_lead": {
+        "kind": "reminder",
+        "stance": "online",
+        "holds": True,
+        "leads": True,
+    },
+    "reminder_for_a_lead_without_answer": {"kind": "reminder", "leads": True},
     "change_asks_again": {
         "kind": "change",
         "stance": "in_person",

@@ -41,11 +41,16 @@ class Anchor(StrEnum):
 
 
 class Audience(StrEnum):
-    """Who a rule is for; answers that no longer hold count as none."""
+    """Who a rule is for; answers that no longer hold count as none.
+
+    Leads are those of the session's groups who are invited themselves, whatever they answered but
+    for a no.
+    """
 
     ACCEPTED = "accepted"
     UNDECIDED = "undecided"
     NO_ANSWER = "no_answer"
+    LEAD = "lead"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """SQL text of the question "does this letter still hold, and for whom?" for a whole batch."""
 
 from service.tables.invitation_statements import HOLDS
-from service.tables.reminder_statements import AUDIENCE
+from service.tables.reminder_statements import AUDIENCE, LEADS
 from service.tables.wishes import OFFICE_ZONE
 
 # How many reminders and nudges of the same person and day come first. Their order is fixed, so
@@ -28,6 +28,15 @@ CASE WHEN m.id IS NOT NULL AND l.kind <> 'invitation' THEN (
     ORDER BY e.created_at, e.id LIMIT 1) END
 """
 
+# Who leads a group of the session reads in a reminder how many have answered, and how.
+_LEADS = f"coalesce(s.kind, l.cause ->> 'copies', l.kind) = 'reminder' AND {LEADS}"
+_ANSWERS_NOW = f"""
+CASE WHEN s.letter_id IS NULL AND {_LEADS} THEN (
+    SELECT jsonb_object_agg(counted.bucket, counted.n) FROM (
+        SELECT {AUDIENCE} AS bucket, count(*) AS n FROM invitation i
+        WHERE i.meeting_id = m.id AND i.state = 'invited' GROUP BY 1) AS counted) END
+"""
+
 # One row a letter, or one a part of a letter about several sessions (`part` counts them from 1).
 LOOK_UP = f"""
 SELECT l.id, l.kind = 'copy' AS is_copy,
@@ -42,6 +51,7 @@ SELECT l.id, l.kind = 'copy' AS is_copy,
     CASE WHEN i.id IS NOT NULL THEN {AUDIENCE} END AS bucket,
     CASE WHEN i.id IS NOT NULL THEN i.answer IS NOT NULL AND {HOLDS} END AS holds,
     r.audience AS rule_audience, n.id AS notice_id,
+    {_LEADS} AS leads, {_ANSWERS_NOW} AS answers_now,
     p.full_name AS person_name, p.first_letter_on,
     CASE WHEN l.kind = 'copy' THEN p.copy_email ELSE p.email END AS person_email,
     p.anonymised_at IS NOT NULL OR p.ended_on < current_date AS person_is_gone,

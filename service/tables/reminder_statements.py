@@ -73,10 +73,18 @@ CASE WHEN i.answer IS NULL OR NOT {HOLDS} THEN 'no_answer'
      ELSE 'declined' END
 """
 
+# Whether somebody (p) leads a group of a session (m) on its day.
+LEADS = """EXISTS (
+    SELECT FROM meeting_group led JOIN membership ls ON ls.group_id = led.group_id
+    WHERE led.meeting_id = m.id AND ls.person_id = p.id AND ls.role = 'lead'
+      AND ls.from_on <= m.starts_local::date
+      AND (ls.to_on IS NULL OR ls.to_on >= m.starts_local::date))"""
+
 # Whom a slot is for, by its rule and by their answer: slot {0}, rule {1}. A person who said no
 # before a move is not pressed: the change notice asked once.
 _CONCERNS = f"""(
-    i.state = 'invited' AND {AUDIENCE} = ANY({{1}}.audience)
+    i.state = 'invited'
+    AND ({AUDIENCE} = ANY({{1}}.audience) OR 'lead' = ANY({{1}}.audience) AND {LEADS})
     AND i.answer IS DISTINCT FROM 'declined'
     AND ({{0}}.person_id IS NULL OR {{0}}.person_id = p.id)
     AND (NOT {{1}}.only_online OR m.mode = 'online' OR i.answer = 'online')

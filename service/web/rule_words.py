@@ -34,6 +34,7 @@ WHOM: Mapping[str, tuple[Kind, tuple[Audience, ...], bool]] = {
     "accepted": (Kind.REMINDER, (Audience.ACCEPTED,), False),
     "undecided": (Kind.REMINDER, (Audience.UNDECIDED,), False),
     "online": (Kind.REMINDER, (Audience.ACCEPTED,), True),
+    "lead": (Kind.REMINDER, (Audience.LEAD,), False),
 }
 # A rule of another making keeps its audience.
 KEPT = "kept"

@@ -442,6 +442,43 @@ async def test_a_reminder_stops_when_the_world_has_changed(
     assert {letter: stop} == await Clerk(services).look_up([letter])
 
 
+@pytest.mark.parametrize(
+    ("locale", "counts"),
+    [
+        ("de", "Zusagen: 2 Unentschieden: 0 Ohne Antwort: 1 Absagen: 1"),
+        ("en", "Accepted: 2 Undecided: 0 No answer: 1 Declined: 1"),
+    ],
+)
+async def test_only_who_leads_the_group_reads_in_a_reminder_how_many_have_answered(
+    services: Services, locale: str, counts: str
+) -> None:
+    database = services.database
+    meeting = await a_session(database)
+    group_id = await database.fetchval("SELECT group_id FROM meeting_group")
+    rule = await builders.insert(
+        *(database, "reminder_rule"),
+        kind="reminder",
+        audience=["accepted", "lead"],
+        minutes_before=60,
+    )
+    for answer, role in ((None, "lead"), ("in_person", "member"), ("online", None)):
+        person = await builders.a_person(database, locale=locale)
+        await builders.an_invitation(database, meeting, person, answer=answer)
+        if role is not None:
+            await builders.a_membership(database, person, {"id": group_id}, role=role)
+        cause = {"rule": str(rule["id"])}
+        await a_letter(database, "reminder", person, meeting, cause=cause, locale=locale)
+    others = {"answer": "declined"}, {"state": "uninvited"}
+    for columns in others:
+        await builders.an_invitation(
+            *(database, meeting, await builders.a_person(database)), **columns
+        )
+    mails = await deliver(services)
+    found = [" ".join(part(opened(mail), "text/plain").split()).count(counts) for mail in mails]
+
+    assert [0, 0, 1] == sorted(found)
+
+
 async def test_one_letter_tries_an_address_that_does_not_work(services: Services) -> None:
     database = services.database
     meeting = await a_session(database)

@@ -201,6 +201,33 @@ async def test_a_reminder_is_for_those_who_come_or_are_undecided(database: Datab
     assert 3 == count
 
 
+async def test_a_reminder_for_the_lead_is_for_whoever_leads_a_group_of_the_session_then(
+    database: Database,
+) -> None:
+    rule = replace(DAY_BEFORE, audience=(Audience.LEAD,))
+    group, other = await builders.a_group(database), await builders.a_group(database)
+    meeting = await a_session(database, rule, of=group)
+    today = START.date()
+    roles: list[tuple[Row, str | None, Row]] = [
+        (group, None, {"role": "lead"}),
+        (group, "online", {"role": "lead", "to_on": today}),
+        (group, "declined", {"role": "lead"}),
+        (group, None, {"role": "lead", "to_on": today - timedelta(days=1)}),
+        (group, None, {"role": "lead", "from_on": today + timedelta(days=1)}),
+        (group, None, {"role": "deputy"}),
+        (other, None, {"role": "lead"}),
+    ]
+    people = []
+    for of, answer, membership in roles:
+        person = await builders.a_person(database)
+        await builders.a_membership(database, person, of, **membership)
+        people.append(await invited(database, meeting, answer, person_id=person["id"]))
+    count = await reminding.queue_due(database, A_DAY_BEFORE)
+
+    assert sorted(each["person_id"] for each in people[:2]) == await recipients(database)
+    assert 2 == count
+
+
 async def test_a_nudge_is_for_those_without_an_answer_that_holds_but_never_after_a_no(
     database: Database,
 ) -> None:

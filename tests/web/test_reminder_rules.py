@@ -101,6 +101,16 @@ async def test_a_rule_that_is_typed_shows_which_letters_would_leave_otherwise(
             "60 minutes before, to everybody who accepted to join online",
         ),
         (
+            Rule(
+                kind=Kind.REMINDER,
+                audience=(Audience.LEAD,),
+                days_before=2,
+                at_local_time=DAY_HOUR,
+            ),
+            "2 Arbeitstage vorher um 09:00 Uhr, an die Leitung der Gruppe",
+            "2 working days before at 09:00, to whoever leads the group",
+        ),
+        (
             DEFAULT_RULES[0],
             f"1 Woche vor der Antwortfrist um 09:00 Uhr, {NOT_ANSWERED}",
             f"1 week before the answer deadline at 09:00, {NOT_ANSWERED_EN}",
