@@ -93,11 +93,11 @@ async def faults(page: Page, width: int) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("number", range(len(EVERY_PAGE)), ids=lambda n: EVERY_PAGE[n])
-async def test_a_page_breaks_no_rule(
+@pytest.mark.parametrize("number", range(0, len(EVERY_PAGE), 2), ids=lambda n: EVERY_PAGE[n])
+async def test_every_other_page_breaks_no_rule_in_one_look(
     readers: tuple[Visit, Visit], seeded: Seeded, number: int
 ) -> None:
-    path, look = EVERY_PAGE[number], LOOKS[number * 3 % len(LOOKS)]
+    path, look = EVERY_PAGE[number], LOOKS[number // 2 * 3 % len(LOOKS)]
     found = await look_at(readers, seeded, path, look)
 
     assert [] == found
@@ -106,7 +106,7 @@ async def test_a_page_breaks_no_rule(
 @pytest.mark.long
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: "-".join(map(str, look)))
 @pytest.mark.parametrize("path", EVERY_PAGE)
-async def test_a_page_breaks_no_rule_in_any_look(
+async def test_no_page_breaks_a_rule_in_any_look(
     readers: tuple[Visit, Visit], seeded: Seeded, path: str, look: tuple[str, int, str]
 ) -> None:
     found = await look_at(readers, seeded, path, look)
