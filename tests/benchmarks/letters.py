@@ -148,12 +148,32 @@ async def _measure_all(folder: Path) -> list[str]:
             _tell(f"{LETTERS} invitations due at once, {CONNECTIONS} connections to {name}")
             rounds = [await _a_round(services, port) for _ in range(ROUNDS)]
             lines = [_verdict(rounds), _dwelling_verdict(rounds)]
-            await _add_history(services.database)
-            old = [await _send_due(services, port) for _ in range(HISTORY_ROUNDS)]
-            slower = statistics.median(each.ours for each in rounds) / statistics.median(old)
-            what = f"with {HISTORY} times as many old letters: ours {_spread(old)} letters/s"
-            lines.append(f"{what}, {slower:.2f} times as slow")
-            return lines
+            return [*lines, await _compare_history(folder, services, port)]
+
+
+async def _compare_history(folder: Path, services: Services, port: int) -> str:
+    """Send with a history, and right before and after without: the machine's pace drifts."""
+    database = services.database
+    young = await _send_some(services, port, "without")
+    await _add_history(database)
+    connection = await asyncpg.connect(embedded.Server.under(folder / "data").dsn())
+    # What is old was tidied up long ago.
+    await connection.execute("VACUUM ANALYZE letter, outbox, invitation, meeting")
+    old = await _send_some(services, port, "with")
+    async with database.unit_of_work(statement_seconds=60) as unit:
+        await forget_all(unit.connection)
+    await connection.execute("VACUUM ANALYZE letter, outbox, invitation, meeting")
+    await connection.close()
+    young += await _send_some(services, port, "without")
+    slower = statistics.median(young) / statistics.median(old)
+    what = f"with {HISTORY} times as many old letters: ours {_spread(old)} letters/s"
+    return f"{what}, without {_spread(young)}: {slower:.2f} times as slow"
+
+
+async def _send_some(services: Services, port: int, how: str) -> list[float]:
+    rates = [await _send_due(services, port) for _ in range(HISTORY_ROUNDS)]
+    _tell(f"{how} the history: ours {' and '.join(f'{rate:.0f}' for rate in rates)} letters/s")
+    return rates
 
 
 def _tell(line: str) -> None:
@@ -246,9 +266,7 @@ async def _a_round(services: Services, port: int) -> Round:
 
 async def _send_due(services: Services, port: int) -> float:
     await a_due_session(services.database)
-    rate = await _send_ours(services, port)
-    _tell(f"with the history: ours {rate:.0f} letters/s")
-    return rate
+    return await _send_ours(services, port)
 
 
 def _send_filler(port: int, size: int) -> float | None:
