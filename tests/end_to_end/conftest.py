@@ -68,7 +68,7 @@ async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
         async with httpx.AsyncClient(base_url=base, timeout=100) as client:
             data_dir = folder / "var" / f"demo-{program.process.pid}"
             yield Demo(program, base, path, data_dir, client)
-        program.process.send_signal(signal.SIGINT)
+        program.tell(signal.SIGINT)
         code = await asyncio.wait_for(program.process.wait(), STOP_SECONDS)
     assert 0 == code
     assert [] == list((folder / "var").glob("*"))

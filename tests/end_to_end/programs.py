@@ -8,7 +8,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,15 +31,24 @@ class Program:
     process: asyncio.subprocess.Process
     lines: list[str] = field(default_factory=list)
 
+    def tell(self, what: signal.Signals) -> None:
+        """Send it a signal, unless it has ended.
+
+        The process object would look for an end first, and so take the exit code away from
+        whoever waits for it.
+        """
+        if self.process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, what)
+
     async def kill(self) -> None:
         """End it as a power cut would."""
-        self.process.send_signal(signal.SIGKILL)
+        self.tell(signal.SIGKILL)
         await self.process.wait()
 
     async def stop(self) -> int:
         """Ask it to stop, and return its exit code."""
-        if self.process.returncode is None:
-            self.process.send_signal(signal.SIGTERM)
+        self.tell(signal.SIGTERM)
         return await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
 
 
@@ -62,7 +71,7 @@ async def running(
         yield program
     finally:
         if process.returncode is None:
-            process.kill()
+            program.tell(signal.SIGKILL)
             await process.wait()
         await reading
 

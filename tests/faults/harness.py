@@ -293,12 +293,12 @@ def faked(clock: Path) -> dict[str, str]:
 
 def freeze(program: Program) -> None:
     """Stop a process in the middle of whatever it does."""
-    program.process.send_signal(signal.SIGSTOP)
+    program.tell(signal.SIGSTOP)
 
 
 def thaw(program: Program) -> None:
     """Let a frozen process go on as if nothing had been."""
-    program.process.send_signal(signal.SIGCONT)
+    program.tell(signal.SIGCONT)
 
 
 def describe(found: History) -> str:

@@ -8,6 +8,7 @@ says how many letters were lost, and how many copies were one too many.
 import argparse
 import asyncio
 import random
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ async def _die(stage: Stage, server: Server, point: str, passes: int) -> None:
         if point == "in_drain":
             server.delays["."] = 0.05
             await stage.in_state("sent", 3)
-            program.process.terminate()
+            program.tell(signal.SIGTERM)
         code = await program.process.wait()
     if code != crashing.EXIT_CODE:
         said = "\n".join(program.lines[-20:])

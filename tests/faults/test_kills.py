@@ -1,6 +1,7 @@
 """Workers die at every named point: nothing is lost, and copies are the same bytes."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -124,7 +125,7 @@ async def test_a_kill_in_the_drain_loses_nothing(stage: Stage) -> None:
         server.delays["."] = 0.3
         async with dying(stage, server, "in_drain") as program:
             await stage.in_state("sent", 3)
-            program.process.terminate()
+            program.tell(signal.SIGTERM)
         server.delays.clear()
         await stage.rescue(server.port)
         found = await stage.check(server)

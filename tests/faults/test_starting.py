@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
@@ -111,8 +111,7 @@ async def test_who_waits_for_a_database_can_be_stopped(place: Place, role: str) 
 async def insist(program: Program) -> None:
     """Ask it to stop again and again until it has ended."""
     while program.process.returncode is None:
-        with suppress(ProcessLookupError):
-            program.process.send_signal(signal.SIGTERM)
+        program.tell(signal.SIGTERM)
         await asyncio.sleep(0.01)
 
 
