@@ -66,7 +66,10 @@ SELECT l.id, l.kind = 'copy' AS is_copy,
     {_FIRST_LETTER} AS first_letter_id,
     ARRAY(SELECT g.name FROM meeting_group mg JOIN working_group g ON g.id = mg.group_id
         WHERE mg.meeting_id = m.id ORDER BY mg.position, g.position) AS group_names
-FROM letter l
+FROM unnest($1::uuid[]) AS asked (id)
+-- Shut in, so that each is looked up by its id: as a plain condition, all letters are read where
+-- the planner misjudges what that costs.
+CROSS JOIN LATERAL (SELECT * FROM letter WHERE id = asked.id OFFSET 0) l
 LEFT JOIN letter_subject s ON s.letter_id = l.id
 LEFT JOIN meeting m ON m.id = coalesce(s.subject_id, l.subject_id)
 LEFT JOIN person p ON p.id = l.recipient_id
@@ -84,7 +87,6 @@ LEFT JOIN address_state b ON b.address_normal
     = CASE WHEN l.kind = 'copy' THEN lower(p.copy_email) ELSE p.email_normal END
 LEFT JOIN ear ON true
 LEFT JOIN outbox original ON original.id = (l.cause ->> 'of')::uuid
-WHERE l.id = ANY($1::uuid[])
 ORDER BY l.id, s.position
 """
 
