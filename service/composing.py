@@ -18,6 +18,7 @@ from service import (
     forwarding,
     furnishing,
     judging,
+    listing_links,
     occasions,
     phrasing,
     plain_letters,
@@ -25,8 +26,7 @@ from service import (
     probing,
     relaying,
     requesting,
-    subscribing,
-    tailoring,
+    summarising,
     tokens,
 )
 from service.database import Database
@@ -35,12 +35,10 @@ from service.domain.changes import MeetingFacts
 from service.drafting import Drafter, Key
 from service.furnishing import InstanceData
 from service.occasions import Occasion
-from service.pages import dates
 from service.pages.catalogue import texts
 from service.pages.rendering import localised
 from service.services import Services
 from service.tables import letter_statements
-from service.tokens import Purpose
 
 _TO_THE_OFFICE = frozenset({forwarding.KIND, alarming.KIND})
 # Kinds that speak of the recipient's own answer; the others are the same for everybody.
@@ -98,6 +96,11 @@ class Clerk:
         """
         instance = (await furnishing.look(self._database)).instance
         key = Key(kind=kind, locale=locale, instance=instance, meeting_id=meeting_id)
+        if kind == summarising.KIND:
+            found = await summarising.read(
+                self._database, meeting_id, locale, self._services.clock()
+            )
+            return await self._drafter.write(replace(key, summary=found.shape))
         return await self._drafter.preview(key, meeting_id, before=before, message=message)
 
     def draft_of(self, occasion: Occasion) -> Draft:
@@ -117,6 +120,8 @@ class Clerk:
         return _as_wished(await self._go(row, instance), row)
 
     async def _go(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
+        if row["kind"] == summarising.KIND:
+            return await self._summary(row, instance)
         if row["kind"] == "lost_links":
             return await self._lost_links(row, instance)
         if row["kind"] == digesting.KIND:
@@ -242,8 +247,7 @@ class Clerk:
         return Go(row["person_email"], name, values, key, requesting.SECRETS)
 
     def _links(self, handle: UUID, epoch: int, locale: str) -> dict[str, str]:
-        token = tokens.derive(self._services.keys, Purpose.ANSWER, handle, epoch)
-        address = f"{self._services.settings.public_url}{localised(f'/a/{token}', locale)}"
+        address = listing_links.answer_address(self._services, handle, epoch, locale)
         links = {
             f"link_{answer}": f"{address}?w={word}" for answer, word in phrasing.CHOICES.items()
         }
@@ -315,11 +319,8 @@ class Clerk:
 
     async def _lost_links(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
         """Mail all open links of everybody who shares the address, each under its name."""
-        found = await self._database.fetch(letter_statements.OPEN_LINKS, row["recipient_id"])
         locale = row["locale"]
-        lines = [self._open_link(link, locale) for link in found]
-        lines = lines or [texts(locale).t("letter.lost_links.none")]
-        lines += await self._own_calendars(row["recipient_id"], locale)
+        lines = await listing_links.write(self._services, row["recipient_id"], locale)
         values = {
             "name": row["person_name"],
             "lines": "\n\n".join(lines),
@@ -340,28 +341,25 @@ class Clerk:
         key = Key(kind=digesting.KIND, locale=locale, instance=instance, digest=found.shape)
         return Go(row["person_email"], name, values, key)
 
-    def _open_link(self, link: Mapping[str, Any], locale: str) -> str:
-        starts = link["starts_local"]
-        day = f", {dates.format_short_date(starts.date(), locale)}" if starts else ""
-        address = self._links(link["handle"], link["epoch"], locale)["link_answer"]
-        return f"{link['full_name']}: {link['title']}{day}\n{address}"
-
-    async def _own_calendars(self, person_id: UUID, locale: str) -> list[str]:
-        """Write the calendar address of everybody who shares the address; it opens without more."""
-        label = texts(locale).t("letter.lost_links.calendar")
-        lines = []
-        for person in await self._database.fetch(letter_statements.SHARING, person_id):
-            own = await subscribing.find_personal(self._database, self._services.keys, person["id"])
-            if own is not None:
-                address = f"{self._services.settings.public_url}{own.path}"
-                lines.append(f"{person['full_name']}: {label}\n{address}")
-                page = await tailoring.find_page(self._database, self._services.keys, person["id"])
-                if page is not None:
-                    # A link of the other language opens the same choices.
-                    choices = texts(locale).t("mycal.letter")
-                    address = f"{self._services.settings.public_url}{localised(page, locale)}"
-                    lines.append(f"{person['full_name']}: {choices}\n{address}")
-        return lines
+    async def _summary(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
+        """Sum up the answers for whoever works with the session."""
+        found = await summarising.read(
+            self._database, row["subject_id"], row["locale"], self._services.clock()
+        )
+        values = {"name": row["account_name"], **found.values}
+        if row["first_letter_id"] is not None:
+            values["first_letter"] = str(row["first_letter_id"])
+        key = Key(
+            kind=summarising.KIND,
+            locale=row["locale"],
+            instance=instance,
+            meeting_id=row["subject_id"],
+            revision=row["meeting_revision"],
+            group_names=tuple(row["group_names"]),
+            summary=found.shape,
+            follows="first_letter" in values,
+        )
+        return Go(row["account_email"], row["account_name"], values, key)
 
 
 # Whole crowds have one key: to look it up costs a third of writing it down again.

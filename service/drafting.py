@@ -11,6 +11,7 @@ from service import (
     phrasing,
     plain_letters,
     requesting,
+    summarising,
     wording,
 )
 from service.database import Database
@@ -76,6 +77,7 @@ class Key:
     sample: tuple[str, str, str] | None = None
     follows: bool = False
     leads: bool = False
+    summary: summarising.Shape | None = None
 
 
 class Drafter:
@@ -131,15 +133,23 @@ class Drafter:
         if key.parts:
             return await self._joint_draft(key)
         if key.meeting_id is None:
-            public_url = self._services.settings.public_url
-            if key.heading:
-                return self._office_draft(key)
-            if key.digest is not None:
-                return self._digest_draft(key, key.digest)
-            words = plain_letters.phrase(key.kind, key.locale, key.instance, public_url)
-            return self._draft(words, key.instance)
+            return self._plain_draft(key)
         occasion = await self._occasion(key, key.meeting_id)
+        if key.summary is not None:
+            words = summarising.phrase(occasion, key.summary)
+            draft = self._draft(words, key.instance)
+            return replace(draft, references=self._root_of(occasion))
         return self.draft_of(occasion, no_calendar=key.no_calendar)
+
+    def _plain_draft(self, key: Key) -> Draft:
+        """Write a letter that is about no single session."""
+        if key.heading:
+            return self._office_draft(key)
+        if key.digest is not None:
+            return self._digest_draft(key, key.digest)
+        public_url = self._services.settings.public_url
+        words = plain_letters.phrase(key.kind, key.locale, key.instance, public_url)
+        return self._draft(words, key.instance)
 
     def _digest_draft(self, key: Key, shape: Shape) -> Draft:
         public_url = self._services.settings.public_url

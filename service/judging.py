@@ -29,7 +29,7 @@ def judge(row: Row, now: datetime) -> str | None:
     if row["taken_back_because"] is not None:
         return str(row["taken_back_because"])
     if kind in _TO_AN_ACCOUNT:
-        return _TO_AN_ACCOUNT[kind](row)
+        return _TO_AN_ACCOUNT[kind](row, now)
     if kind in _TO_THE_OFFICE:
         return None
     if row["person_email"] is None or row["person_is_gone"]:
@@ -55,19 +55,30 @@ def held_because(row: Row) -> str | None:
     return None if may_try else "undeliverable"
 
 
-def _judge_test(row: Row) -> str | None:
+def _judge_test(row: Row, _: datetime) -> str | None:
     if row["account_email"] is None or row["disabled_at"] is not None:
         return "no_access"
     # What it said is forgotten some time after it left.
     return None if row["cause"].get("subject") else "gone"
 
 
-def _judge_sign_in(row: Row) -> str | None:
+def _judge_sign_in(row: Row, _: datetime) -> str | None:
     if row["account_email"] is None or row["disabled_at"] is not None:
         return "no_access"
     if row["token_id"] is None or row["used_at"] is not None or row["replaced_at"] is not None:
         return "replaced"
     return "expired" if row["token_is_old"] else None
+
+
+def _judge_summary(row: Row, now: datetime) -> str | None:
+    """Let it leave to whoever still works with the session, and still wants it."""
+    if row["account_email"] is None or not row["account_works"]:
+        return "no_access"
+    if row["meeting_state"] is None:
+        return "gone"
+    if not row["summaries"]:
+        return "unsubscribed"
+    return _must_take_place(row, now) or _same_time(row)
 
 
 def _judge_wishes(row: Row, now: datetime) -> str | None:
@@ -154,9 +165,10 @@ def _judge_receipt(row: Row, _: datetime) -> str | None:
     return None if wanted == row["answer_rev"] else "replaced"
 
 
-_TO_AN_ACCOUNT: Mapping[str, Callable[[Row], str | None]] = {
+_TO_AN_ACCOUNT: Mapping[str, Callable[[Row, datetime], str | None]] = {
     "sign_in": _judge_sign_in,
     "test": _judge_test,
+    "summary": _judge_summary,
 }
 
 

@@ -17,6 +17,8 @@ from service.requesting import CalendarWay
 
 BUCKETS = ("accepted", "undecided", "no_answer", "declined")
 """Who has answered how; an answer that no longer holds is none."""
+LAST_CALL = "last_call"
+"""Why a nudge has words of its own; its rule's expansion says so in the letter's cause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,21 @@ class Occasion:
         if at is None:
             return ""
         return dates.format_short_date(at, self.locale, zone=self.meeting.zone)
+
+
+def subject_key(occasion: Occasion) -> str:
+    """Name the words of the subject."""
+    kind = occasion.kind
+    if kind == "change" and not is_moved(occasion):
+        return "letter.change.subject_same_date"
+    if kind == "nudge" and not occasion.short_deadline:
+        return "letter.nudge.subject_no_deadline"
+    return "letter.nudge.subject_last" if is_last_call(occasion) else f"letter.{kind}.subject"
+
+
+def is_last_call(occasion: Occasion) -> bool:
+    """Tell whether no further request is planned before the deadline."""
+    return occasion.because == LAST_CALL and bool(occasion.short_deadline)
 
 
 def reminded_as(occasion: Occasion) -> str:

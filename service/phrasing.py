@@ -46,13 +46,8 @@ def phrase(occasion: Occasion) -> Words:
 
 
 def _subject(occasion: Occasion) -> str:
-    key = f"letter.{occasion.kind}.subject"
-    if occasion.kind == "change" and not occasions.is_moved(occasion):
-        key = "letter.change.subject_same_date"
-    if occasion.kind == "nudge" and not occasion.short_deadline:
-        key = "letter.nudge.subject_no_deadline"
     return occasion.t(
-        key,
+        occasions.subject_key(occasion),
         title=occasion.meeting.title,
         when=occasion.short_when,
         deadline=occasion.short_deadline,
@@ -191,6 +186,7 @@ def _nudge(occasion: Occasion) -> list[Block]:
     # Somebody may believe to have answered, in a program whose answer never came.
     return [
         said(occasion, lead),
+        *([said(occasion, "letter.nudge.last")] if occasions.is_last_call(occasion) else []),
         *([paragraph(occasion.t("letter.nudge.calendar"))] if occasion.has_buttons else []),
         facts_of(occasion),
         *_choices(occasion),

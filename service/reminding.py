@@ -24,7 +24,13 @@ from service.domain.words import Mode, State
 from service.domain.working_days import IsHoliday
 from service.obstacles import Region
 from service.passing_over import Turn
-from service.tables import facts, reminder_statements, rule_rows, rule_statements
+from service.tables import (
+    facts,
+    reminder_statements,
+    rule_rows,
+    rule_statements,
+    summary_statements,
+)
 from service.tables.rule_rows import KnownRule, Scope
 
 # A day-based rule that falls due within this of the invitation is said by the invitation itself.
@@ -101,12 +107,18 @@ async def plan_slots(connection: "Connection[Any]", meeting_id: UUID, now: datet
     due = list(_due(known, meeting, obstacles.is_holiday(region)))
     ids = [each.id for each, _, _ in due]
     await connection.execute(reminder_statements.CANCEL_OTHERS, meeting_id, row["time_rev"], ids)
+    summed_up = [due_at for each, due_at, _ in due if each.rule.kind is Kind.SUMMARY]
     for each, due_at, not_after in due:
-        fate = _fate(each.rule, due_at, not_after, row["invited_at"], now)
+        is_summary = each.rule.kind is Kind.SUMMARY
+        if is_summary and reminders.is_followed_soon(due_at, summed_up):
+            fate: tuple[str, str | None] = "skipped", "summary_follows"
+        else:
+            fate = _fate(each.rule, due_at, not_after, row["invited_at"], now)
         await connection.execute(
             reminder_statements.PUT_SLOT,
-            *(meeting_id, each.id, row["time_rev"], due_at, not_after, *fate, now),
+            *(meeting_id, each.id, row["time_rev"], due_at, not_after, *fate, now, is_summary),
         )
+    await connection.execute(summary_statements.SKIP_PAST, meeting_id, now)
 
 
 def _due(
@@ -129,7 +141,8 @@ def _fate(
 ) -> tuple[str, str | None]:
     """Decide what becomes of a slot that may lie in the past when it is first planned."""
     told_at = invited_at or now
-    if rule.minutes_before is None and due_at <= told_at + MERGED_WITHIN:
+    is_said = rule.minutes_before is None and rule.kind is not Kind.SUMMARY
+    if is_said and due_at <= told_at + MERGED_WITHIN:
         return "skipped", "merged_in_invitation"
     if not_after <= max(now, due_at):
         return "missed", "too_late"
@@ -177,9 +190,9 @@ async def _queue_one(database: Database, now: datetime, turn: Turn) -> int | Non
                 reminder_statements.FINISH_SLOT, slot["id"], "missed", reason, 0
             )
             return 0
-        count = await outbox.post_judged(
-            unit.connection, reminder_statements.EXPAND, slot["id"], now
-        )
+        is_summary = slot["kind"] == Kind.SUMMARY
+        expansion = summary_statements.EXPAND if is_summary else reminder_statements.EXPAND
+        count = await outbox.post_judged(unit.connection, expansion, slot["id"], now)
         await copying.follow(unit.connection)
         await _join_beyond(unit.connection)
         await unit.connection.execute(

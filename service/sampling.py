@@ -19,7 +19,7 @@ from service.pages.catalogue import texts
 from service.services import Services
 
 KIND = "test"
-KINDS = ("invitation", "date_confirmed", "nudge", "reminder", "uninvited")
+KINDS = ("invitation", "date_confirmed", "nudge", "reminder", "uninvited", "summary")
 """Letters that need nothing but a session; others are tried from the preview of their change."""
 
 LIMIT = Limit("test_letters", 12, timedelta(hours=1))

@@ -21,15 +21,18 @@ EVENING_BEFORE = time(18, 0)
 ROOM_BEFORE_START = timedelta(hours=12)
 NOT_AFTER_BEFORE_START = timedelta(minutes=30)
 FEWEST_ANSWER_DAYS = 3
+SUMMARIES_APART = timedelta(hours=20)
+"""A deadline may fall on the eve of a session; the office reads the later summary alone."""
 LATE_DEADLINE = time(12, 0)
 _SUNDAY = 6
 
 
 class Kind(StrEnum):
-    """A reminder of a meeting, or a nudge for an answer."""
+    """A reminder of a meeting, a nudge for an answer, or the office's summary of the answers."""
 
     REMINDER = "reminder"
     NUDGE = "nudge"
+    SUMMARY = "summary"
 
 
 class Anchor(StrEnum):
@@ -44,13 +47,14 @@ class Audience(StrEnum):
     """Who a rule is for; answers that no longer hold count as none.
 
     Leads are those of the session's groups who are invited themselves, whatever they answered but
-    for a no.
+    for a no. The office are the accounts that may change the session: no invited people.
     """
 
     ACCEPTED = "accepted"
     UNDECIDED = "undecided"
     NO_ANSWER = "no_answer"
     LEAD = "lead"
+    OFFICE = "office"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +113,13 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         min_days_invited=10,
     ),
     Rule(kind=Kind.REMINDER, audience=COMING, days_before=1, at_local_time=DAY_HOUR),
+    Rule(
+        kind=Kind.SUMMARY,
+        audience=(Audience.OFFICE,),
+        anchor=Anchor.ANSWER_BY,
+        minutes_before=0,
+    ),
+    Rule(kind=Kind.SUMMARY, audience=(Audience.OFFICE,), days_before=1, at_local_time=DAY_HOUR),
 )
 
 
@@ -132,13 +143,15 @@ def due_at(rule: Rule, meeting: MeetingFacts, is_holiday: IsHoliday) -> datetime
     """Return when the rule falls due for the meeting, None when it has no such anchor.
 
     Minutes are real time before the anchor, at any hour. Days are the office's working days at the
-    meeting's local time, moved out of the quiet hours.
+    meeting's local time, moved out of the quiet hours; the office is left in peace by minutes too.
     """
     anchor = _anchor_local(rule.anchor, meeting)
     if anchor is None:
         return None
     if rule.minutes_before is not None:
-        return instants.later(instants.to_utc(anchor, meeting.zone), minutes=-rule.minutes_before)
+        at = instants.later(instants.to_utc(anchor, meeting.zone), minutes=-rule.minutes_before)
+        is_summary = rule.kind is Kind.SUMMARY
+        return out_of_quiet_hours(at, meeting, is_holiday) if is_summary else at
     if rule.days_before is None or rule.at_local_time is None:
         raise ValueError("a rule counts days at a local time, or minutes")
     day = days_before(anchor.date(), rule.days_before, is_holiday)
@@ -149,6 +162,8 @@ def due_at(rule: Rule, meeting: MeetingFacts, is_holiday: IsHoliday) -> datetime
 def not_after(rule: Rule, meeting: MeetingFacts) -> datetime | None:
     """Return when the rule's letter is of no use any more: nudges at the deadline."""
     start = meeting.starts_at
+    if rule.kind is Kind.SUMMARY:
+        return start
     if rule.anchor is Anchor.ANSWER_BY:
         return meeting.answer_by_at
     if start is None:
@@ -157,6 +172,11 @@ def not_after(rule: Rule, meeting: MeetingFacts) -> datetime | None:
         # Half an hour before the start a short-notice rule may only just have fallen due.
         return start
     return start - NOT_AFTER_BEFORE_START
+
+
+def is_followed_soon(due: datetime, dues: Iterable[datetime]) -> bool:
+    """Tell whether one of these comes so soon after `due` that it says the same, only better."""
+    return any(timedelta(0) < other - due <= SUMMARIES_APART for other in dues)
 
 
 def days_before(day: date, days: int, is_holiday: IsHoliday) -> date:

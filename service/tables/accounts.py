@@ -1,6 +1,6 @@
 """Who works in the office: accounts, their sessions, one-time tokens, rate buckets."""
 
-from piccolo.columns import UUID, Bytea, ForeignKey, Real, SmallInt, Text, Timestamptz
+from piccolo.columns import UUID, Boolean, Bytea, ForeignKey, Real, SmallInt, Text, Timestamptz
 from piccolo.columns.defaults import UUID4
 from piccolo.table import Table
 
@@ -20,6 +20,7 @@ class Account(Table, tablename="account"):
     created_at = Timestamptz()
     last_sign_in_at = Timestamptz(default=None, null=True)
     disabled_at = Timestamptz(default=None, null=True)
+    summaries = Boolean(default=True)
 
 
 class AccountGroup(Table, tablename="account_group"):

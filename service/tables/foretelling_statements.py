@@ -14,15 +14,16 @@ STANDING = "SELECT id FROM outbox WHERE state IN ('queued', 'sending', 'uncertai
 # $1 is the instant, $2 the kinds that nobody plans, $3 what was looked at before, $4 how many.
 # Whoever is left out when letters are written has a row, too, with the reason.
 DUE = """
-SELECT l.id, l.dedupe_key, l.kind, l.locale, l.recipient_id AS person_id, l.cause,
+SELECT l.id, l.dedupe_key, l.kind, l.locale, p.id AS person_id, l.cause,
     CASE WHEN o.state = 'cancelled' THEN o.reason END AS left_out,
-    coalesce(p.full_name, '') AS name, coalesce(org.name, '') AS partner,
+    coalesce(p.full_name, a.full_name, '') AS name, coalesce(org.name, '') AS partner,
     m.id AS meeting_id, coalesce(m.title, '') AS meeting_title,
     (l.cause ->> 'rule')::uuid AS rule_id, r.is_choice, n.kind AS notice_kind, n.is_timed,
     n.person_ids IS NULL AND n.due_at > n.created_at + interval '1 day' AS is_by_group_rule
 FROM outbox o
 JOIN letter l USING (id)
 LEFT JOIN person p ON p.id = l.recipient_id
+LEFT JOIN account a ON a.id = l.recipient_id
 LEFT JOIN meeting m ON m.id = l.subject_id
 LEFT JOIN invitation i ON i.meeting_id = m.id AND i.person_id = p.id
 LEFT JOIN organisation org ON org.id = i.organisation_id

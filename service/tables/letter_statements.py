@@ -2,6 +2,7 @@
 
 from service.tables.invitation_statements import HOLDS
 from service.tables.reminder_statements import AUDIENCE, LEADS
+from service.tables.summary_statements import WORKS_WITH
 from service.tables.wishes import OFFICE_ZONE
 
 # How many reminders and nudges of the same person and day come first. Their order is fixed, so
@@ -56,7 +57,8 @@ SELECT l.id, l.kind = 'copy' AS is_copy,
     CASE WHEN l.kind = 'copy' THEN p.copy_email ELSE p.email END AS person_email,
     p.anonymised_at IS NOT NULL OR p.ended_on < current_date AS person_is_gone,
     o.name AS organisation_name,
-    a.full_name AS account_name, a.email AS account_email, a.disabled_at,
+    a.full_name AS account_name, a.email AS account_email, a.disabled_at, a.summaries,
+    CASE WHEN l.kind = 'summary' THEN {WORKS_WITH.format("a", "m")} END AS account_works,
     k.id AS token_id, k.used_at, k.replaced_at, k.expires_at < now() AS token_is_old,
     b.state AS address_state, b.address_normal, b.probe_letter_id,
     p.mail_handle, p.mail_epoch, w.reminders, w.nudges, w.papers, w.digest, w.digest_only,

@@ -1,6 +1,6 @@
 """SQL text of planning and expanding reminders."""
 
-from service.tables import facts, wishes
+from service.tables import facts, summary_statements, wishes
 from service.tables.invitation_statements import HOLDS
 
 MEETING = f"""
@@ -31,24 +31,29 @@ WHERE meeting_id = $1 AND state = 'planned'
 """
 
 # A slot that has fired stays as it is, and so does one that was skipped or missed, unless its rule
-# was changed and it now lies ahead; a planned or cancelled one follows.
+# was changed and it now lies ahead; a planned or cancelled one follows. A summary ($9) comes again
+# where what it sums up was put off.
 PUT_SLOT = """
 INSERT INTO reminder_slot AS s
     (meeting_id, rule_id, time_rev, due_at, not_after, state, reason, computed_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (meeting_id, rule_id, person_id, time_rev) DO UPDATE
 SET due_at = excluded.due_at, not_after = excluded.not_after, state = excluded.state,
-    reason = excluded.reason, computed_at = excluded.computed_at
+    reason = excluded.reason, computed_at = excluded.computed_at, letters = NULL
 WHERE (s.state IN ('planned', 'cancelled')
     OR s.state IN ('skipped', 'missed') AND excluded.state = 'planned'
-        AND s.due_at <> excluded.due_at)
+        AND s.due_at <> excluded.due_at
+    OR $9 AND excluded.state = 'planned' AND excluded.due_at > $8
+        AND (s.state IN ('skipped', 'missed')
+            OR excluded.due_at > s.due_at + interval '2 hours'))
   AND (s.due_at, s.not_after, s.state) IS DISTINCT FROM
       (excluded.due_at, excluded.not_after, excluded.state)
 """
 
 # After a standstill only the newest overdue slot speaks to the same people about one session.
 CLAIM_SLOT = """
-SELECT s.id, s.not_after, EXISTS (
+SELECT s.id, s.not_after,
+    (SELECT own.kind FROM reminder_rule own WHERE own.id = s.rule_id) AS kind, EXISTS (
     SELECT FROM reminder_slot n
     JOIN reminder_rule nr ON nr.id = n.rule_id
     JOIN reminder_rule r ON r.id = s.rule_id
@@ -167,13 +172,20 @@ CROSS JOIN LATERAL (SELECT CASE
 WHERE i.meeting_id = m.id AND {_CONCERNS.format("s", "r")}
 """
 
+# The last request before the deadline says that it is that.
+_BECAUSE = """CASE WHEN r.kind = 'nudge' AND r.anchor = 'answer_by' AND NOT EXISTS (
+    SELECT FROM reminder_slot n JOIN reminder_rule nr ON nr.id = n.rule_id
+    WHERE n.meeting_id = s.meeting_id AND n.time_rev = s.time_rev AND n.state = 'planned'
+        AND nr.kind = 'nudge' AND n.id <> s.id AND n.due_at > s.due_at)
+    THEN jsonb_build_object('because', 'last_call') ELSE '{}' END"""
+
 # $1 is the slot, $2 the present instant.
 EXPAND = f"""
 SELECT CASE r.kind WHEN 'nudge' THEN 'ndg:' ELSE 'rem:' END
         || m.id || ':' || r.id || ':' || s.time_rev || ':' || found.person_id,
     r.kind, found.person_id, m.id, m.revision, s.time_rev, found.person_id || ':' || m.id,
-    found.locale, jsonb_build_object('invitation', found.id, 'rule', r.id, 'slot', s.id),
-    5::smallint, now(), s.not_after, found.domain, found.reason
+    found.locale, jsonb_build_object('invitation', found.id, 'rule', r.id, 'slot', s.id)
+        || {_BECAUSE}, 5::smallint, now(), s.not_after, found.domain, found.reason
 FROM reminder_slot s
 JOIN reminder_rule r ON r.id = s.rule_id
 JOIN meeting m ON m.id = s.meeting_id AND m.time_rev = s.time_rev AND m.state = 'confirmed'
@@ -187,8 +199,10 @@ WHERE s.id = $1
 PLANNED = f"""
 SELECT s.id, s.rule_id, r.kind, r.audience, r.anchor, r.days_before, r.at_local_time,
     r.minutes_before, r.only_online, r.min_days_invited, r.is_choice, s.due_at, s.state, s.reason,
-    coalesce(s.letters, (SELECT count(*)::int
-        {_WHOM.format("greatest(s.due_at, now())")} AND left_out.reason IS NULL)) AS letters
+    coalesce(s.letters, CASE r.kind
+        WHEN 'summary' THEN (SELECT count(*)::int {summary_statements.READERS})
+        ELSE (SELECT count(*)::int {_WHOM.format("greatest(s.due_at, now())")}
+            AND left_out.reason IS NULL) END) AS letters
 FROM reminder_slot s
 JOIN reminder_rule r ON r.id = s.rule_id
 JOIN meeting m ON m.id = s.meeting_id AND m.time_rev = s.time_rev

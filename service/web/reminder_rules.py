@@ -186,7 +186,7 @@ def _frame(request: AnyRequest, visitor: Visitor, book: RuleBook) -> dict[str, A
         "level": level,
         "parts": [
             (kind, tuple(each for each in book.rules if each.rule.kind is kind))
-            for kind in (Kind.NUDGE, Kind.REMINDER)
+            for kind in (Kind.NUDGE, Kind.REMINDER, Kind.SUMMARY)
         ],
         "say": lambda rule: rule_words.say(rule, visitor.locale),
     }

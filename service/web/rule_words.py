@@ -35,7 +35,10 @@ WHOM: Mapping[str, tuple[Kind, tuple[Audience, ...], bool]] = {
     "undecided": (Kind.REMINDER, (Audience.UNDECIDED,), False),
     "online": (Kind.REMINDER, (Audience.ACCEPTED,), True),
     "lead": (Kind.REMINDER, (Audience.LEAD,), False),
+    "office": (Kind.SUMMARY, (Audience.OFFICE,), False),
 }
+# The office is told of the answers at the very moment, others are reminded before it.
+_AT_ONCE = frozenset({"office"})
 # A rule of another making keeps its audience.
 KEPT = "kept"
 
@@ -121,6 +124,8 @@ def _check(form: Form) -> None:
     unit, amount = form.parsed.get("unit"), form.parsed.get("amount")
     if unit and amount is not None:
         least, most = RANGES[unit]
+        if unit == "minutes" and form.parsed.get("audience") in _AT_ONCE:
+            least = 0
         if not least <= amount <= most:
             form.refuse("amount", f"rules.err_amount_{unit}", least=least, most=most)
     at: time | None = form.parsed.get("at_time")
@@ -160,7 +165,8 @@ def say_when(rule: Rule, locale: str) -> str:
     unit, amount = _unit_of(rule)
     before = t(f"rules.before_{rule.anchor}")
     if rule.at_local_time is None:
-        return t("rules.when_minutes", n=amount, before=before)
+        at_once = t(f"rules.at_{rule.anchor}")
+        return t("rules.when_minutes", n=amount, before=before) if amount else at_once
     clock = dates.format_clock(rule.at_local_time, locale)
     if not amount:
         return t(f"rules.same_day_{rule.anchor}", time=clock)

@@ -15,7 +15,15 @@ from service.auditing import COMMAND
 from service.database import Database
 from service.domain.errors import FieldsError
 from service.domain.preferences import OwnTimes, Preferences
-from service.domain.reminders import COMING, OWN_DAYS, OWN_MINUTES, Audience, Kind, Rule
+from service.domain.reminders import (
+    COMING,
+    DEFAULT_RULES,
+    OWN_DAYS,
+    OWN_MINUTES,
+    Audience,
+    Kind,
+    Rule,
+)
 from service.reminding import PlannedLetters
 from tests import builders
 from tests.builders import NOW, Row
@@ -224,7 +232,7 @@ async def test_times_of_ones_own_are_rules_for_nobody_else(database: Database) -
     await plan(database, other)
 
     assert not any(each.is_choice for each in await planned(database, other))
-    assert 4 == len(await planned(database, other))
+    assert len(DEFAULT_RULES) == len(await planned(database, other))
 
 
 @pytest.mark.parametrize(

@@ -446,14 +446,16 @@ async def test_invited_people_find_their_own_entry_in_their_calendar_at_once(
 # Rules.
 
 
-async def test_everybody_starts_with_two_nudges_and_two_reminders(database: Database) -> None:
+async def test_everybody_starts_with_two_rules_of_each_kind(
+    database: Database,
+) -> None:
     async with database.unit_of_work() as unit:
         await reminding.ensure_rules(unit.connection)
         await reminding.ensure_rules(unit.connection)
 
     rules = await ruling.list_rules(database)
 
-    assert [Kind.NUDGE, Kind.NUDGE, Kind.REMINDER, Kind.REMINDER] == [
+    assert [kind for kind in (Kind.NUDGE, Kind.REMINDER, Kind.SUMMARY) for _ in range(2)] == [
         known.rule.kind for known in rules
     ]
     assert all(known.is_own and known.is_enabled for known in rules)

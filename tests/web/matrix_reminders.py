@@ -5,7 +5,7 @@ from uuid import UUID
 
 from service import reminding
 from service.auditing import COMMAND
-from service.domain.reminders import DEFAULT_RULES
+from service.domain.reminders import DEFAULT_RULES, Kind
 from service.ruling import Scope, save_rule
 from tests.web.matrix import Row, World, signed_in
 from tests.web.matrix_office import _add
@@ -21,7 +21,8 @@ async def _rule(world: World, scope: Scope) -> UUID:
     async with world.services.database.unit_of_work() as unit:
         await reminding.ensure_rules(unit.connection)
     now = world.services.clock()
-    return await save_rule(world.services.database, COMMAND, scope, DEFAULT_RULES[-1], now)
+    rule = next(rule for rule in DEFAULT_RULES[::-1] if rule.kind is Kind.REMINDER)
+    return await save_rule(world.services.database, COMMAND, scope, rule, now)
 
 
 async def _in_all(world: World) -> Mapping[str, str]:

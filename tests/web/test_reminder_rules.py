@@ -73,7 +73,7 @@ async def test_a_rule_that_is_typed_shows_which_letters_would_leave_otherwise(
     assert "statt" in moved.text
     assert "neu" in added.text
     assert known in await ruling.list_rules(database)
-    assert 4 == await database.fetchval("SELECT count(*) FROM reminder_rule")
+    assert len(DEFAULT_RULES) == await database.fetchval("SELECT count(*) FROM reminder_rule")
     assert [] == await builders.letters(database)
 
 
@@ -150,7 +150,7 @@ async def test_a_coordinator_adds_a_rule_for_everybody(
     page = await pressed(browser, page, "Speichern", typed)
 
     assert "60 Minuten vorher, an alle, die online zugesagt haben eingeschaltet" in page.text
-    assert 5 == len(await ruling.list_rules(database))
+    assert len(DEFAULT_RULES) + 1 == len(await ruling.list_rules(database))
 
 
 async def test_a_lead_changes_a_rule_of_a_session_and_goes_back(
@@ -187,6 +187,12 @@ async def test_a_lead_changes_a_rule_of_a_session_and_goes_back(
     assert "Herkunft: eigene" not in back.text
 
 
+async def states_of_letters(database: Database, meeting: Row) -> list[str]:
+    """Return the states of what is planned for invited people."""
+    planned = await reminding.planned_letters(database, meeting["id"])
+    return [each.state for each in planned if each.kind is not Kind.SUMMARY]
+
+
 async def test_a_group_switches_a_rule_off_and_its_session_plans_nothing_by_it(
     sign_in: SignIn, database: Database, clock: Clock
 ) -> None:
@@ -197,17 +203,13 @@ async def test_a_group_switches_a_rule_off_and_its_session_plans_nothing_by_it(
     page = await opened(browser, page.link("Erinnerungsregeln dieser Gruppe"))
     page = await pressed(browser, page, "Regel 4 ausschalten")
     session = await opened(browser, path_of(meeting, "/erinnerungen"))
-    states = {
-        each.due_at: each.state for each in await reminding.planned_letters(database, meeting["id"])
-    }
+    states = await states_of_letters(database, meeting)
 
     assert "Die Regel ist ausgeschaltet" in page.text
     assert "Herkunft: von der Gruppe" in session.text
-    assert ["cancelled"] == [state for state in states.values() if state != "planned"]
+    assert ["cancelled"] == [state for state in states if state != "planned"]
     page = await pressed(browser, page, "Regel 4 einschalten")
-    assert {"planned"} == {
-        each.state for each in await reminding.planned_letters(database, meeting["id"])
-    }
+    assert {"planned"} == {*await states_of_letters(database, meeting)}
 
 
 @pytest.mark.parametrize(
@@ -234,7 +236,8 @@ async def test_what_is_wrong_is_said_and_what_was_typed_stays(
 
     assert sentence in page.text
     assert entries == {name: kept[name] for name in entries}
-    assert 4 == len(await ruling.list_rules(database, Scope(meeting_id=meeting["id"])))
+    rules = await ruling.list_rules(database, Scope(meeting_id=meeting["id"]))
+    assert len(DEFAULT_RULES) == len(rules)
 
 
 async def test_somebody_elses_change_is_shown_beside_what_was_typed(
@@ -348,7 +351,7 @@ async def test_unticking_in_the_form_of_a_session_switches_its_rule_off_alone(
     await browser.post(form.action, data)
     after = await ruling.list_rules(database, Scope(meeting_id=meeting["id"]))
 
-    assert 4 == len(shown)
+    assert len(DEFAULT_RULES) == len(shown)
     assert "1 Erinnerungsregel umgeschaltet" in preview.text
     assert "Ihre Eingaben ändern nichts" not in preview.text
     assert all(each.is_enabled for each in before)
@@ -369,7 +372,7 @@ async def test_a_new_session_keeps_what_was_unticked_in_its_draft(
     rules = await ruling.list_rules(database, Scope(meeting_id=draft))
 
     assert ticked(page)[1:] == ticked(again)
-    assert [False, True, True, True] == [each.is_enabled for each in rules]
+    assert [False, *[True] * 5] == [each.is_enabled for each in rules]
 
 
 async def test_a_form_that_was_sent_with_its_ticks_leaves_no_own_rules(
@@ -380,7 +383,7 @@ async def test_a_form_that_was_sent_with_its_ticks_leaves_no_own_rules(
     page = await opened(browser, "/buero/termin/neu")
     await sent_with(browser, page, "Entwurf speichern", ticked(page), **filled_in(clock))
 
-    assert 4 == await database.fetchval("SELECT count(*) FROM reminder_rule")
+    assert len(DEFAULT_RULES) == await database.fetchval("SELECT count(*) FROM reminder_rule")
 
 
 async def test_ticks_follow_a_rule_that_was_copied_while_the_form_was_open(
