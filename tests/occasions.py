@@ -11,6 +11,7 @@ from service.domain.words import Mode, Precision, State, Visibility
 from service.furnishing import InstanceData
 from service.joint_letters import Whole
 from service.occasions import Occasion
+from service.summarising import Count, Shape, Stage
 
 STARTS = datetime(2027, 1, 21, 10, 0)  # noqa: DTZ001 - a wall time
 ENDS = STARTS + timedelta(hours=2)
@@ -33,6 +34,10 @@ VALUES = {
     "count_undecided": "2",
     "count_no_answer": "5",
     "count_declined": "1",
+    "silent": "Stadtverwaltung Gotha: Mira Muster, Jan Beispiel\nLandkreis Sömmerda: Ute Probe",
+    "undecided": "ohne Partner: Kim Vorlage",
+    "unreached": "Ute Probe, Landkreis Sömmerda: letzte E-Mail kam nicht an",
+    "planned": "Mo 18.1.2027, 9:00 Uhr: Erinnerung, etwa 12 E-Mails",
     "link_preferences": f"https://termine.example.org/b/{'q4' * 26}",
     **{
         f"link_{answer}": f"https://termine.example.org/a/{'x7' * 26}{way}"
@@ -241,6 +246,28 @@ OCCASIONS: dict[str, dict[str, Any]] = {
         "has_calendar": False,
     },
     "receipt_undecided": {"kind": "receipt", "stance": "undecided", "holds": True},
+}
+
+
+# What the office reads: all parts of it, and the shortest one.
+SUMMARIES: dict[str, Shape] = {
+    "summary": Shape(
+        Stage.OVER,
+        (
+            Count("in_person", 10, 8),
+            Count("online", 1, 1),
+            Count("represented", 1, 1),
+            Count("declined", 4, 4),
+            Count("undecided", 1, 0),
+            Count("none", 3, 2),
+        ),
+        frozenset({"silent", "undecided", "unreached", "planned"}),
+    ),
+    "summary_open": Shape(
+        Stage.OPEN,
+        (Count("in_person", 1, 1), Count("none", 0, 0)),
+        frozenset(),
+    ),
 }
 
 

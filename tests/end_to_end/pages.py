@@ -149,6 +149,7 @@ OFFICE = (
     "/buero/sperrzeiten/{day_list}",
     "/buero/sperrzeiten/{day_list}/entfernen",
     "/buero/einstellungen",
+    "/buero/zugang",
     "/buero/einstellungen/geschaeftsstelle",
     "/buero/einstellungen/rechtstexte/imprint/de",
     "/buero/erinnerungen",

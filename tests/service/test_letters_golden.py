@@ -9,11 +9,19 @@ import pytest
 
 from notifications import letters
 from notifications.letters import Draft, Sender
-from service import joint_letters, phrasing, plain_letters, wording
+from service import joint_letters, phrasing, plain_letters, summarising, wording
 from service.digesting import Shape
 from service.occasions import Occasion
 from service.wording import Words
-from tests.occasions import JOINT, OCCASIONS, OFFICE, VALUES, a_joint_letter, an_occasion
+from tests.occasions import (
+    JOINT,
+    OCCASIONS,
+    OFFICE,
+    SUMMARIES,
+    VALUES,
+    a_joint_letter,
+    an_occasion,
+)
 
 SAMPLES = Path(__file__).parents[1] / "data" / "letters"
 SENDER = Sender("termine@alliance.example.org", "Geschäftsstelle", "alliance.example.org")
@@ -45,6 +53,7 @@ DIGEST_VALUES = {
     "Do 21.1.2027, 10:00 Uhr, Rathaus, Erfurt (Ihre Antwort: vor Ort)",
 }
 LOCALES = ("de", "en")
+EVERY = [*OCCASIONS, *SUMMARIES, *JOINT, *PLAIN, *HEADINGS, "digest"]
 
 
 def _occasion(name: str, locale: str) -> Occasion:
@@ -59,6 +68,8 @@ def _words(name: str, locale: str) -> tuple[Words, dict[str, str]]:
     if name in HEADINGS:
         words = plain_letters.phrase_office(name, locale, OFFICE, address, HEADINGS[name])
         return words, OFFICE_VALUES
+    if name in SUMMARIES:
+        return summarising.phrase(an_occasion("summary", locale), SUMMARIES[name]), VALUES
     if name in JOINT:
         return joint_letters.phrase(*a_joint_letter(name, locale)), VALUES
     if name in PLAIN:
@@ -71,7 +82,7 @@ def _filled(text: str, values: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("name", [*OCCASIONS, *JOINT, *PLAIN, *HEADINGS, "digest"])
+@pytest.mark.parametrize("name", EVERY)
 def test_a_letter_reads_as_its_sample(name: str, locale: str) -> None:
     words, values = _words(name, locale)
     sample = SAMPLES / f"{name}.{locale}.txt"
@@ -84,7 +95,7 @@ def test_a_letter_reads_as_its_sample(name: str, locale: str) -> None:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("name", [*OCCASIONS, *JOINT, *PLAIN, *HEADINGS, "digest"])
+@pytest.mark.parametrize("name", EVERY)
 def test_a_letter_passes_the_gate_and_reads_well_in_plain_text(name: str, locale: str) -> None:
     words, values = _words(name, locale)
     text = wording.write_text(words)
@@ -101,7 +112,7 @@ def test_a_letter_passes_the_gate_and_reads_well_in_plain_text(name: str, locale
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("name", [*OCCASIONS, *JOINT, *PLAIN, *HEADINGS, "digest"])
+@pytest.mark.parametrize("name", EVERY)
 def test_both_parts_hold_the_same_slots_and_nothing_is_fetched_from_elsewhere(
     name: str, locale: str
 ) -> None:
