@@ -37,8 +37,6 @@ WHOM: Mapping[str, tuple[Kind, tuple[Audience, ...], bool]] = {
     "lead": (Kind.REMINDER, (Audience.LEAD,), False),
     "office": (Kind.SUMMARY, (Audience.OFFICE,), False),
 }
-# The office is told of the answers at the very moment, others are reminded before it.
-_AT_ONCE = frozenset({"office"})
 # A rule of another making keeps its audience.
 KEPT = "kept"
 
@@ -124,7 +122,7 @@ def _check(form: Form) -> None:
     unit, amount = form.parsed.get("unit"), form.parsed.get("amount")
     if unit and amount is not None:
         least, most = RANGES[unit]
-        if unit == "minutes" and form.parsed.get("audience") in _AT_ONCE:
+        if unit == "minutes" and _may_be_at_once(form):
             least = 0
         if not least <= amount <= most:
             form.refuse("amount", f"rules.err_amount_{unit}", least=least, most=most)
@@ -137,6 +135,12 @@ def _check(form: Form) -> None:
     days = form.parsed.get("min_days") or 0
     if not 0 <= days <= _MOST_DAYS_INVITED:
         form.refuse("min_days", "rules.err_min_days", most=_MOST_DAYS_INVITED)
+
+
+def _may_be_at_once(form: Form) -> bool:
+    """Tell whether no time before is fine: the office is told at the very end of the deadline."""
+    is_deadline = form.parsed.get("anchor") == Anchor.ANSWER_BY
+    return is_deadline and form.parsed.get("audience") == "office"
 
 
 def _whom(name: str, known: Rule | None) -> tuple[Kind, tuple[Audience, ...], bool]:
@@ -165,8 +169,9 @@ def say_when(rule: Rule, locale: str) -> str:
     unit, amount = _unit_of(rule)
     before = t(f"rules.before_{rule.anchor}")
     if rule.at_local_time is None:
-        at_once = t(f"rules.at_{rule.anchor}")
-        return t("rules.when_minutes", n=amount, before=before) if amount else at_once
+        if not amount and rule.anchor is Anchor.ANSWER_BY:
+            return t("rules.at_answer_by")
+        return t("rules.when_minutes", n=amount, before=before)
     clock = dates.format_clock(rule.at_local_time, locale)
     if not amount:
         return t(f"rules.same_day_{rule.anchor}", time=clock)
