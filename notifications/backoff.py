@@ -32,6 +32,12 @@ _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\b")
 TEXT_LIMIT = 500
 """Characters of a server's words that are kept."""
 
+UNWELCOME = ("policy", "content_refused")
+"""Refusals of what we send or of us; a later letter may prove that they are over."""
+
+FINAL = (*UNWELCOME, "address_refused", "too_large")
+"""All refusals after which a letter is not tried again."""
+
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
@@ -136,8 +142,15 @@ _MAIL = frozenset({Phase.MAIL})
 _RCPT = frozenset({Phase.RCPT})
 _CONTENT = frozenset({Phase.DATA, Phase.DOT})
 _ALL = frozenset(Phase)
-_ROUTING = r"[45]\.4\.\d+|[45]\.2\.2|5\.3\.4"
+_TAKING = _RCPT | _CONTENT
+_FULL = r"[45]\.2\.2"
+_TOO_LARGE = r"5\.2\.3|5\.3\.4"
+# Codes that say no more than the three digits before them.
+_VAGUE = r"(?:5\.[035]\.0)?"
+_CERTAINLY_GONE = r"5\.1\.1|5\.1\.10"
 _NO_SUCH_ADDRESS = r"5\.1\.(?:[0-3]|6|10)|5\.2\.1"
+# 5.1.7 and 5.1.8 are about the sender, which is us.
+_ABOUT_US = r"5\.7\.\d+|5\.1\.[78]"
 
 RULES: tuple[Rule, ...] = (
     Rule(_BEFORE_MAIL, "421|432|454", None, _relay_busy),
@@ -151,17 +164,24 @@ RULES: tuple[Rule, ...] = (
     Rule(_MAIL, "552", None, _final("too_large")),
     Rule(_MAIL, None, r"5\.3\.4", _final("too_large")),
     Rule(_MAIL, "5..", None, _relay_config),
-    # A full mailbox and a broken route mend themselves, but not within minutes.
-    Rule(_RCPT, "552", None, _unreachable),
-    Rule(_RCPT, None, _ROUTING, _unreachable),
+    # A full mailbox and a broken route mend themselves, but not within minutes; some servers
+    # notice only when they have the letter.
+    Rule(_TAKING, None, _FULL, _unreachable),
+    Rule(_TAKING, None, r"5\.4\.\d+", _unreachable),
+    Rule(_RCPT, None, r"4\.4\.\d+", _unreachable),
+    # Before it has seen the letter a server means what is left in the mailbox.
+    Rule(_RCPT, None, _TOO_LARGE, _retry("too_large", LATER)),
+    Rule(_CONTENT, None, _TOO_LARGE, _final("too_large")),
+    Rule(_TAKING, "552", rf"{_VAGUE}|5\.2\.0", _unreachable),
     Rule(_RCPT, "4..", None, _retry("temporary", GREYLIST)),
-    Rule(_RCPT, None, r"5\.1\.1|5\.1\.10", _hard(certain=True)),
-    Rule(_RCPT, "5..", _NO_SUCH_ADDRESS, _hard(certain=False)),
+    Rule(_ALL, "4..", None, _retry("temporary")),
+    Rule(_TAKING, None, _CERTAINLY_GONE, _hard(certain=True)),
+    Rule(_TAKING, None, _NO_SUCH_ADDRESS, _hard(certain=False)),
     Rule(_RCPT, "550", "", _hard(certain=False)),
     # A refusal for policy is about us; the address is not blamed.
     Rule(_RCPT, "5..", None, _final("policy")),
-    Rule(_ALL, "4..", None, _retry("temporary")),
-    Rule(_CONTENT, None, r"5\.7\.\d+", _final("policy")),
+    Rule(_CONTENT, None, _ABOUT_US, _final("policy")),
+    Rule(_CONTENT, "554", _VAGUE, _final("policy")),
     Rule(_CONTENT, "5..", None, _final("content_refused")),
 )
 
@@ -191,8 +211,9 @@ def relay_wait(outcome: Outcome, failures: int, jitter: float = 0.0) -> float:
 def decide(phase: Phase, reply: Reply | None, attempts: int, jitter: float = 0.0) -> Outcome:
     """Return what becomes of a try that failed; `reply` is None when the server gave none.
 
-    `attempts` counts the tries before this one. Without a reply everything up to RCPT is the
-    relay's fault and definite; from DATA on nobody knows.
+    `attempts` counts the tries of its sort before this one: those of SMTP that got as far as MAIL,
+    or for RENDER those of writing the letter. Without a reply everything up to RCPT is the relay's
+    fault and definite; from DATA on nobody knows.
     """
     if phase is Phase.RENDER:
         return _poisoned(attempts)
@@ -208,14 +229,14 @@ def decide(phase: Phase, reply: Reply | None, attempts: int, jitter: float = 0.0
 def put_off(outcome: Outcome, attempts: int, jitter: float = 0.0) -> Outcome:
     """Return what becomes of a letter that was tried although the circuit is open.
 
-    A refusal for policy is no news then: the letter, and it alone, waits for its next try.
+    That it is unwelcome is no news then: the letter, and it alone, waits for its next try.
     """
-    if outcome.reason != "policy":
+    if outcome.reason not in UNWELCOME:
         return outcome
-    return Outcome("queued", "policy", delay=wait(attempts, jitter))
+    return Outcome("queued", outcome.reason, delay=wait(attempts, jitter))
 
 
-def _poisoned(attempts: int) -> Outcome:
-    if attempts + 1 >= POISON_LIMIT:
-        return Outcome("dead", "unwritable", alarm=True)
-    return Outcome("queued", "unwritable", delay=wait(attempts), alarm=True)
+def _poisoned(failures: int) -> Outcome:
+    if failures + 1 >= POISON_LIMIT:
+        return Outcome("dead", "unwritable", counted=False, alarm=True)
+    return Outcome("queued", "unwritable", delay=wait(failures), counted=False, alarm=True)

@@ -94,7 +94,7 @@ class Endings:
 
     def poisoned(self, letter: Claimed, error: Exception) -> None:
         """Note that the letter cannot be written: again soon, three times at most."""
-        outcome = backoff.decide(Phase.RENDER, None, letter.attempts)
+        outcome = backoff.decide(Phase.RENDER, None, letter.unwritable_count)
         _log.error("mail.unwritable", letter=str(letter.id), error=type(error).__name__)
         self._end(
             Ending(
@@ -103,7 +103,7 @@ class Endings:
                 state=outcome.state,
                 reason=outcome.reason,
                 delay=outcome.delay,
-                counted=True,
+                counted=outcome.counted,
                 tried=True,
                 phase=Phase.RENDER,
                 reply=f"{type(error).__name__}: {error}"[: backoff.TEXT_LIMIT],

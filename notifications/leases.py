@@ -78,7 +78,7 @@ WITH due AS MATERIALIZED (
         lease_until = now() + make_interval(secs => $5), data_started_at = NULL
     WHERE o.id = ANY(ARRAY(SELECT id FROM due))
     RETURNING o.id, o.lease_token, o.priority, o.recipient_domain, o.attempts,
-        o.uncertain_count, o.letter_sha256, o.next_attempt_at
+        o.uncertain_count, o.unwritable_count, o.letter_sha256, o.next_attempt_at
 )
 SELECT claimed.*, l.kind, l.recipient_id, l.subject_id, l.subject_rev, l.locale, l.to_addr,
     l.to_name, l.prototype_sha256, l.slot_values, l.dated_at
@@ -129,9 +129,11 @@ WHERE state = 'uncertain' AND next_attempt_at <= now()
 """,
     """
 UPDATE outbox SET finished_at = now(),
-    state = CASE WHEN uncertain_count + attempts > 0 THEN 'dead' ELSE 'expired' END,
+    state = CASE WHEN uncertain_count + attempts + unwritable_count > 0 THEN 'dead'
+        ELSE 'expired' END,
     reason = CASE WHEN uncertain_count > 0 THEN 'delivery_unclear'
-        WHEN attempts > 0 THEN 'gave_up' ELSE 'expired' END
+        WHEN attempts > 0 THEN 'gave_up' WHEN unwritable_count > 0 THEN 'unwritable'
+        ELSE 'expired' END
 WHERE state = 'queued' AND expires_at <= now()
 """,
     f"""
@@ -142,7 +144,8 @@ WHERE o.state = 'queued' AND o.attempts >= {MANY_ATTEMPTS} AND o.uncertain_count
     # The clock went back, or was wrong when the wait was computed.
     f"""
 UPDATE outbox SET next_attempt_at = now() + {MAX_WAIT}
-WHERE state = 'queued' AND attempts > 0 AND next_attempt_at > now() + {MAX_WAIT}
+WHERE state = 'queued' AND attempts + unwritable_count > 0
+  AND next_attempt_at > now() + {MAX_WAIT}
 """,
 )
 
@@ -161,6 +164,7 @@ class Claimed:
     recipient_domain: str
     attempts: int
     uncertain_count: int
+    unwritable_count: int
     letter_sha256: bytes | None
     prototype_sha256: bytes | None
     slot_values: dict[str, str]

@@ -98,6 +98,7 @@ ended AS (
             THEN {UNCERTAIN_REASON.format(once="w.once")} ELSE w.reason END,
         uncertain_count = o.uncertain_count + (w.state = 'uncertain')::int,
         attempts = o.attempts + w.counted::int,
+        unwritable_count = o.unwritable_count + (w.phase IS NOT DISTINCT FROM 'render')::int,
         next_attempt_at = CASE WHEN w.state = 'uncertain' THEN {HELD_UNTIL.format(hold="w.hold")}
             WHEN w.state = 'queued' THEN greatest(o.next_attempt_at,
                 now() + make_interval(secs => w.delay)) ELSE o.next_attempt_at END,

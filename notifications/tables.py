@@ -54,6 +54,7 @@ class Delivery(Table, tablename="outbox"):
     letter_sha256 = Bytea(null=True, default=None)
     attempts = SmallInt()
     uncertain_count = SmallInt()
+    unwritable_count = SmallInt(default=0)
     last_phase = Text(null=True, default=None)
     last_code = SmallInt(null=True, default=None)
     last_enhanced = Text(null=True, default=None)

@@ -381,12 +381,13 @@ async def test_an_odd_address_never_reaches_the_server(database: Database, addre
     assert [line for line in server.lines if line.startswith("RCPT")] == []
 
 
+@pytest.mark.parametrize("at", ["RCPT", "."])
 async def test_a_full_mailbox_raises_a_doubt_once_however_often_it_is_tried(
-    database: Database,
+    database: Database, at: str
 ) -> None:
     await builders.post(database, a_letter())
     async with smtp_servers.running(
-        lambda line, _: "552 5.2.2 full" if line.startswith("RCPT") else None
+        lambda line, _: "552 5.2.2 full" if line.startswith(at) else None
     ) as server:
         for _ in range(2):
             await deliver(a_postman(database, server))
@@ -436,7 +437,40 @@ async def test_one_unwritable_letter_of_a_hundred_is_dead_after_three_tries(
 
     row = await builders.state_of(database, ids[7])
     assert len(server.mails) == 99
-    assert (row["state"], row["reason"], row["attempts"]) == ("dead", "unwritable", 3)
+    assert (row["state"], row["reason"]) == ("dead", "unwritable")
+    assert (0, 3) == (row["attempts"], row["unwritable_count"])
+
+
+async def test_a_letter_that_was_greylisted_twice_may_still_be_unwritable_twice(
+    database: Database,
+) -> None:
+    [one] = await builders.post(database, a_letter())
+    clerk = AClerk()
+    answers = iter(["450 4.2.0 greylisted"] * 2)
+    async with smtp_servers.running(
+        lambda line, _: next(answers, None) if line.startswith("RCPT") else None
+    ) as server:
+        for unwritable in (False, False, True, True, False):
+            clerk.verdicts = {one: clerk.go(one, values={"name": "x"})} if unwritable else {}
+            await deliver(a_postman(database, server, clerk))
+            await make_due(database)
+
+    row = await builders.state_of(database, one)
+    assert ("sent", 1) == (row["state"], len(server.mails))
+    assert (3, 2) == (row["attempts"], row["unwritable_count"])
+
+
+async def test_a_letter_that_nobody_could_write_in_time_says_so(database: Database) -> None:
+    [one] = await builders.post(database, a_letter())
+    clerk = AClerk()
+    clerk.verdicts[one] = clerk.go(one, values={"name": "x"})
+    async with smtp_servers.running() as server:
+        await deliver(a_postman(database, server, clerk))
+    await database.fetch("UPDATE outbox SET expires_at = now()")
+    await leases.reap(database)
+
+    row = await builders.state_of(database, one)
+    assert ("dead", "unwritable") == (row["state"], row["reason"])
 
 
 async def test_a_clerk_that_fails_costs_nothing_but_time(database: Database) -> None:

@@ -30,6 +30,7 @@ def a_job(*, age: float = 0.0, not_before_tick: float = 0.0) -> Job:
         recipient_domain="example.org",
         attempts=0,
         uncertain_count=0,
+        unwritable_count=0,
         letter_sha256=None,
         prototype_sha256=None,
         slot_values={},
