@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from notifications.backoff import FINAL, UNWELCOME
 from notifications.storage import Connection, Database
 
 ALARM_AFTER = "interval '10 minutes'"
@@ -16,15 +17,17 @@ RECENT = 50
 MANY_REFUSED, POLICY_REFUSED = "many_refused", "policy_refused"
 CIRCUIT = (MANY_REFUSED, POLICY_REFUSED)
 HARD_SHARE = 0.3
-"""More hard refusals than this say that the list or the sender is wrong, not some addresses."""
+"""More final refusals than this say that the list or the sender is wrong, not some letters."""
 
-POLICY_IN_A_ROW = 5
+UNWELCOME_IN_A_ROW = 5
 CIRCUIT_PAUSE = 3600.0
 
-_IS_DUE = f"""($4 OR coalesce(r.failing_since, now()) < now() - {ALARM_AFTER})
-    AND (r.alarmed_at IS NULL OR r.alarmed_at < now() - {ALARM_EVERY})"""
 # What the circuit says stays until its time is over: a relay that is away hides nothing.
 _STAYS = "r.reason = ANY($5::text[]) AND r.paused_until > now()"
+# Its time is over, and nothing was tried since: what fails now has only begun to fail.
+_IS_PAST = "(r.reason = ANY($5::text[]) AND r.paused_until <= now()) IS TRUE"
+_IS_DUE = f"""($4 OR NOT {_IS_PAST} AND r.failing_since < now() - {ALARM_AFTER})
+    AND (r.alarmed_at IS NULL OR {_IS_PAST} OR r.alarmed_at < now() - {ALARM_EVERY})"""
 
 _PAUSE = f"""
 INSERT INTO relay_state AS r (relay, paused_until, reason, consecutive_failures, failing_since,
@@ -33,11 +36,11 @@ VALUES ($1, now() + make_interval(secs => $2), $3, 1, now(), CASE WHEN $4 THEN n
     CASE WHEN $3 = ANY($5::text[]) THEN now() END)
 ON CONFLICT (relay) DO UPDATE SET
     reason = CASE WHEN {_STAYS} THEN r.reason ELSE excluded.reason END,
-    consecutive_failures = r.consecutive_failures + 1,
-    failing_since = coalesce(r.failing_since, now()),
+    consecutive_failures = CASE WHEN {_IS_PAST} THEN 0 ELSE r.consecutive_failures END + 1,
+    failing_since = CASE WHEN {_IS_PAST} THEN now() ELSE coalesce(r.failing_since, now()) END,
     paused_until = greatest(r.paused_until, excluded.paused_until),
     counted_from = coalesce(excluded.counted_from, r.counted_from),
-    alarmed_at = CASE WHEN {_IS_DUE} THEN now() ELSE r.alarmed_at END
+    alarmed_at = CASE WHEN {_IS_DUE} THEN now() WHEN {_IS_PAST} THEN NULL ELSE r.alarmed_at END
 RETURNING alarmed_at IS NOT DISTINCT FROM now()
 """
 
@@ -46,6 +49,7 @@ INSERT INTO relay_state AS r (relay, last_ok_at) VALUES ($1, now())
 ON CONFLICT (relay) DO UPDATE SET last_ok_at = now(),
     consecutive_failures = CASE WHEN {stays} THEN r.consecutive_failures ELSE 0 END,
     failing_since = CASE WHEN {stays} THEN r.failing_since END,
+    alarmed_at = CASE WHEN {stays} THEN r.alarmed_at END,
     paused_until = CASE WHEN {stays} THEN r.paused_until END,
     reason = CASE WHEN {stays} THEN r.reason END
 """.format(stays=_STAYS.replace("$5", "$2"))
@@ -56,13 +60,13 @@ UPDATE relay_state SET paused_until = NULL, reason = NULL, consecutive_failures 
 WHERE relay = $1 AND reason IS NOT NULL RETURNING relay
 """
 
-# What was accepted at once was perhaps never unwelcome. Only a letter that was refused for policy
+# What was accepted at once was perhaps never unwelcome. Only a letter that was refused as such
 # before, and is accepted now, shows that something has changed.
 _CLOSE = """
 UPDATE relay_state SET paused_until = NULL, reason = NULL, consecutive_failures = 0,
-    failing_since = NULL, counted_from = now()
+    failing_since = NULL, alarmed_at = NULL, counted_from = now()
 WHERE relay = $1 AND reason = $2
-  AND EXISTS (SELECT FROM mail_attempt a WHERE a.letter_id = $3 AND a.reason = 'policy')
+  AND EXISTS (SELECT FROM mail_attempt a WHERE a.letter_id = $3 AND a.reason = ANY($4::text[]))
 RETURNING relay
 """
 
@@ -95,7 +99,8 @@ async def pause(
 ) -> bool:
     """Let nobody claim for this relay for a while; return whether somebody has to be told now.
 
-    With `alarm` at once, else after ten minutes of failures; never twice within an hour.
+    With `alarm` at once, else after ten minutes of failures; while they last never twice within an
+    hour. A letter that was taken ends them.
     """
     return bool(await database.fetchval(_PAUSE, relay, seconds, reason, alarm, list(CIRCUIT)))
 
@@ -117,11 +122,11 @@ async def resume(connection: Connection, relay: str) -> bool:
 
 
 async def close_circuit(database: Database, relay: str, letter_id: UUID) -> bool:
-    """End the pause after refusals for policy if this letter, accepted now, was refused so before.
+    """End the pause of unwelcome letters if this one, accepted now, was unwelcome before.
 
     An accepted letter says nothing about a list of addresses that do not exist.
     """
-    return bool(await database.fetch(_CLOSE, relay, POLICY_REFUSED, letter_id))
+    return bool(await database.fetch(_CLOSE, relay, POLICY_REFUSED, letter_id, list(UNWELCOME)))
 
 
 async def recent(database: Database, relay: str) -> list[str]:
@@ -150,11 +155,18 @@ async def note_tried(database: Database, relay: str) -> None:
 
 
 def judge_circuit(ended: Sequence[str]) -> str | None:
-    """Return why the last letters, the newest first, forbid more of them; None when they do not."""
-    if len(ended) >= POLICY_IN_A_ROW and set(ended[:POLICY_IN_A_ROW]) == {"policy"}:
+    """Return why the last letters, the newest first, forbid more of them; None when they do not.
+
+    Among many refusals those that were most decide what it is called.
+    """
+    newest = ended[:UNWELCOME_IN_A_ROW]
+    if len(newest) == UNWELCOME_IN_A_ROW and set(newest) <= set(UNWELCOME):
         return POLICY_REFUSED
-    hard = sum(reason == "address_refused" for reason in ended[:RECENT])
-    return MANY_REFUSED if hard > HARD_SHARE * RECENT else None
+    refused = [reason for reason in ended[:RECENT] if reason in FINAL]
+    if len(refused) <= HARD_SHARE * RECENT:
+        return None
+    unwelcome = sum(reason in UNWELCOME for reason in refused)
+    return POLICY_REFUSED if 2 * unwelcome > len(refused) else MANY_REFUSED
 
 
 def rests(reason: str | None, paused_until: datetime | None, now: datetime) -> bool:

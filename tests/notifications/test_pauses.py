@@ -1,5 +1,6 @@
 """A relay rests, tells somebody in time, and starts again; crowds leave only after the trial."""
 
+import itertools
 from collections import Counter
 from typing import Any
 
@@ -45,6 +46,18 @@ async def test_a_relay_that_is_away_is_told_after_ten_minutes_and_once_an_hour(
     assert (first, soon, told, again) == (False, False, [True, False], True)
 
 
+async def test_every_second_letter_refused_stops_the_rest(database: Database) -> None:
+    await builders.post(database, *(a_letter(number) for number in range(60)))
+    turns = itertools.cycle([None, "554 spam"])
+    async with smtp_servers.running(lambda line, _: next(turns) if line == "." else None) as server:
+        await deliver(a_postman(database, server, connections=1))
+
+    found = await states(database)
+    # The sixteenth opens the circuit; one letter was marked ahead.
+    assert (True, True) == (found["failed"] in {16, 17}, found["queued"] in range(26, 29))
+    assert "policy_refused" == (await relay_row(database))["reason"]
+
+
 async def test_a_relay_that_is_set_up_wrong_is_told_at_once(database: Database) -> None:
     found = [await pauses.pause(database, RELAY, 10, "relay_config", alarm=True) for _ in range(2)]
 
@@ -59,6 +72,42 @@ async def test_a_relay_that_works_again_starts_its_time_anew(database: Database)
     told = await pauses.pause(database, RELAY, 10, "relay_down")
 
     assert (told, await pauses.failures(database, RELAY)) == (False, 1)
+
+
+async def test_after_an_outage_that_was_told_the_next_one_has_its_ten_minutes_again(
+    database: Database,
+) -> None:
+    await pauses.pause(database, RELAY, 10, "relay_down")
+    await age(database, "failing_since", 11)
+    told = [await pauses.pause(database, RELAY, 10, "relay_down")]
+    await pauses.note_ok(database, RELAY)
+    told.append(await pauses.pause(database, RELAY, 10, "relay_down"))
+    row = await relay_row(database)
+    await age(database, "failing_since", 11)
+    told.append(await pauses.pause(database, RELAY, 10, "relay_down"))
+
+    assert ([True, False, True], None) == (told, row["alarmed_at"])
+
+
+async def test_a_short_failure_after_the_circuits_time_is_no_news(database: Database) -> None:
+    await pauses.pause(database, RELAY, 3600, pauses.POLICY_REFUSED, alarm=True)
+    for column in ("failing_since", "paused_until", "alarmed_at"):
+        await age(database, column, 61)
+
+    told = await pauses.pause(database, RELAY, 10, "relay_down")
+
+    row = await relay_row(database)
+    assert (False, "relay_down", None) == (told, row["reason"], row["alarmed_at"])
+    assert 1 == await pauses.failures(database, RELAY)
+
+
+async def test_the_circuit_that_opens_again_after_its_time_is_told_again(
+    database: Database,
+) -> None:
+    await pauses.pause(database, RELAY, 3600, pauses.POLICY_REFUSED, alarm=True)
+    await age(database, "paused_until", 1)
+
+    assert await pauses.pause(database, RELAY, 3600, pauses.POLICY_REFUSED, alarm=True)
 
 
 async def test_the_pause_of_the_circuit_outlives_a_letter_that_another_worker_sent(
@@ -80,6 +129,12 @@ async def test_the_pause_of_the_circuit_outlives_a_letter_that_another_worker_se
         (["address_refused"] * 15 + ["sent"] * 35, None),
         (["address_refused"] * 16 + ["sent"] * 34, "many_refused"),
         (["address_refused"] * 16, "many_refused"),
+        (["content_refused", "policy"] * 3, "policy_refused"),
+        (["policy", "sent"] * 15, None),
+        (["policy", "sent"] * 16, "policy_refused"),
+        (["content_refused", "sent"] * 16, "policy_refused"),
+        (["too_large", "sent"] * 16, "many_refused"),
+        (["address_refused", "sent", "policy", "sent"] * 8, "many_refused"),
         (["sent"] * 50 + ["address_refused"] * 50, None),
         ([], None),
     ],
@@ -111,11 +166,12 @@ async def test_a_list_of_dead_addresses_stops_itself(database: Database) -> None
     assert await states(database) == stopped
 
 
-async def test_five_refusals_for_policy_in_a_row_stop_the_rest(database: Database) -> None:
+@pytest.mark.parametrize("words", ["554 5.7.1 looks like spam", "554 spam", "550 no"])
+async def test_five_unwelcome_letters_in_a_row_stop_the_rest(
+    database: Database, words: str
+) -> None:
     await builders.post(database, *(a_letter(number) for number in range(20)))
-    script: smtp_servers.Script = lambda line, _: (  # noqa: E731
-        "554 5.7.1 looks like spam" if line == "." else None
-    )
+    script: smtp_servers.Script = lambda line, _: words if line == "." else None  # noqa: E731
     async with smtp_servers.running(script) as server:
         await deliver(a_postman(database, server, connections=1))
 

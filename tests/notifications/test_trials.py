@@ -66,6 +66,9 @@ def test_sign_ins_and_alarms_are_what_is_tried() -> None:
     assert ("sign_in", "alarm") == relaying.PRESSING_KINDS
 
 
+UNWELCOME = pytest.mark.parametrize("words", [SPAM, "554 spam", "550 no"])
+
+
 @pytest.mark.parametrize("reason", pauses.CIRCUIT)
 async def test_alarms_and_sign_ins_leave_while_the_circuit_is_open_and_crowds_stay(
     database: Database, reason: str
@@ -122,11 +125,12 @@ async def test_a_refused_trial_waits_for_its_next_try_and_prolongs_nothing(
     )
 
 
+@UNWELCOME
 async def test_what_was_refused_and_is_accepted_now_lets_all_others_leave(
-    database: Database,
+    database: Database, words: str
 ) -> None:
     await builders.post(database, *(a_letter(number) for number in range(20)), a_sign_in())
-    mood = Mood(words=SPAM)
+    mood = Mood(words=words)
     async with smtp_servers.running(mood) as server:
         await open_circuit(database, server)
         postman = a_watchful(database, server)
@@ -218,11 +222,12 @@ async def test_trials_are_claimed_one_by_one_and_only_while_the_circuit_is_open(
     ("outcome", "expected"),
     [
         (Outcome("failed", "policy", alarm=True), Outcome("queued", "policy", delay=120.0)),
+        (Outcome("failed", "content_refused"), Outcome("queued", "content_refused", delay=120.0)),
         (Outcome("failed", "address_refused"), Outcome("failed", "address_refused")),
         (Outcome("queued", "temporary", delay=5.0), Outcome("queued", "temporary", delay=5.0)),
     ],
 )
-def test_only_a_refusal_for_policy_is_put_off(outcome: Outcome, expected: Outcome) -> None:
+def test_only_what_is_unwelcome_is_put_off(outcome: Outcome, expected: Outcome) -> None:
     assert expected == backoff.put_off(outcome, 1)
 
 
