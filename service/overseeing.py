@@ -65,7 +65,11 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvitedPerson:
-    """One row of the session page; `holds` tells whether the answer still counts."""
+    """One row of the session page; `holds` tells whether the answer still counts.
+
+    `told_kinds` are the kinds of all letters about the session, the newest first, `standing_kinds`
+    those that were not taken back.
+    """
 
     id: UUID
     person_id: UUID
@@ -94,6 +98,8 @@ class InvitedPerson:
     letter_state: str | None
     letter_reason: str | None
     letter_at: datetime | None
+    told_kinds: Sequence[str]
+    standing_kinds: Sequence[str]
 
     @property
     def bucket(self) -> str:

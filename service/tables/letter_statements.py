@@ -92,6 +92,21 @@ LEFT JOIN outbox original ON original.id = (l.cause ->> 'of')::uuid
 ORDER BY l.id, s.position
 """
 
+# How a session stands, and all letters about it to somebody who is invited, the newest first; one
+# row without a kind where there are none.
+STANDS = "SELECT state, starts_at FROM meeting WHERE id = $1"
+TOLD = """
+SELECT l.letter_id AS id, l.kind, l.state
+FROM invitation i
+LEFT JOIN LATERAL (
+    SELECT l.letter_id, l.kind, b.state, l.created_at
+    FROM letter_about l JOIN outbox b ON b.id = l.letter_id
+    WHERE l.subject_id = i.meeting_id AND l.recipient_id = i.person_id AND l.kind <> 'copy'
+        AND l.dropped_because IS NULL AND i.state = 'invited') l ON true
+WHERE i.id = $1 AND i.meeting_id = $2
+ORDER BY l.created_at DESC, l.letter_id
+"""
+
 NOTICE = "SELECT before, message FROM notice WHERE id = $1"
 
 OPEN_LINKS = """

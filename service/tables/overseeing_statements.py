@@ -21,7 +21,8 @@ SELECT i.id, i.person_id, i.state, i.answer, i.answer_way, i.answered_at, i.answ
     p.full_name, coalesce(p.email, '') AS email, p.phone, p.email IS NOT NULL AS has_address,
     o.id AS partner_id, coalesce(o.name, '') AS partner,
     last.kind AS letter_kind, last.state AS letter_state, last.reason AS letter_reason,
-    last.at AS letter_at
+    last.at AS letter_at, coalesce(told.kinds, '{{}}') AS told_kinds,
+    coalesce(told.standing, '{{}}') AS standing_kinds
 FROM invitation i
 JOIN meeting m ON m.id = i.meeting_id
 JOIN person p ON p.id = i.person_id
@@ -33,6 +34,13 @@ LEFT JOIN LATERAL (
     FROM letter_about l JOIN outbox b ON b.id = l.letter_id
     WHERE l.subject_id = i.meeting_id AND l.recipient_id = i.person_id AND l.kind <> 'copy'
     ORDER BY l.created_at DESC, l.letter_id LIMIT 1) last ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(l.kind ORDER BY l.created_at DESC, l.letter_id) AS kinds,
+        array_agg(l.kind ORDER BY l.created_at DESC, l.letter_id)
+            FILTER (WHERE b.state <> 'cancelled') AS standing
+    FROM letter_about l JOIN outbox b ON b.id = l.letter_id
+    WHERE l.subject_id = i.meeting_id AND l.recipient_id = i.person_id AND l.kind <> 'copy'
+        AND l.dropped_because IS NULL) told ON true
 WHERE i.meeting_id = $1
 ORDER BY o.sort_key NULLS LAST, o.id, p.sort_key, p.id
 """

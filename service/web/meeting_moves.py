@@ -21,7 +21,7 @@ from service.services import Services
 from service.web import forms, meeting_previews, respond
 from service.web.forms import Field, Form
 from service.web.meeting_entries import INVITE_FIELDS, read_invite_time, refuses_invite_time
-from service.web.meeting_page import ask_about, require_change
+from service.web.meeting_page import find_guest, reason_text, require_change
 from service.web.policy import Policy
 from service.web.visitors import Visitor
 
@@ -215,8 +215,18 @@ async def ask_repeat(
     services: NamedDependency[Services],
     visitor: NamedDependency[Visitor],
 ) -> Page:
-    """Ask before one person gets the invitation once more."""
-    return await ask_about(services, visitor, "office/repeat.html", meeting_id, invitation_id)
+    """Show which letter one person would get once more, or why none can leave."""
+    session, person = await find_guest(services, visitor, meeting_id, invitation_id)
+    chance = await repeating.find_chance(services.database, meeting_id, invitation_id, visitor.now)
+    return respond.page(
+        services,
+        visitor,
+        "office/repeat.html",
+        session=session,
+        person=person,
+        chance=chance,
+        reason_text=reason_text(visitor),
+    )
 
 
 @post("/buero/termin/{meeting_id:uuid}/erneut-senden/{invitation_id:uuid}", opt=_OPT)

@@ -1,6 +1,6 @@
 """The session page, where the coordinator lives: who comes, what waits, what was done."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Response
 
-from service import noticing, overseeing, reminding, tailoring, transcribing
+from service import noticing, overseeing, reminding, repeating, tailoring, transcribing
 from service.domain.errors import NotFoundError
 from service.domain.words import Mode
 from service.overseeing import Guests, InvitedPerson, Session
@@ -92,7 +92,8 @@ async def show_session(
         spread=await tailoring.count_shown(services.database, meeting_id, visitor.now),
         done=query["getan"] if query["getan"] in _DONE else None,
         done_n=query["n"] or 0,
-        reason_text=_reason_text(visitor),
+        repeats=_repeats(session, visitor),
+        reason_text=reason_text(visitor),
         action_text=_action_text(visitor),
     )
 
@@ -185,8 +186,20 @@ async def _words(services: Services, session: Session) -> Mapping[UUID | None, S
     return transcribing.by_invitation(found)
 
 
-def _reason_text(visitor: Visitor) -> Any:
-    """Return what says why a letter is where it is; a code without words shows itself."""
+def _repeats(session: Session, visitor: Visitor) -> Callable[[InvitedPerson], bool]:
+    """Return what tells whether a letter to somebody on the list can leave once more."""
+    state = session.meeting.state
+    in_time = repeating.is_in_time(state, session.meeting.starts, visitor.now)
+
+    def tell(one: InvitedPerson) -> bool:
+        can_get = in_time and one.has_address and one.state == "invited"
+        return can_get and bool(repeating.fitting(state, one.told_kinds, one.standing_kinds))
+
+    return tell
+
+
+def reason_text(visitor: Visitor) -> Any:
+    """Return what says why a letter is where it is, or stays; a code without words is shown."""
     known = texts(visitor.locale)
 
     def say(code: str | None) -> str:

@@ -425,6 +425,34 @@ async def test_a_lost_invitation_is_sent_again(
     assert len(await builders.letters(database, kind="invitation")) == 2
 
 
+async def test_a_lost_cancellation_is_offered_and_sent_again_and_an_untold_one_is_not(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    group = await a_group_of(database, 1)
+    meeting = await a_session(database, clock, of=group, state="tentative")
+    browser = await sign_in("coordinator")
+    page = await opened(browser, path_of(meeting, "/bestaetigen"))
+    page = await pressed(browser, page, "Bestätigen und 1 Person benachrichtigen")
+    page = await sent(browser, database, page)
+    way = page.link("erneut senden")
+    page = await opened(browser, path_of(meeting, "/absagen"))
+    page = await pressed(
+        browser, page, "Sitzung absagen und 1 Person benachrichtigen", {"reason": "Streik."}
+    )
+    untold = await opened(browser, way)
+    assert "erneut senden" not in page.text
+    assert "Keine E-Mail an diese Person passt zum Stand der Sitzung." in untold.text
+    posted = await browser.post(way)
+    assert posted.headers["location"].endswith("getan=repeated_none")
+    page = await sent(browser, database, page)
+    page = await opened(browser, page.link("erneut senden"))
+    assert "Diese E-Mail geht noch einmal hinaus: Absage." in page.text
+    page = await pressed(browser, page, "Erneut senden")
+
+    assert "Die E-Mail geht noch einmal hinaus" in page.text
+    assert len(await builders.letters(database, kind="cancellation")) == 2
+
+
 async def test_taking_letters_back_keeps_the_change(
     sign_in: SignIn, database: Database, clock: Clock
 ) -> None:
