@@ -73,6 +73,7 @@ class Recorded:
 class _Source:
     way: Way
     actor: Actor
+    looks_automatic: bool = False
 
     @property
     def entered_by(self) -> UUID | None:
@@ -80,23 +81,33 @@ class _Source:
 
 
 _BY_LINK = _Source(Way.LINK, Actor("person"))
+_DOUBTED = _Source(Way.LINK, Actor("person"), looks_automatic=True)
 _ENTERED_WAYS = frozenset({Way.PHONE, Way.POST, Way.MAIL})
 
 
 async def record_reply(
-    database: Database, keys: Keys, token: str, reply: Reply, now: datetime
+    database: Database,
+    keys: Keys,
+    token: str,
+    reply: Reply,
+    now: datetime,
+    *,
+    looks_automatic: bool = False,
 ) -> Recorded:
     """Store what the holder of the link answers; the same once more changes nothing.
+
+    An answer that does not look automatic takes the mark of one that did.
 
     Raise the link errors of `find_invitation`, `MeetingChangedError` when the page is older than
     the meeting, `AnsweringClosedError`, `FieldsError`, or `SeatsTakenError` for the last seat.
     """
-    recorded = await _record_at_once(database, keys, token, reply, now)
+    source = _DOUBTED if looks_automatic else _BY_LINK
+    recorded = await _record_at_once(database, keys, token, reply, source, now)
     if recorded is not None:
         return recorded
     for _ in range(_ATTEMPTS):
         view = await find_invitation(database, keys, token, now)
-        recorded = await _try_to_record(database, view, reply, _BY_LINK, now)
+        recorded = await _try_to_record(database, view, reply, source, now)
         if recorded is not None:
             return recorded
     raise MeetingChangedError
@@ -164,6 +175,7 @@ async def _try_to_record(
         statements.RECORD_SEEN_BY_PARTNER if is_limited else statements.RECORD_SEEN,
         *_values(answer, reply, source, now),
         *(view.id, view.row["answer_rev"], replies.is_late(view.meeting, now), view.revision),
+        source.looks_automatic,
     )
     if row is None:
         return None
@@ -180,8 +192,8 @@ def _require_seat(view: InvitationView) -> None:
         raise PartnerSeatsTakenError
 
 
-async def _record_at_once(
-    database: Database, keys: Keys, token: str, reply: Reply, now: datetime
+async def _record_at_once(  # noqa: PLR0917 - what the statement takes
+    database: Database, keys: Keys, token: str, reply: Reply, source: _Source, now: datetime
 ) -> Recorded | None:
     """Store a plain answer in the one statement; None when it takes a closer look."""
     handle = tokens.read_handle(token)
@@ -198,8 +210,8 @@ async def _record_at_once(
     row = await _run(
         database,
         statements.RECORD_BY_LINK,
-        *_values(answer, reply, _BY_LINK, now),
-        *(handle, epoch, revision, modes),
+        *_values(answer, reply, source, now),
+        *(handle, epoch, revision, modes, source.looks_automatic),
     )
     if row is None or not row["was_stored"]:
         return None
@@ -250,6 +262,7 @@ def _stands_already(row: asyncpg.Record, reply: Reply, source: _Source) -> bool:
     """Tell whether a second press of the button, or a reload, says what is stored already."""
     return bool(
         row["answer"] == reply.answer
+        and (source.looks_automatic or not row["looks_automatic"])
         and row["answer_way"] == source.way
         and row["note"] == reply.note
         and row["access_needs"] == reply.access_needs

@@ -1,9 +1,10 @@
 """What every handler, tick and use case gets: made once in `service.app`, never changed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from service.clock import Clock
 from service.database import Database
+from service.footprints import Footprints
 from service.pages.rendering import Pages
 from service.settings import Settings
 from service.tokens import Keys
@@ -18,3 +19,4 @@ class Services:
     pages: Pages
     clock: Clock
     keys: Keys
+    footprints: Footprints = field(default_factory=Footprints)

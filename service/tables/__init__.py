@@ -12,6 +12,8 @@ from service.tables.instance import Instance, LegalText
 from service.tables.invitations import Answer, Invitation, PhoneCode
 from service.tables.meetings import (
     Document,
+    KeptCount,
+    KeptPartner,
     Meeting,
     MeetingAudience,
     MeetingGroup,
@@ -43,6 +45,8 @@ TABLES: tuple[type[Table], ...] = (
     MeetingAudience,
     MeetingGroup,
     MeetingSeats,
+    KeptCount,
+    KeptPartner,
     Document,
     Invitation,
     Answer,
@@ -79,6 +83,8 @@ __all__ = [
     "Instance",
     "Invitation",
     "JobHealth",
+    "KeptCount",
+    "KeptPartner",
     "LegalText",
     "Meeting",
     "MeetingAudience",

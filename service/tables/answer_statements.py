@@ -15,7 +15,7 @@ _VIEW = """
 SELECT i.id, i.handle, i.epoch, i.renewed_at, i.meeting_id, i.person_id, i.role_title,
     i.state AS invitation_state, i.answer, i.answer_way, i.answered_at, i.answered_for, i.is_late,
     i.deputy_name, i.note, i.access_needs, i.list_consent, i.given_starts_local, i.given_mode,
-    i.given_town, i.has_seat, i.answer_rev, i.channel,
+    i.given_town, i.has_seat, i.answer_rev, i.channel, i.looks_automatic,
     p.full_name, p.locale, p.email IS NOT NULL AS has_email,
     lower(split_part(p.email, '@', 2)) AS email_domain, coalesce(o.name, '') AS organisation,
     m.slug, m.uid, m.state, m.date_precision, m.title, m.starts_local, m.ends_local, m.time_zone,
@@ -65,14 +65,15 @@ WITH found AS (
         deputy_name = $7::text, note = $8::text, access_needs = $9::text,
         list_consent = $10::boolean, given_starts_local = f.starts_local, given_mode = f.mode,
         given_town = f.town, has_seat = f.seated, answer_rev = f.answer_rev + 1,
+        looks_automatic = $16::boolean,
         changed_at = greatest(date_trunc('second', $2), i.changed_at + interval '1 second')
     FROM found f
     WHERE i.id = f.id AND (f.seats = 0 OR EXISTS (SELECT FROM seat))
     RETURNING f.*
 ), remembered AS (
     INSERT INTO answer (invitation_id, answer_rev, answer, way, note, given_starts_local,
-        given_mode, given_town, is_late, answered_for, entered_by, answered_at)
-    SELECT id, answer_rev + 1, $3, $4, $8, starts_local, mode, town, is_late, $6, $5, $2
+        given_mode, given_town, is_late, answered_for, entered_by, answered_at, looks_automatic)
+    SELECT id, answer_rev + 1, $3, $4, $8, starts_local, mode, town, is_late, $6, $5, $2, $16
     FROM stored
 ), audited AS (
     INSERT INTO audit (happened_at, actor_kind, actor_id, action, object_kind, object_id, details)
@@ -157,9 +158,10 @@ RECORD_BY_LINK = _RECORD.format(
         AND m.revision = $14::int AND m.state = 'confirmed' AND m.mode = ANY($15::text[])
         AND m.seats_per_partner IS NULL
         AND $2 < m.starts_at AND ($2 <= m.answer_by OR m.answer_by IS NULL)
-        AND (i.answer, i.answer_way, i.answered_for, i.deputy_name, i.note, i.access_needs,
+        AND (i.looks_automatic AND NOT $16
+            OR (i.answer, i.answer_way, i.answered_for, i.deputy_name, i.note, i.access_needs,
             i.list_consent, i.given_starts_local, i.given_mode, i.given_town)
-            IS DISTINCT FROM ($3, $4, $6, $7, $8, $9, $10, m.starts_local, m.mode, m.town)""",
+            IS DISTINCT FROM ($3, $4, $6, $7, $8, $9, $10, m.starts_local, m.mode, m.town))""",
 )
 
 ENSURE_SEATS = f"""
@@ -170,7 +172,7 @@ RETURNING meeting_id
 
 HISTORY = """
 SELECT a.answer, a.way, a.note, a.answered_for, a.is_late, a.answered_at, a.given_starts_local,
-    account.full_name AS entered_by
+    a.looks_automatic, account.full_name AS entered_by
 FROM answer a LEFT JOIN account ON account.id = a.entered_by
 WHERE a.invitation_id = $1 ORDER BY a.id DESC
 """

@@ -164,7 +164,7 @@ _AFRESH = """state = 'planned', invited_at = NULL,
     told_rev = 0, answer = NULL, answer_way = NULL, answered_at = NULL, answered_by = NULL,
     answered_for = '', is_late = false, deputy_name = '', note = '', access_needs = '',
     list_consent = false, given_starts_local = NULL, given_mode = NULL, given_town = NULL,
-    changed_at = greatest(
+    looks_automatic = false, changed_at = greatest(
         date_trunc('second', $3::timestamptz), invitation.changed_at + interval '1 second')"""
 ASK_AFRESH = f"""
 UPDATE invitation SET {_AFRESH}

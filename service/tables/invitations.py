@@ -57,6 +57,7 @@ class Invitation(Table, tablename="invitation"):
     changed_at = Timestamptz()
     presence = Text(default=None, null=True)
     created_at = Timestamptz()
+    looks_automatic = Boolean(default=False)
 
 
 class Answer(Table, tablename="answer"):
@@ -75,6 +76,7 @@ class Answer(Table, tablename="answer"):
     answered_for = Text()
     entered_by = UUID(default=None, null=True)
     answered_at = Timestamptz(default=None)
+    looks_automatic = Boolean(default=False)
 
 
 class PhoneCode(Table, tablename="phone_code"):

@@ -16,6 +16,7 @@ from piccolo.columns.defaults import UUID4
 from piccolo.table import Table
 
 from service.tables.groups import WorkingGroup
+from service.tables.organisations import Organisation
 from service.tables.people import Person
 
 
@@ -79,6 +80,8 @@ class Meeting(Table, tablename="meeting"):
     held_at = Timestamptz(default=None, null=True)
     sheet_saved_at = Timestamptz(default=None, null=True)
     rough_on = Date(default=None, null=True)
+    forgotten = SmallInt(default=0)
+    forgotten_ends_at = Timestamptz(default=None, null=True)
 
 
 class MeetingGroup(Table, tablename="meeting_group"):
@@ -103,6 +106,23 @@ class MeetingSeats(Table, tablename="meeting_seats"):
     meeting_id = ForeignKey(Meeting, primary_key=True, null=False, default=None)
     taken = Integer(default=0)
     by_partner = JSONB(default="{}")
+
+
+class KeptCount(Table, tablename="kept_count"):
+    """How many gave an answer, after the answers themselves were forgotten."""
+
+    meeting_id = ForeignKey(Meeting, primary_key=True, null=False, default=None)
+    bucket = Text()
+    persons = Integer(default=None)
+    partners = Integer(default=None)
+
+
+class KeptPartner(Table, tablename="kept_partner"):
+    """Whether somebody came for a partner, after the answers themselves were forgotten."""
+
+    meeting_id = ForeignKey(Meeting, primary_key=True, null=False, default=None)
+    organisation_id = ForeignKey(Organisation, null=False, default=None)
+    was_represented = Boolean(default=None)
 
 
 class Document(Table, tablename="document"):

@@ -123,8 +123,8 @@ class _Exchange:
     def __init__(self, scope: Scope, receive: Receive, send: Send, services: Services) -> None:
         self.started = time.monotonic()
         locale, path = split_locale(scope["path"])
-        self.facts = Facts(uuid4().hex, locale, path)
         self.method: str = scope["method"]
+        self.facts = Facts(uuid4().hex, locale, path, self.method == "HEAD")
         self.scope = {**scope, FACTS: self.facts}
         if self.method == "HEAD":
             self.scope["method"] = "GET"

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Response
 
-from service import replying, requesting, resending
+from service import doubting, replying, requesting, resending
 from service.domain import replies
 from service.domain.errors import (
     AnsweringClosedError,
@@ -23,6 +23,7 @@ from service.domain.errors import (
 )
 from service.domain.replies import Phase
 from service.domain.words import Answer, Mode, Precision, Visibility
+from service.doubting import Asker
 from service.pages import dates
 from service.pages.rendering import localised
 from service.replying import InvitationView, Reply
@@ -30,7 +31,7 @@ from service.services import Services
 from service.web import errors, forms, respond
 from service.web.forms import Field, Form
 from service.web.policy import Policy
-from service.web.visitors import Visitor
+from service.web.visitors import FACTS, Visitor
 
 # Longer than what is taken, so that the sentence can say how long the text is.
 _LONG = 20_000
@@ -67,6 +68,9 @@ async def show_invitation(
         view = await replying.find_invitation(services.database, services.keys, token, visitor.now)
     except _LINK_ERRORS as error:
         return _refuse_link(services, visitor, error)
+    is_head = request.scope[FACTS].is_head  # type: ignore[literal-required]
+    asker = _asker(request, visitor)
+    doubting.note_fetch(services, view.row["handle"], asker, visitor.now, is_head=is_head)
     asked = _PRESELECTED.get(forms.read_query(request, _QUERY)["w"])
     form = forms.empty(visitor, FIELDS)
     return _show(services, visitor, token, view, form, asked=asked)
@@ -82,9 +86,7 @@ async def answer_invitation(
     form = await forms.read(request, FIELDS)
     try:
         if form.is_valid:
-            await replying.record_reply(
-                services.database, services.keys, token, _reply(form, visitor), visitor.now
-            )
+            await _record(services, visitor, token, _reply(form, visitor), _asker(request, visitor))
             return respond.see_other(visitor, f"/a/{token}/danke")
         refused: DomainError | None = None
     except _LINK_ERRORS as error:
@@ -167,6 +169,23 @@ async def remove_entry(
     except _LINK_ERRORS as error:
         return _refuse_link(services, visitor, error)
     return respond.see_other(visitor, f"/a/{token}/danke{'?entfernt=1' if is_done else ''}")
+
+
+async def _record(
+    services: Services, visitor: Visitor, token: str, reply: Reply, asker: Asker
+) -> None:
+    await replying.record_reply(
+        services.database,
+        services.keys,
+        token,
+        reply,
+        visitor.now,
+        looks_automatic=await doubting.looks_automatic(services, token, asker, visitor.now),
+    )
+
+
+def _asker(request: AnyRequest, visitor: Visitor) -> Asker:
+    return Asker(visitor.network, request.headers.get("user-agent", ""))
 
 
 def _reply(form: Form, visitor: Visitor) -> Reply:

@@ -28,6 +28,7 @@ class Facts:
     request_id: str
     locale: str
     path: str
+    is_head: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
