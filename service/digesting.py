@@ -12,11 +12,14 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from asyncpg import Connection
+
 from notifications import outbox
 from service import obstacles
 from service.database import Database
 from service.domain import digests
 from service.domain.words import Mode, State
+from service.domain.working_days import IsHoliday
 from service.obstacles import Region
 from service.occasions import read_precision
 from service.pages import dates
@@ -50,23 +53,42 @@ class Digest:
 async def queue_due(database: Database, now: datetime) -> int:
     """Queue this week's letters when they are due, once a person; return how many are new.
 
-    Whoever has nothing coming, nothing changed and nothing to answer gets none.
+    Whoever has nothing coming, nothing changed and nothing to answer gets none. Quiet hours are
+    waited for. Of a week that was due before a restore nobody knows who had theirs: it is over.
     """
     place = await database.fetchrow(digest_statements.PLACE)
-    if place is None:
+    if place is None or not digests.is_time(now, place["zone"], _is_holiday(place)):
         return 0
-    region = Region(place["holiday_country"], place["holiday_subdivision"])
-    day = digests.due_on(now, place["zone"], obstacles.is_holiday(region))
-    due_at = digests.due_at(day, place["zone"])
-    if not due_at <= now < due_at + digests.LIFE:
+    if place["restored_at"] is not None and _due_at(place, now) <= place["restored_at"]:
         return 0
     async with database.unit_of_work(statement_seconds=EXPANSION_SECONDS) as unit:
-        return await outbox.post_selected(
-            unit.connection,
-            digest_statements.EXPAND,
-            *(digests.week_of(day), now, due_at, due_at + digests.LIFE, now + digests.AHEAD),
-            *(digests.MOST_OPEN, day.isoformat()),
-        )
+        return await _post(unit.connection, place, now)
+
+
+async def post_missed(connection: "Connection[Any]", now: datetime) -> int:
+    """Post this week's letters within a transaction, at any hour, while they are news."""
+    place = await connection.fetchrow(digest_statements.PLACE)
+    is_news = _due_at(place, now) <= now < _due_at(place, now) + digests.LIFE
+    return await _post(connection, place, now) if is_news else 0
+
+
+def _due_at(place: Row, now: datetime) -> datetime:
+    return digests.due_at(digests.due_on(now, place["zone"], _is_holiday(place)), place["zone"])
+
+
+def _is_holiday(place: Row) -> IsHoliday:
+    return obstacles.is_holiday(Region(place["holiday_country"], place["holiday_subdivision"]))
+
+
+async def _post(connection: "Connection[Any]", place: Row, now: datetime) -> int:
+    day = digests.due_on(now, place["zone"], _is_holiday(place))
+    due_at = _due_at(place, now)
+    return await outbox.post_selected(
+        connection,
+        digest_statements.EXPAND,
+        *(digests.week_of(day), now, due_at, due_at + digests.LIFE, now + digests.AHEAD),
+        *(digests.MOST_OPEN, day.isoformat()),
+    )
 
 
 async def read(database: Database, cause: Mapping[str, Any], locale: str) -> Digest:

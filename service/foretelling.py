@@ -292,7 +292,7 @@ class _Walk:
     async def next_after(self, at: datetime) -> datetime | None:
         """Return the next instant at which something falls due."""
         due: datetime | None = await self._stage.fetchval(statements.NEXT, at)
-        weekly = self._weekly_after(at)
+        weekly = digests.next_after(at, self._zone, self._is_holiday)
         return weekly if due is None else min(due, weekly)
 
     async def tell(self) -> Foretelling:
@@ -341,14 +341,6 @@ class _Walk:
             await run(statements.LEFT, [each.id for each in new if each.stopped is None])
             await run(statements.STOPPED, stopped, held)
             await run(statements.FIRST_LETTERS, people)
-
-    def _weekly_after(self, at: datetime) -> datetime:
-        for week in range(3):
-            day = digests.due_on(at + timedelta(weeks=week), self._zone, self._is_holiday)
-            due = digests.due_at(day, self._zone)
-            if due > at:
-                return due
-        raise AssertionError(at)
 
     def _reason(self, row: Record, rules: Mapping[UUID, Rule]) -> Reason:
         if row["rule_id"] in rules:

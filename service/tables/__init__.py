@@ -20,7 +20,7 @@ from service.tables.meetings import (
     MeetingSeats,
 )
 from service.tables.notices import Notice
-from service.tables.operation import Alarm, JobHealth, Worker
+from service.tables.operation import Alarm, JobHealth, Restoration, Worker
 from service.tables.organisations import Organisation
 from service.tables.people import Affiliation, FormerAddress, Membership, Person, Preference
 from service.tables.reminders import ReminderRule, ReminderSlot
@@ -63,6 +63,7 @@ TABLES: tuple[type[Table], ...] = (
     JobHealth,
     Worker,
     Alarm,
+    Restoration,
 )
 
 __all__ = [
@@ -101,6 +102,7 @@ __all__ = [
     "RateBucket",
     "ReminderRule",
     "ReminderSlot",
+    "Restoration",
     "StaffSession",
     "Worker",
     "WorkingGroup",

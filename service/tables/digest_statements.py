@@ -7,7 +7,8 @@ from service.tables.wishes import OFFICE_ZONE
 PLACE = f"""
 SELECT {OFFICE_ZONE} AS zone,
     coalesce(max(holiday_country), 'DE') AS holiday_country,
-    coalesce(max(holiday_subdivision), 'TH') AS holiday_subdivision
+    coalesce(max(holiday_subdivision), 'TH') AS holiday_subdivision,
+    (SELECT max(restored_at) FROM restoration) AS restored_at
 FROM instance
 """
 

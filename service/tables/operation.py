@@ -1,6 +1,6 @@
 """How the clock's jobs and the workers are doing, and what somebody was told of."""
 
-from piccolo.columns import Integer, Text, Timestamptz
+from piccolo.columns import UUID, Array, Integer, Text, Timestamptz
 from piccolo.table import Table
 
 
@@ -32,3 +32,11 @@ class Alarm(Table, tablename="alarm"):
     ended_at = Timestamptz(default=None, null=True)
     told_at = Timestamptz(default=None, null=True)
     letters = Integer()
+
+
+class Restoration(Table, tablename="restoration"):
+    """When a backup was restored, and the notices and slots that still have to become letters."""
+
+    restored_at = Timestamptz(primary_key=True, default=None)
+    notice_ids = Array(UUID(), default=list)
+    slot_ids = Array(UUID(), default=list)

@@ -42,3 +42,19 @@ def test_the_first_days_of_january_may_belong_to_the_old_years_last_week() -> No
     assert ["2026-W53", "2027-W01"] == [
         digests.week_of(day) for day in (date(2027, 1, 1), date(2027, 1, 4))
     ]
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        (datetime(2027, 1, 3, 12, tzinfo=UTC), datetime(2027, 1, 4, 7, tzinfo=UTC)),
+        (datetime(2027, 1, 4, 7, tzinfo=UTC), datetime(2027, 1, 5, 6, tzinfo=UTC)),
+        (datetime(2027, 1, 5, 22, tzinfo=UTC), datetime(2027, 1, 6, 6, tzinfo=UTC)),
+        (datetime(2027, 1, 6, 6, tzinfo=UTC), datetime(2027, 1, 11, 7, tzinfo=UTC)),
+        (datetime(2027, 3, 28, 12, tzinfo=UTC), datetime(2027, 3, 30, 6, tzinfo=UTC)),
+    ],
+)
+def test_letters_may_begin_to_leave_at_the_hour_and_when_a_night_is_over(
+    at: datetime, expected: datetime
+) -> None:
+    assert expected == digests.next_after(at, ZONE, is_holiday)

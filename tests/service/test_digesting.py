@@ -79,6 +79,49 @@ async def test_before_the_hour_and_days_later_nothing_is_queued(
     assert 0 == await digesting.queue_due(database, at)
 
 
+@pytest.mark.parametrize(
+    ("at", "count"),
+    [
+        (datetime(2027, 1, 4, 18, 59, tzinfo=UTC), 1),
+        (datetime(2027, 1, 4, 19, 0, tzinfo=UTC), 0),
+        (datetime(2027, 1, 5, 22, 0, tzinfo=UTC), 0),
+        (datetime(2027, 1, 6, 5, 59, tzinfo=UTC), 0),
+        (datetime(2027, 1, 6, 6, 0, tzinfo=UTC), 1),
+    ],
+)
+async def test_who_asks_for_it_at_night_has_it_in_the_morning(
+    database: Database, at: datetime, count: int
+) -> None:
+    await asked(database, await subscriber(database))
+
+    assert count == await digesting.queue_due(database, at)
+
+
+@pytest.mark.parametrize(("subdivision", "count"), [("BY", 0), ("TH", 1)])
+async def test_a_holiday_is_as_quiet_as_a_night(
+    database: Database, subdivision: str, count: int
+) -> None:
+    await builders.an_instance(database, holiday_subdivision=subdivision)
+    await asked(database, await subscriber(database))
+    epiphany = datetime(2027, 1, 6, 6, 30, tzinfo=UTC)
+
+    assert count == await digesting.queue_due(database, epiphany)
+
+
+@pytest.mark.parametrize(("restored", "count"), [(timedelta(0), 0), (timedelta(seconds=-1), 1)])
+async def test_of_a_week_that_was_due_before_a_restore_nobody_gets_a_second_letter(
+    database: Database, restored: timedelta, count: int
+) -> None:
+    await builders.insert(database, "restoration", restored_at=DUE + restored)
+    await asked(database, await subscriber(database))
+    counts = [
+        await digesting.queue_due(database, DUE + timedelta(hours=1)),
+        await digesting.queue_due(database, DUE + timedelta(weeks=1)),
+    ]
+
+    assert [count, 1] == counts
+
+
 async def test_next_week_brings_the_next_letter(database: Database) -> None:
     await asked(database, await subscriber(database))
     counts = [await digesting.queue_due(database, DUE + timedelta(weeks=n)) for n in range(2)]
