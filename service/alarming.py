@@ -1,4 +1,4 @@
-"""Tell somebody by mail what nobody would see: letters that stay, were given up, ticks that stand.
+"""Tell somebody by mail what nobody would see: letters that stay or are lost, ticks that stand.
 
 At most one letter an hour and reason, through the outbox like every other: a mail server that is
 away is not woken by it, and the pages say the same meanwhile. While too much is refused for others
@@ -44,13 +44,21 @@ class Reason(StrEnum):
     POLICY_REFUSED = "policy_refused"
     LETTERS_DEAD = "letters_dead"
     LETTERS_UNWRITABLE = "letters_unwritable"
+    LETTERS_REFUSED = "letters_refused"
     LETTERS_UNCERTAIN = "letters_uncertain"
     TICKS = "ticks"
     EAR_DEAF = "ear_deaf"
 
 
 # These count what nobody was told of yet, so they end by being told.
-_EVENTS = frozenset({Reason.LETTERS_DEAD, Reason.LETTERS_UNWRITABLE})
+_EVENTS = frozenset(
+    {Reason.LETTERS_DEAD, Reason.LETTERS_UNWRITABLE, Reason.LETTERS_REFUSED},
+)
+# Where the office looks; anything else stands on the page of sending.
+_PAGES = {
+    Reason.TICKS: "/buero",
+    Reason.LETTERS_REFUSED: "/buero/versand?zustand=refused",
+}
 # People still answer by their links, so one letter about it will do however long it lasts.
 _TOLD_ONCE = frozenset({Reason.EAR_DEAF})
 
@@ -144,7 +152,7 @@ async def read(
     lines.append(t("alarm.since", at=dates.format_moment(alarm.began_at, locale)))
     if alarm.ended_at is not None and alarm.reason not in _EVENTS:
         lines.append(t("alarm.over", at=dates.format_moment(alarm.ended_at, locale)))
-    path = "/buero" if alarm.reason == Reason.TICKS else "/buero/versand"
+    path = _PAGES.get(Reason(alarm.reason), "/buero/versand")
     return OfficeLetter(
         heading=t(f"alarm.short_{alarm.reason}"),
         values={

@@ -42,7 +42,8 @@ class Wanted:
     letters were written, the end left out.
 
     `open_at` leaves out what nobody can do anything about at that moment: letters that were sent
-    again since, and those about sessions that are over.
+    again since, and those about sessions that are over. `is_refused` leaves only what was refused
+    for good although nothing is wrong with the address.
     """
 
     states: tuple[State, ...] = ()
@@ -55,6 +56,7 @@ class Wanted:
     report: str = ""
     from_at: datetime | None = None
     until_at: datetime | None = None
+    is_refused: bool = False
 
     @property
     def values(self) -> tuple[object, ...]:
@@ -63,7 +65,7 @@ class Wanted:
         kinds = list(self.kinds) or None
         return (
             *(known, self.meeting_id, self.text, self.open_at, kinds, self.person_id),
-            *(self.report or None, self.from_at, self.until_at),
+            *(self.report or None, self.from_at, self.until_at, self.is_refused),
         )
 
 

@@ -1,9 +1,11 @@
 """SQL text behind alarms: what is wrong now, since when, and whether somebody has to be told."""
 
+from service.tables.posting_statements import REFUSED
 from service.tables.return_statements import ABOUT
 
-# Of letters that were given up only those count that nobody was told of yet; $1 is the time.
-LETTERS = """
+# Of letters that were given up or refused only those count that nobody was told of yet; $1 is the
+# time. A trial that was refused stands on the pages with the server's words, where sending rests.
+LETTERS = f"""
 SELECT a.reason, count(*)::int AS count, min(o.finished_at) AS since
 FROM (VALUES ('letters_dead', false), ('letters_unwritable', true)) AS a (reason, is_ours)
 LEFT JOIN alarm told ON told.reason = a.reason
@@ -11,6 +13,14 @@ JOIN outbox o ON o.state = 'dead'
     AND (o.reason IN ('unwritable', 'bytes_differ')) IS NOT DISTINCT FROM a.is_ours
     AND o.finished_at > greatest(told.told_at, $1::timestamptz - interval '1 day')
 JOIN letter l ON l.id = o.id AND l.kind <> 'alarm'
+GROUP BY a.reason
+UNION ALL
+SELECT a.reason, count(*)::int, min(o.finished_at)
+FROM (VALUES ('letters_refused')) AS a (reason)
+LEFT JOIN alarm told ON told.reason = a.reason
+JOIN outbox o ON {REFUSED}
+    AND o.finished_at > greatest(told.told_at, $1::timestamptz - interval '1 day')
+JOIN letter l ON l.id = o.id AND l.kind NOT IN ('alarm', 'probe')
 GROUP BY a.reason
 """
 # Longer than the hold: then evidence or the next attempt should have settled it.

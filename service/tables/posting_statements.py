@@ -18,9 +18,15 @@ _PARTS = """FROM letter_subject s JOIN meeting t ON t.id = s.subject_id
 _ENDS = f"coalesce(m.ends_at, (SELECT max(t.ends_at) {_PARTS}))"
 _TITLE = f"""coalesce(m.title, (
         SELECT string_agg(t.title, ', ' ORDER BY s.position) {_PARTS}))"""
+# Refused for good, at once or by a report that came back, and not for the address: letters or we
+# ourselves are unwelcome, or the letter does not fit. The codes are those of `statuses.BLAMELESS`.
+REFUSED = r"""o.state = 'failed' AND (o.reason IN ('policy', 'content_refused', 'too_large')
+    OR o.reason = 'bounced'
+        AND o.last_enhanced ~ '^5\.(7\.\d+|1\.[78]|2\.3|3\.4|6\.\d+)$')"""
 # $1 states, $2 session, $3 what to look for; None or "" stands for all. $4, where given, is the
 # moment at which somebody could still do something about the letter. $5 kinds, $6 person, $7 what
-# the recipient's server reported, $8 and $9 from when to before when it was written.
+# the recipient's server reported, $8 and $9 from when to before when it was written, $10 whether it
+# was refused and not for the address.
 _WANTED = f"""
 FROM letter l
 JOIN outbox o USING (id)
@@ -38,6 +44,7 @@ WHERE ($1::text[] IS NULL OR o.state = ANY ($1))
     AND ($7::text IS NULL OR o.dsn_state = $7)
     AND l.created_at >= coalesce($8::timestamptz, '-infinity')
     AND l.created_at < coalesce($9::timestamptz, 'infinity')
+    AND (NOT $10::boolean OR {REFUSED})
 """
 _COLUMNS = f"""
 SELECT l.id, l.kind, l.created_at, l.subject_id, l.recipient_id, l.cause, l.to_addr, o.state,
@@ -56,16 +63,16 @@ FROM found f ORDER BY f.created_at DESC, f.id
 """
 LETTERS = f"""
 WITH found AS MATERIALIZED (
-    {_COLUMNS} {_WANTED} ORDER BY l.created_at DESC, l.id LIMIT $10 OFFSET $11)
+    {_COLUMNS} {_WANTED} ORDER BY l.created_at DESC, l.id LIMIT $11 OFFSET $12)
 {_SHOWN}
 """
 COUNT = f"SELECT count(*) {_WANTED}"
 LETTER = f"""
-WITH found AS ({_COLUMNS} {_WANTED.replace("WHERE ($1", "WHERE l.id = $10 AND ($1")})
+WITH found AS ({_COLUMNS} {_WANTED.replace("WHERE ($1", "WHERE l.id = $11 AND ($1")})
 {_SHOWN}
 """
 CHOSEN = f"""
-WITH found AS ({_COLUMNS} {_WANTED.replace("WHERE ($1", "WHERE l.id = ANY ($10::uuid[]) AND ($1")})
+WITH found AS ({_COLUMNS} {_WANTED.replace("WHERE ($1", "WHERE l.id = ANY ($11::uuid[]) AND ($1")})
 {_SHOWN}
 """
 LOCK = "SELECT FROM outbox WHERE id = $1 FOR UPDATE"
@@ -87,7 +94,7 @@ SELECT id FROM outbox WHERE state = 'held' AND reason = 'restored'
 # The statement of the log, with a condition more and the oldest first.
 RESTORED_LETTERS = f"""
 WITH found AS MATERIALIZED (
-    {_COLUMNS} {_WANTED} AND o.reason = 'restored' ORDER BY l.created_at, l.id LIMIT $10)
+    {_COLUMNS} {_WANTED} AND o.reason = 'restored' ORDER BY l.created_at, l.id LIMIT $11)
 {_SHOWN.replace("ORDER BY f.created_at DESC", "ORDER BY f.created_at")}
 """
 RESTORED_COUNT = "SELECT count(*) FROM outbox WHERE state = 'held' AND reason = 'restored'"

@@ -34,8 +34,9 @@ from service.web.policy import Policy
 from service.web.visitors import Visitor
 
 _OPT = {"policy": Policy.COORDINATOR}
-# One choice beside the states: everything that a person should look at.
-LOOK = "look"
+# Two choices beside the states: everything that a person should look at, and what was refused for
+# another reason than the address.
+LOOK, REFUSED = "look", "refused"
 FILTERS = (
     Field("zustand", label="log.state", most=20),
     Field("termin", kind="id", label="log.session"),
@@ -206,6 +207,8 @@ def _wanted(typed: Form, now: datetime) -> Wanted:
     wanted = Wanted()
     if chosen == LOOK:
         wanted = posting.unsolved(now)
+    elif chosen == REFUSED:
+        wanted = Wanted(is_refused=True)
     elif chosen in frozenset(State):
         wanted = Wanted(states=(State(chosen),))
     return replace(

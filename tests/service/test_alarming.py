@@ -1,24 +1,29 @@
 """Alarms: one letter an hour and reason, through the outbox, and the pages say the same."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
-from notifications import addresses, pauses
+from notifications import addresses, pauses, statuses
 from notifications.addresses import Verdict
 from notifications.clerk import Go, Stop
-from service import alarming, furnishing, relaying
+from service import alarming, furnishing, posting, relaying
 from service.auditing import COMMAND
-from service.composing import Clerk, Key
+from service.composing import Clerk
 from service.database import Database
+from service.drafting import Key
 from service.pages.assets import static_urls
 from service.pages.rendering import Instance, Pages
+from service.posting import Wanted
 from service.services import Services
 from service.settings import Settings
+from service.tables import posting_statements
 from tests.notifications import builders
 from tests.notifications.builders import a_letter
 
@@ -71,6 +76,26 @@ async def give_up(database: Database, reason: str = "gave_up", minutes: int = 1)
     )
 
 
+async def refuse(
+    database: Database,
+    reason: str,
+    enhanced: str | None = None,
+    *,
+    kind: str = "invitation",
+    state: str = "failed",
+) -> None:
+    [letter] = await builders.post(database, a_letter(kind=kind))
+    await database.fetch(
+        "UPDATE outbox SET state = $2, reason = $3, last_enhanced = $4, finished_at = $5"
+        " WHERE id = $1",
+        letter,
+        state,
+        reason,
+        enhanced,
+        NOW - timedelta(minutes=1),
+    )
+
+
 async def told(database: Database) -> list[str]:
     """Return the reasons of all alarm letters in their order."""
     sql = "SELECT cause ->> 'reason' FROM letter WHERE kind = 'alarm' ORDER BY created_at, id"
@@ -114,6 +139,23 @@ async def test_a_short_failure_of_the_relay_is_not_told(
     assert [] == await told(database)
 
 
+async def test_after_an_outage_that_was_told_a_short_failure_is_no_alarm(
+    services: Services, database: Database
+) -> None:
+    await stop_relay(services)
+    first = await alarming.look(services, NOW)
+    await let_leave(database)
+    relay = relaying.relay_settings(services.settings)
+    assert relay is not None
+    await pauses.note_ok(database, relay.name)
+    await alarming.look(services, NOW + timedelta(hours=1))
+    await stop_relay(services, "relay_down", alarm=False)
+    later = NOW + timedelta(hours=25)
+
+    assert (1, 0) == (first, await alarming.look(services, later))
+    assert [] == (await alarming.look_over(services, "de")).alarms
+
+
 async def test_what_lasts_is_told_again_after_a_day_and_not_while_the_last_letter_waits(
     services: Services, database: Database
 ) -> None:
@@ -148,6 +190,78 @@ async def test_letters_that_were_given_up_and_those_nobody_could_write_are_two_r
     await alarming.look(services, NOW)
 
     assert ["letters_dead", "letters_unwritable"] == sorted(await told(database))
+
+
+@pytest.mark.parametrize(
+    ("reason", "enhanced"),
+    [
+        ("policy", "5.7.1"),
+        ("policy", None),
+        ("content_refused", None),
+        ("too_large", "5.3.4"),
+        *(("bounced", f"5.{rest}") for rest in ("7.1", "7.515", "1.8", "3.4", "2.3", "6.0")),
+    ],
+)
+async def test_a_letter_that_was_refused_but_not_for_its_address_is_told(
+    services: Services, database: Database, reason: str, enhanced: str | None
+) -> None:
+    await refuse(database, reason, enhanced)
+    count = await alarming.look(services, NOW)
+    page = await posting.list_letters(database, Wanted(is_refused=True))
+
+    assert (1, ["letters_refused"]) == (count, await told(database))
+    assert [reason] == [letter.reason for letter in page.letters]
+
+
+@pytest.mark.parametrize(
+    ("state", "refused", "kind"),
+    [
+        ("failed", ("address_refused", "5.1.1"), "invitation"),
+        ("failed", ("address_malformed", None), "invitation"),
+        ("failed", ("bounced", "5.1.1"), "invitation"),
+        ("failed", ("bounced", "5.2.2"), "invitation"),
+        ("failed", ("bounced", None), "invitation"),
+        ("failed", ("complaint", None), "invitation"),
+        # What waits for its next try is not lost.
+        ("queued", ("policy", "5.7.1"), "invitation"),
+        # An alarm about an alarm would never end, and a trial is told where sending rests.
+        ("failed", ("policy", "5.7.1"), "alarm"),
+        ("failed", ("policy", "5.7.1"), "probe"),
+    ],
+)
+async def test_what_the_office_sees_elsewhere_is_no_alarm_of_refused_letters(
+    services: Services, database: Database, state: str, refused: tuple[str, str | None], kind: str
+) -> None:
+    await refuse(database, *refused, kind=kind, state=state)
+
+    assert 0 == await alarming.look(services, NOW)
+
+
+def test_what_counts_as_refused_is_what_blames_no_address() -> None:
+    codes = [f"{x}.{y}.{z}" for x in (4, 5) for y in range(8) for z in range(20)]
+    [pattern] = re.findall(r"~ '([^']+)'", posting_statements.REFUSED)
+
+    assert [code for code in codes if statuses.meaning_of(code) in statuses.BLAMELESS] == [
+        code for code in codes if re.search(pattern, code)
+    ]
+
+
+async def test_the_alarm_of_refused_letters_counts_what_is_new_and_leads_to_them(
+    services: Services, database: Database
+) -> None:
+    for _ in range(3):
+        await refuse(database, "policy")
+    await alarming.look(services, NOW)
+    go = await verdict_of_the_clerk(services)
+    assert isinstance(go, Go)
+    draft = await Clerk(services).compose(go.prototype_key)
+    await let_leave(database)
+    again = await alarming.look(services, NOW + timedelta(hours=2))
+
+    assert "Warnung: E-Mails abgelehnt" == draft.subject
+    assert "3 E-Mails wurden endgültig abgelehnt" in go.values["lines"]
+    assert go.values["link_office"].endswith("/buero/versand?zustand=refused")
+    assert 0 == again
 
 
 async def test_a_tick_that_fails_is_told_when_it_goes_on_failing(

@@ -210,6 +210,37 @@ async def test_a_refused_letter_is_sent_again_once_however_often_one_presses(
     assert ["failed", "queued"] == [row["state"] for row in rows]
 
 
+async def test_what_was_refused_but_not_for_the_address_is_a_choice_of_its_own(
+    sign_in: SignIn, database: Database
+) -> None:
+    names = ("Erika Unerwünscht", "Erika Unbekannt", "Erika Wartend")
+    unwelcome, unknown, waiting = [await an_invitation_letter(database, name) for name in names]
+    await set_state(database, unwelcome["id"], "failed", "policy")
+    await set_state(database, unknown["id"], "failed", "address_refused")
+    browser = await sign_in("coordinator")
+    page = (await browser.get("/buero/versand?zustand=refused")).text
+    table = (await browser.get("/buero/versand/tabelle?zustand=refused")).text
+
+    ids = [letter["id"] for letter in (unwelcome, unknown, waiting)]
+    assert [True, False, False] == [f'href="/buero/versand/{one}"' in page for one in ids]
+    assert [True, False, False] == [name in table for name in names]
+    assert '<option value="refused" selected' in page
+
+
+async def test_an_alarm_of_refused_letters_leads_to_them(
+    sign_in: SignIn, database: Database, ready: None
+) -> None:
+    await database.fetch(
+        "INSERT INTO alarm (reason, began_at, seen_at, letters)"
+        " VALUES ('letters_refused', now(), now(), 2)"
+    )
+    browser = await sign_in("coordinator")
+    pages = [(await browser.get(path)).text for path in ("/buero", "/buero/versand")]
+
+    assert [True, True] == ['href="/buero/versand?zustand=refused"' in page for page in pages]
+    assert "2 E-Mails wurden endgültig abgelehnt" in pages[0]
+
+
 async def test_what_was_sent_again_or_is_over_needs_no_look_any_more(
     sign_in: SignIn, database: Database
 ) -> None:
