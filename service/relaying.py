@@ -16,7 +16,7 @@ from service.services import Services
 from service.settings import Settings
 
 # When it is unclear whether one of these arrived, a second copy is worse than none.
-ONCE_KINDS = ("receipt",)
+ONCE_KINDS = ("receipt", "digest")
 # People sit in front of the screen and wait for these.
 URGENT_KINDS = ("sign_in",)
 # These are tried one by one while too much was refused for others to leave: somebody has to hear

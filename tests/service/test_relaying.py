@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from notifications import pauses, returning
 from notifications.postman import Postman
-from service import composing, furnishing, relaying
+from service import composing, digesting, furnishing, relaying
 from service.auditing import COMMAND
 from service.database import Database
 from service.pages.assets import static_urls
@@ -88,6 +88,10 @@ async def test_no_trial_leaves_while_legal_texts_are_missing(services: Services)
     furnishing.forget(services.database)
 
     assert not await relaying.post_trial(services, NOW)
+
+
+def test_no_second_copy_leaves_of_a_receipt_or_a_digest_that_may_have_arrived() -> None:
+    assert {"receipt", digesting.KIND} == set(relaying.ONCE_KINDS)
 
 
 async def test_without_a_mail_server_there_is_nothing_to_try(services: Services) -> None:
