@@ -346,7 +346,7 @@ async def _invite(
 
 async def _follow(connection: "Connection[Any]", step: Step, now: datetime) -> None:
     """Let reminders, seats and feeds follow, in the order of the locks."""
-    await reminding.plan_slots(connection, step.meeting_id, now)
+    await reminding.plan_slots(connection, step.meeting_id, now, reminding.Occasion.CHANGE)
     await _count_seats(connection, step)
     if set(step.row["group_ids"]) <= set(step.form.group_ids):
         await publishing.touch_feeds(connection, step.meeting_id, now)

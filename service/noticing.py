@@ -194,6 +194,9 @@ async def withdraw(
         await auditing.record(
             unit.connection, actor, "withdrew", "notice", notice_id, kind=finished["kind"]
         )
+        if finished["kind"] in notice_statements.CHANGES:
+            since = finished["created_at"]
+            await reminding.undo_merging(unit.connection, finished["meeting_id"], since, now)
         return True
 
 

@@ -8,11 +8,12 @@ moves a meeting plans its slots anew in the same transaction; letters are keyed 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from asyncpg import Connection
+from asyncpg import Connection, Record
 
 from notifications import combining, outbox
 from service import copying, obstacles, passing_over
@@ -26,6 +27,7 @@ from service.obstacles import Region
 from service.passing_over import Turn
 from service.tables import (
     facts,
+    notice_statements,
     reminder_statements,
     rule_rows,
     rule_statements,
@@ -38,6 +40,15 @@ MERGED_WITHIN = timedelta(hours=24)
 EXPANSION_SECONDS = 60
 # The rest waits for the next run, a few seconds later.
 MOST_AT_ONCE = 10_000
+# What leaves a little late is on time, also where the night begins meanwhile.
+PUNCTUAL = timedelta(minutes=15)
+
+
+class Occasion(StrEnum):
+    """What slots are planned for, named by what is said of those that lie behind already."""
+
+    CHANGE = reminder_statements.MERGED_IN_CHANGE
+    RULE = "rule_is_newer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +100,17 @@ async def add_rule(
     return await rule_rows.add(connection, rule, Scope(group_id=group_id, meeting_id=meeting_id))
 
 
-async def plan_slots(connection: "Connection[Any]", meeting_id: UUID, now: datetime) -> None:
+async def plan_slots(
+    connection: "Connection[Any]",
+    meeting_id: UUID,
+    now: datetime,
+    occasion: Occasion | None = None,
+) -> None:
     """Plan the meeting's slots for its present times and rules; all others are cancelled.
 
-    What has fired for these times stays fired. Call it in the transaction of the change.
+    What has fired for these times stays fired. With an occasion, what lies behind from its first
+    moment on is left out, and so is what the notice of a change says anyway; what was overdue
+    before is sent late. Call it in the transaction of the change, after its notice was put down.
     """
     row = await connection.fetchrow(reminder_statements.MEETING, meeting_id)
     if row is None:
@@ -117,8 +135,20 @@ async def plan_slots(connection: "Connection[Any]", meeting_id: UUID, now: datet
         await connection.execute(
             reminder_statements.PUT_SLOT,
             *(meeting_id, each.id, row["time_rev"], due_at, not_after, *fate, now, is_summary),
+            reminders.asks_by_deadline(each.rule),
         )
-    await connection.execute(summary_statements.SKIP_PAST, meeting_id, now)
+    await connection.execute(
+        reminder_statements.SKIP_LATE,
+        *(meeting_id, now, occasion, notice_statements.CHANGES, MERGED_WITHIN),
+    )
+
+
+async def undo_merging(
+    connection: "Connection[Any]", meeting_id: UUID, since: datetime, now: datetime
+) -> None:
+    """Plan again what was left to the notice of a change that waited `since`: it was taken back."""
+    await connection.execute(reminder_statements.UNDO_MERGING, meeting_id, now, since)
+    await plan_slots(connection, meeting_id, now)
 
 
 def _due(
@@ -141,8 +171,8 @@ def _fate(
 ) -> tuple[str, str | None]:
     """Decide what becomes of a slot that may lie in the past when it is first planned."""
     told_at = invited_at or now
-    is_said = rule.minutes_before is None and rule.kind is not Kind.SUMMARY
-    if is_said and due_at <= told_at + MERGED_WITHIN:
+    room = MERGED_WITHIN if rule.minutes_before is None else timedelta(0)
+    if rule.kind is not Kind.SUMMARY and due_at <= told_at + room:
         return "skipped", "merged_in_invitation"
     if not_after <= max(now, due_at):
         return "missed", "too_late"
@@ -152,8 +182,7 @@ def _fate(
 async def plan_of_person(connection: "Connection[Any]", person_id: UUID, now: datetime) -> None:
     """Plan the person's coming sessions anew; a time that lies behind is not sent late."""
     for row in await connection.fetch(rule_statements.MEETINGS_OF_PERSON, person_id, now):
-        await plan_slots(connection, row["id"], now)
-        await connection.execute(rule_statements.SKIP_PAST, row["id"], now)
+        await plan_slots(connection, row["id"], now, Occasion.RULE)
 
 
 async def plan_all(database: Database, now: datetime) -> int:
@@ -190,6 +219,10 @@ async def _queue_one(database: Database, now: datetime, turn: Turn) -> int | Non
                 reminder_statements.FINISH_SLOT, slot["id"], "missed", reason, 0
             )
             return 0
+        morning = await _morning(unit.connection, slot, now)
+        if morning is not None:
+            await unit.connection.execute(reminder_statements.PUT_OFF, slot["id"], morning)
+            return 0
         is_summary = slot["kind"] == Kind.SUMMARY
         expansion = summary_statements.EXPAND if is_summary else reminder_statements.EXPAND
         count = await outbox.post_judged(unit.connection, expansion, slot["id"], now)
@@ -199,6 +232,19 @@ async def _queue_one(database: Database, now: datetime, turn: Turn) -> int | Non
             reminder_statements.FINISH_SLOT, slot["id"], "expanded", None, count
         )
         return count
+
+
+async def _morning(connection: "Connection[Any]", slot: Record, now: datetime) -> datetime | None:
+    """Return until when a slot waits that was overtaken by the quiet hours; None when it leaves."""
+    is_by_minutes = slot["minutes_before"] is not None and slot["kind"] != Kind.SUMMARY
+    if is_by_minutes or now - slot["due_at"] <= PUNCTUAL:
+        return None
+    row = await connection.fetchrow(reminder_statements.MEETING, slot["meeting_id"])
+    if row is None:
+        return None
+    region = Region(row["holiday_country"], row["holiday_subdivision"])
+    zone = facts.read(row).zone
+    return reminders.morning_after(now, slot["not_after"], zone, obstacles.is_holiday(region))
 
 
 async def _join_beyond(connection: "Connection[Any]") -> None:

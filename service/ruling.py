@@ -21,7 +21,7 @@ from service.domain import authority as rights
 from service.domain.authority import EVERYTHING, Authority
 from service.domain.errors import NotFoundError, StaleFormError
 from service.domain.reminders import Kind, Rule
-from service.reminding import PlannedLetters
+from service.reminding import Occasion, PlannedLetters
 from service.tables import rule_rows, rule_statements
 from service.tables.rule_rows import EVERYBODY, KnownRule, Origin, Scope
 
@@ -358,8 +358,7 @@ async def _plan(desk: _Desk) -> None:
     for row in await desk.connection.fetch(
         rule_statements.MEETINGS, desk.scope.meeting_id, desk.scope.group_id, desk.now
     ):
-        await reminding.plan_slots(desk.connection, row["id"], desk.now)
-        await desk.connection.execute(rule_statements.SKIP_PAST, row["id"], desk.now)
+        await reminding.plan_slots(desk.connection, row["id"], desk.now, Occasion.RULE)
 
 
 async def _note(desk: _Desk, action: str, kind: str = "") -> None:

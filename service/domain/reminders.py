@@ -174,6 +174,11 @@ def not_after(rule: Rule, meeting: MeetingFacts) -> datetime | None:
     return start - NOT_AFTER_BEFORE_START
 
 
+def asks_by_deadline(rule: Rule) -> bool:
+    """Tell whether the rule asks for answers until the deadline, so that a later one asks anew."""
+    return rule.kind is Kind.NUDGE and rule.anchor is Anchor.ANSWER_BY
+
+
 def is_followed_soon(due: datetime, dues: Iterable[datetime]) -> bool:
     """Tell whether one of these comes so soon after `due` that it says the same, only better."""
     return any(timedelta(0) < other - due <= SUMMARIES_APART for other in dues)
@@ -201,6 +206,23 @@ def out_of_quiet_hours(due: datetime, meeting: MeetingFacts, is_holiday: IsHolid
     if start is None or later + ROOM_BEFORE_START <= start:
         return later
     return _evening_before(due, meeting.zone, is_holiday)
+
+
+def morning_after(
+    now: datetime, not_after: datetime, zone: str, is_holiday: IsHoliday
+) -> datetime | None:
+    """Return when the quiet hours end for what is overdue; None to let it leave now.
+
+    It is too late for anything earlier, and the last hours before a start are better than the
+    night. Only what would be of no use in the morning leaves in the quiet hours.
+    """
+    if not is_quiet(now, zone, is_holiday):
+        return None
+    local = instants.to_local(now, zone)
+    today = local.date()
+    day = _loud_day(today if local.time() < QUIET_TO else today + timedelta(days=1), is_holiday)
+    morning = instants.to_utc(datetime.combine(day, QUIET_TO), zone)
+    return morning if morning < not_after else None
 
 
 def is_quiet(instant: datetime, zone: str, is_holiday: IsHoliday) -> bool:
@@ -258,10 +280,15 @@ def _anchor_local(anchor: Anchor, meeting: MeetingFacts) -> datetime | None:
 def _next_loud(due: datetime, zone: str, is_holiday: IsHoliday) -> datetime:
     local = instants.to_local(due, zone)
     day = local.date() if local.time() < QUIET_FROM else local.date() + timedelta(days=1)
-    while day.weekday() == _SUNDAY or is_holiday(day):
-        day += timedelta(days=1)
+    day = _loud_day(day, is_holiday)
     at = QUIET_TO if not QUIET_TO <= local.time() < QUIET_FROM else local.time()
     return instants.to_utc(datetime.combine(day, at), zone)
+
+
+def _loud_day(day: date, is_holiday: IsHoliday) -> date:
+    while day.weekday() == _SUNDAY or is_holiday(day):
+        day += timedelta(days=1)
+    return day
 
 
 def _evening_before(due: datetime, zone: str, is_holiday: IsHoliday) -> datetime:

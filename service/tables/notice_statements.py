@@ -49,7 +49,7 @@ DROP = "DELETE FROM notice WHERE id = $1 AND state = 'pending'"
 FINISH = """
 UPDATE notice SET state = $2, letters = $3, finished_at = $4
 WHERE id = $1 AND state = 'pending'
-RETURNING id, kind
+RETURNING id, kind, meeting_id, created_at
 """
 REPLACE = """
 UPDATE notice SET state = 'replaced', finished_at = $3

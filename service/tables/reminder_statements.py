@@ -3,6 +3,10 @@
 from service.tables import facts, summary_statements, wishes
 from service.tables.invitation_statements import HOLDS
 
+# Why a slot was left out or waits, where a statement looks for it.
+MERGED_IN_CHANGE = "merged_in_change"
+QUIET_HOURS = "quiet_hours"
+
 MEETING = f"""
 SELECT {facts.COLUMNS}, m.time_rev, m.invited_at,
     coalesce(i.holiday_country, 'DE') AS holiday_country,
@@ -30,43 +34,90 @@ UPDATE reminder_slot SET state = 'cancelled', reason = 'not_confirmed'
 WHERE meeting_id = $1 AND state = 'planned'
 """
 
+# What waits for the morning waits on, as long as its rule still says that it is overdue.
+_WAITS_ON = f"""(s.state = 'planned' AND s.reason = '{QUIET_HOURS}' AND excluded.state = 'planned'
+    AND excluded.due_at <= $8)"""
+_DUE = f"CASE WHEN {_WAITS_ON} THEN s.due_at ELSE excluded.due_at END"
+
 # A slot that has fired stays as it is, and so does one that was skipped or missed, unless its rule
 # was changed and it now lies ahead; a planned or cancelled one follows. A summary ($9) comes again
-# where what it sums up was put off.
-PUT_SLOT = """
+# where what it sums up was put off, and a request for an answer ($10) where its deadline was.
+# `computed_at` is when the present due time became that of this slot.
+PUT_SLOT = f"""
 INSERT INTO reminder_slot AS s
     (meeting_id, rule_id, time_rev, due_at, not_after, state, reason, computed_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (meeting_id, rule_id, person_id, time_rev) DO UPDATE
-SET due_at = excluded.due_at, not_after = excluded.not_after, state = excluded.state,
-    reason = excluded.reason, computed_at = excluded.computed_at, letters = NULL
+SET due_at = {_DUE}, not_after = excluded.not_after, state = excluded.state,
+    reason = CASE WHEN {_WAITS_ON} THEN s.reason ELSE excluded.reason END,
+    computed_at = CASE WHEN s.state = 'planned' AND s.due_at = {_DUE} THEN s.computed_at
+        ELSE excluded.computed_at END, letters = NULL
 WHERE (s.state IN ('planned', 'cancelled')
-    OR s.state IN ('skipped', 'missed') AND excluded.state = 'planned'
-        AND s.due_at <> excluded.due_at
-    OR $9 AND excluded.state = 'planned' AND excluded.due_at > $8
-        AND (s.state IN ('skipped', 'missed')
-            OR excluded.due_at > s.due_at + interval '2 hours'))
+    OR excluded.state = 'planned' AND excluded.due_at > $8 AND (
+        s.state IN ('skipped', 'missed') AND ($9 OR s.due_at <> excluded.due_at)
+        OR $9 AND excluded.due_at > s.due_at + interval '2 hours'
+        OR $10 AND excluded.due_at > s.due_at + interval '20 hours'
+            AND excluded.not_after > s.not_after))
   AND (s.due_at, s.not_after, s.state) IS DISTINCT FROM
-      (excluded.due_at, excluded.not_after, excluded.state)
+      ({_DUE}, excluded.not_after, excluded.state)
 """
 
+# What lies behind in the moment it is planned ($2) is not sent late; $3 says why, null lets it be
+# sent. What the notice of a change ($4 its kinds) says is not said once more: rules of days that
+# fall due within a day ($5) of it, rules of minutes those before it leaves. Summaries are never
+# late: who puts a session in late sees it on the pages. $1 is the session.
+SKIP_LATE = f"""
+UPDATE reminder_slot s SET state = 'skipped', reason = CASE
+    WHEN r.kind = 'summary' OR $3 = '{MERGED_IN_CHANGE}' AND told.at IS NULL THEN 'planned_late'
+    ELSE $3 END
+FROM reminder_rule r, (
+    SELECT max(due_at) AS at FROM notice
+    WHERE meeting_id = $1 AND state = 'pending' AND kind = ANY ($4::text[])) told
+WHERE s.meeting_id = $1 AND s.state = 'planned' AND s.computed_at = $2::timestamptz
+    AND r.id = s.rule_id AND (r.kind = 'summary' OR $3::text IS NOT NULL)
+    AND s.due_at <= CASE
+        WHEN r.kind = 'summary' OR $3 <> '{MERGED_IN_CHANGE}' OR told.at IS NULL THEN $2
+        WHEN r.minutes_before IS NULL THEN greatest($2, told.at) + $5::interval
+        ELSE greatest($2, told.at) END
+"""
+
+# The notice of a change was taken back, so it says nothing. $1 is the session, $2 now, $3 since
+# when the notice was waiting: what an earlier one has said stays said.
+UNDO_MERGING = f"""
+UPDATE reminder_slot s SET state = 'planned', reason = NULL
+FROM meeting m
+WHERE s.meeting_id = $1 AND s.state = 'skipped' AND s.reason = '{MERGED_IN_CHANGE}'
+    AND s.due_at > $2 AND s.computed_at >= $3 AND m.id = s.meeting_id
+    AND m.time_rev = s.time_rev AND m.state = 'confirmed'
+"""
+
+# Which of two slots is the older: slot {0}, rule {1}. Several that waited for one morning are due
+# at one instant, and keep the order of their rules.
+_ORDER = """({0}.due_at, -coalesce({1}.days_before, -1),
+    coalesce({1}.at_local_time, '24:00'), {0}.id)"""
+_IS_NEWER = f"{_ORDER.format('n', 'nr')} > {_ORDER.format('s', 'r')}"
+
 # After a standstill only the newest overdue slot speaks to the same people about one session.
-CLAIM_SLOT = """
-SELECT s.id, s.not_after,
-    (SELECT own.kind FROM reminder_rule own WHERE own.id = s.rule_id) AS kind, EXISTS (
+CLAIM_SLOT = f"""
+SELECT s.id, s.meeting_id, s.due_at, s.not_after, r.kind, r.minutes_before, EXISTS (
     SELECT FROM reminder_slot n
     JOIN reminder_rule nr ON nr.id = n.rule_id
-    JOIN reminder_rule r ON r.id = s.rule_id
     WHERE n.meeting_id = s.meeting_id AND n.time_rev = s.time_rev AND n.state = 'planned'
       AND nr.kind = r.kind AND n.due_at <= $1 AND NOT nr.is_choice AND NOT r.is_choice
       AND nr.audience @> r.audience AND (r.only_online OR NOT nr.only_online)
       AND n.person_id IS NOT DISTINCT FROM s.person_id
-      AND (n.due_at, n.id) > (s.due_at, s.id)) AS is_overtaken
+      AND {_IS_NEWER}) AS is_overtaken
 FROM reminder_slot s
+JOIN reminder_rule r ON r.id = s.rule_id
 WHERE s.state = 'planned' AND s.due_at <= $1 AND s.id <> ALL ($2::uuid[])
-ORDER BY s.due_at, s.id
+ORDER BY {_ORDER.format("s", "r")}
 LIMIT 1
 FOR UPDATE OF s SKIP LOCKED
+"""
+
+# It waits, and the page says until when and why.
+PUT_OFF = f"""
+UPDATE reminder_slot SET due_at = $2, reason = '{QUIET_HOURS}' WHERE id = $1
 """
 
 FINISH_SLOT = "UPDATE reminder_slot SET state = $2, reason = $3, letters = $4 WHERE id = $1"
@@ -109,19 +160,21 @@ _NEWER_IS_DUE = f"""
 EXISTS (
     SELECT FROM reminder_slot n JOIN reminder_rule nr ON nr.id = n.rule_id
     WHERE n.meeting_id = s.meeting_id AND n.time_rev = s.time_rev AND n.state = 'planned'
-      AND n.due_at <= {{0}} AND n.not_after > {{0}} AND (n.due_at, n.id) > (s.due_at, s.id)
+      AND n.due_at <= {{0}} AND n.not_after > {{0}} AND {_IS_NEWER}
       AND {_CONCERNS.format("n", "nr")} AND {_LATELY.format("n", "nr")} IS NULL
       AND {wishes.REFUSAL.format("nr", "{0}")} IS NULL)
 """
 
-# At most one reminder or nudge a person and session in 20 hours; minute-based ones are exempt.
-_TOO_SOON = """
-(r.minutes_before IS NULL AND EXISTS (
+# At most one reminder or nudge a person (p) and session (m) in 20 hours before the instant {0}.
+REMINDED_LATELY = """
+EXISTS (
     SELECT FROM letter_about l JOIN outbox o ON o.id = l.letter_id
     WHERE l.recipient_id = p.id AND l.subject_id = m.id AND l.kind IN ('reminder', 'nudge')
       AND l.dropped_because IS NULL
-      AND l.created_at > {0} - interval '20 hours' AND o.state NOT IN ('cancelled', 'expired')))
+      AND l.created_at > {0} - interval '20 hours' AND o.state NOT IN ('cancelled', 'expired'))
 """
+# Minute-based ones are exempt.
+_TOO_SOON = f"(r.minutes_before IS NULL AND {REMINDED_LATELY})"
 
 # Whoever is in many groups: a letter of this transaction beyond the fifth of a day goes into the
 # joint one that waits or, where there is none, becomes one with the last that waits.
@@ -179,10 +232,21 @@ _BECAUSE = """CASE WHEN r.kind = 'nudge' AND r.anchor = 'answer_by' AND NOT EXIS
         AND nr.kind = 'nudge' AND n.id <> s.id AND n.due_at > s.due_at)
     THEN jsonb_build_object('because', 'last_call') ELSE '{}' END"""
 
+# A deadline that is put off is asked for anew, so its instant is part of the key. Letters of an
+# earlier version have a key without it, and expire at the deadline that they spoke of.
+_OF_ONE_RULE = "m.id || ':' || r.id || ':' || s.time_rev || ':'"
+_KEY = f"""CASE WHEN r.kind <> 'nudge' THEN 'rem:' || {_OF_ONE_RULE} || found.person_id
+    WHEN r.anchor <> 'answer_by' OR EXISTS (
+        SELECT FROM letter old JOIN outbox waiting USING (id)
+        WHERE old.dedupe_key = 'ndg:' || {_OF_ONE_RULE} || found.person_id
+            AND waiting.expires_at = s.not_after)
+        THEN 'ndg:' || {_OF_ONE_RULE} || found.person_id
+    ELSE 'ndg:' || {_OF_ONE_RULE} || extract(epoch FROM s.not_after)::bigint || ':'
+        || found.person_id END"""
+
 # $1 is the slot, $2 the present instant.
 EXPAND = f"""
-SELECT CASE r.kind WHEN 'nudge' THEN 'ndg:' ELSE 'rem:' END
-        || m.id || ':' || r.id || ':' || s.time_rev || ':' || found.person_id,
+SELECT {_KEY},
     r.kind, found.person_id, m.id, m.revision, s.time_rev, found.person_id || ':' || m.id,
     found.locale, jsonb_build_object('invitation', found.id, 'rule', r.id, 'slot', s.id)
         || {_BECAUSE}, 5::smallint, now(), s.not_after, found.domain, found.reason

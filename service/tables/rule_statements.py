@@ -83,13 +83,6 @@ FROM reminder_rule r
 WHERE c.copied_from = r.id AND (r.meeting_id = $1 OR r.group_id = $2)
 """
 
-# What a rule plans in its first moment for an instant that lies behind is not sent late.
-# $1 is the session, $2 the moment of planning.
-SKIP_PAST = """
-UPDATE reminder_slot SET state = 'skipped', reason = 'rule_is_newer'
-WHERE meeting_id = $1 AND state = 'planned' AND due_at <= $2 AND computed_at = $2
-"""
-
 LAST_SAVED = """
 SELECT a.happened_at AS at, coalesce(c.full_name, '') AS by
 FROM audit a LEFT JOIN account c ON c.id = a.actor_id

@@ -31,15 +31,6 @@ CROSS JOIN LATERAL (
 WHERE s.id = $1
 """
 
-# What fell due before anybody planned it is not summed up late: those who put a session in late
-# see it on their pages. $1 is the session, $2 the moment of planning.
-SKIP_PAST = """
-UPDATE reminder_slot s SET state = 'skipped', reason = 'planned_late'
-FROM reminder_rule r
-WHERE s.meeting_id = $1 AND s.state = 'planned' AND s.due_at <= $2 AND s.computed_at = $2
-    AND r.id = s.rule_id AND r.kind = 'summary'
-"""
-
 MEETING = "SELECT answer_by, time_zone FROM meeting WHERE id = $1"
 
 # Everybody of a session whom somebody counts on, by partner, with how far our letters came.

@@ -124,6 +124,38 @@ def test_nights_sundays_and_holidays_are_quiet(local: datetime, *, quiet: bool) 
     assert reminders.is_quiet(instants.to_utc(local, ZONE), ZONE, is_holiday) is quiet
 
 
+@pytest.mark.parametrize(
+    ("now", "morning"),
+    [
+        (wall(2027, 3, 3, 12), None),
+        (wall(2027, 3, 3, 19, 59), None),
+        (wall(2027, 3, 3, 20), wall(2027, 3, 4, 7)),
+        (wall(2027, 3, 4, 6, 59), wall(2027, 3, 4, 7)),
+        # Saturday evening, and Sunday by day.
+        (wall(2027, 3, 6, 20), wall(2027, 3, 8, 7)),
+        (wall(2027, 3, 7, 14), wall(2027, 3, 8, 7)),
+        # Good Friday, and the night after the Saturday that follows: Monday is a holiday too.
+        (wall(2027, 3, 26, 14), wall(2027, 3, 27, 7)),
+        (wall(2027, 3, 27, 23), wall(2027, 3, 30, 7)),
+    ],
+)
+def test_what_is_overdue_waits_for_the_next_morning(
+    now: datetime, morning: datetime | None
+) -> None:
+    expected = morning and instants.to_utc(morning, ZONE)
+    at = instants.to_utc(now, ZONE)
+
+    assert expected == reminders.morning_after(at, at + timedelta(days=9), ZONE, is_holiday)
+
+
+def test_what_would_be_of_no_use_in_the_morning_does_not_wait() -> None:
+    at = instants.to_utc(wall(2027, 3, 3, 23), ZONE)
+    seven = at + timedelta(hours=8)
+
+    assert reminders.morning_after(at, seven, ZONE, is_holiday) is None
+    assert seven == reminders.morning_after(at, seven + timedelta(seconds=1), ZONE, is_holiday)
+
+
 def test_a_reminder_is_of_no_use_half_an_hour_before_the_start() -> None:
     facts = meeting(wall(2027, 1, 21, 10))
 

@@ -341,11 +341,11 @@ async def test_a_moved_session_reminds_again_of_its_new_date(database: Database)
     await invited(database, meeting, "in_person")
     await reminding.queue_due(database, A_DAY_BEFORE)
     form, _ = await planning.load_form(database, meeting["id"])
-    # Less than an hour later on the same day: the answer holds.
-    form = replace(form, start_time=time(10, 30), end_time=time(12, 30))
+    form = replace(form, start_on=date(2027, 3, 11))
     await scheduling.change(database, COMMAND, meeting["id"], form, A_DAY_BEFORE)
-    await database.fetch("UPDATE letter SET created_at = created_at - interval '1 day'")
-    await reminding.queue_due(database, A_DAY_BEFORE)
+    again = START + timedelta(days=7)
+    await database.fetch("UPDATE invitation SET given_starts_local = $1", again)
+    await reminding.queue_due(database, A_DAY_BEFORE + timedelta(days=7))
 
     rows = await builders.letters(database, kind="reminder")
     assert [(0, "cancelled"), (1, "queued")] == [(row["time_rev"], row["state"]) for row in rows]
