@@ -8,6 +8,7 @@ Static segments cannot change between letters, so headers, their order and the t
 import email
 import email.header
 import email.message
+import email.policy
 import email.utils
 import re
 from collections.abc import Sequence
@@ -30,6 +31,14 @@ _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{1,76}={0,2}\r\n)+")
 _DATE = re.compile(rb"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} [+-]\d{4}")
 _URL = re.compile(r"https?://[A-Za-z0-9!#$%&()*+,./:;=?@_~\[\]-]+")
 _HEADER_TOKEN = re.compile(r"[!#-+\x2d-:=?-~]{1,900}")
+
+
+def python_guards_headers(policy: object = email.policy.default) -> bool:
+    """Tell whether this Python, too, refuses to write a header that a value would split in two.
+
+    Versions without the repair of CVE-2024-6923 do not; the gates stand before them.
+    """
+    return hasattr(policy, "verify_generated_headers")
 
 
 class GateError(Exception):

@@ -1,6 +1,7 @@
 """Run the HTTP server, the worker, or both in this process, and stop them gracefully."""
 
 import asyncio
+import platform
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,6 +12,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
+from notifications import gates
 from service import app, awaiting, watching
 from service.embedded import EmbeddedServerError
 from service.services import Services
@@ -139,9 +141,16 @@ async def _work(
     stack: AsyncExitStack, stopping: asyncio.Event, services: Services, role: str
 ) -> None:
     if role != "web":
+        warn_of_python(guards_headers=gates.python_guards_headers())
         await stack.enter_async_context(app.working(services))
     _log.info("started", role=role, public_url=services.settings.public_url)
     await _serve_role(stopping, services, role)
+
+
+def warn_of_python(*, guards_headers: bool) -> None:
+    """Say once a start that Python itself would write a broken header; our gate still refuses."""
+    if not guards_headers:
+        _log.warning("python.lacks_a_repair", version=platform.python_version(), of="CVE-2024-6923")
 
 
 async def _serve_role(stopping: asyncio.Event, services: Services, role: str) -> None:
