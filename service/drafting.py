@@ -242,7 +242,7 @@ class Drafter:
         # Whoever answered to an old date gets the entry as it is.
         is_request = occasion.kind == "answer_differs" and occasion.because == "old_date"
         kind = "invitation" if is_request else occasion.kind
-        return requesting.write_part(entry, kind, occasion.way, settings)
+        return requesting.write_part(entry, kind, occasion.way, settings, data)
 
     def _stop_headers(self, kind: str) -> tuple[tuple[str, str], ...]:
         """Let mail programs unsubscribe from what can be switched off (RFC 8058, RFC 2369)."""

@@ -18,10 +18,11 @@ from calendars.entry import Attendee, Entry, Organiser, Status
 from calendars.invitation import Gaps, Method, ReplyTo
 from notifications import outbox
 from notifications.outbox import NewLetter
-from service import describing, finding, probing
+from service import describing, finding, probing, relaying
 from service.database import Database
 from service.domain.words import Answer, State
 from service.finding import InvitationView
+from service.furnishing import InstanceData
 from service.settings import Settings
 from service.tokens import Keys
 
@@ -108,7 +109,9 @@ def fill_gaps(row: Mapping[str, Any], keys: Keys, way: CalendarWay) -> dict[str,
     }
 
 
-def write_part(entry: Entry, kind: str, way: CalendarWay, settings: Settings) -> Part | None:
+def write_part(
+    entry: Entry, kind: str, way: CalendarWay, settings: Settings, instance: InstanceData
+) -> Part | None:
     """Write the entry for a letter of this kind; None where a program has nothing to learn."""
     if way is CalendarWay.FILE:
         return Part(invitation.render_download(entry), Method.PUBLISH)
@@ -121,7 +124,8 @@ def write_part(entry: Entry, kind: str, way: CalendarWay, settings: Settings) ->
     if kind == REMOVAL:
         # Newer than what the program has, and no number of the session's own.
         entry = replace(entry, sequence=entry.sequence + 1)
-    reply_to = _reply_to(organiser, way, settings)
+    office = relaying.office_address(settings, instance)
+    reply_to = _reply_to(organiser, way, settings, office)
     content = invitation.render_template(entry, method, reply_to, GAPS)
     token = f"⟦{GAPS.token}⟧" if reply_to.takes_token else ""
     address = f"{reply_to.local}{token}@{reply_to.domain}"
@@ -171,10 +175,11 @@ def can_remove(view: InvitationView) -> bool:
     return bool(is_sent and view.answer is Answer.DECLINED)
 
 
-def _reply_to(organiser: Organiser, way: CalendarWay, settings: Settings) -> ReplyTo:
-    address = settings.mail_from
-    if way is CalendarWay.BUTTONS:
-        address = probing.write_address(settings, "")
-    local, _, domain = address.rpartition("@")
-    takes_token = way is CalendarWay.BUTTONS and probing.takes_tokens(settings)
+def _reply_to(organiser: Organiser, way: CalendarWay, settings: Settings, office: str) -> ReplyTo:
+    """Say who calls the meeting; while the ear is deaf a reply finds people at the office."""
+    if way is not CalendarWay.BUTTONS:
+        local, _, domain = office.rpartition("@")
+        return ReplyTo(organiser.name, office, local, domain, takes_token=False)
+    local, _, domain = probing.write_address(settings, "").rpartition("@")
+    takes_token = probing.takes_tokens(settings)
     return ReplyTo(organiser.name, settings.mail_from, local, domain, takes_token)

@@ -17,7 +17,16 @@ import pytest_asyncio
 from calendars import invitation
 from calendars.invitation import Method, ReplyTo
 from notifications import intake
-from service import inviting, joining, noticing, planning, probing, requesting, scheduling
+from service import (
+    furnishing,
+    inviting,
+    joining,
+    noticing,
+    planning,
+    probing,
+    requesting,
+    scheduling,
+)
 from service.database import Database
 from service.domain import changes
 from service.domain.words import Mode, Precision, State, Visibility
@@ -311,15 +320,45 @@ async def test_no_token_is_stored(services: Services) -> None:
     assert token not in kept
 
 
-async def test_while_the_ear_is_deaf_an_update_asks_for_nothing(services: Services) -> None:
+@pytest.mark.parametrize(
+    ("kind", "method", "more"),
+    [
+        ("change", "REQUEST", {}),
+        ("cancellation", "CANCEL", {"meeting": {"state": "cancelled"}}),
+        ("uninvited", "CANCEL", {"state": "uninvited"}),
+    ],
+)
+async def test_while_the_ear_is_deaf_an_entry_asks_for_nothing_and_names_the_offices_mailbox(
+    services: Services, kind: str, method: str, more: dict[str, Any]
+) -> None:
     await services.database.fetch("UPDATE ear SET heard_at = $1", NOW - timedelta(hours=25))
-    message = await request(services, "change")
+    message = await request(services, kind, **more)
 
     event = entry(message)
-    assert ("REQUEST", "FALSE") == (_method(message), event["ATTENDEE"].params["RSVP"])
-    assert "mailto:termine@alliance.example.org" == str(event["ORGANIZER"])
-    assert "Geschäftsstelle" == event["ORGANIZER"].params["CN"]
+    assert (method, "FALSE") == (_method(message), event["ATTENDEE"].params["RSVP"])
+    # Some programs take a CANCEL only from who called the meeting.
+    assert "mailto:geschaeftsstelle@example.org" == str(event["ORGANIZER"])
     assert "geschaeftsstelle@example.org" == message["Reply-To"]
+    assert {"CN": "Geschäftsstelle"} == dict(event["ORGANIZER"].params)
+
+
+async def test_an_office_that_moved_is_named_at_once(services: Services) -> None:
+    database = services.database
+    await database.fetch("UPDATE ear SET heard_at = $1", NOW - timedelta(hours=25))
+    meeting = await a_session(database)
+    person = await builders.a_person(database)
+    invitation = await builders.an_invitation(database, meeting, person, channel="request")
+    found = []
+    for address in ("geschaeftsstelle@example.org", "neu@example.org", ""):
+        await database.fetch("UPDATE instance SET email = $1", address)
+        furnishing.forget(database)
+        cause = {"invitation": str(invitation["id"]), "office": address}
+        await a_letter(database, "change", person, meeting, cause=cause)
+        found += [opened(mail) for mail in await deliver_raw(services)]
+
+    own = services.settings.mail_from
+    named = [str(entry(message)["ORGANIZER"]).removeprefix("mailto:") for message in found]
+    assert ["geschaeftsstelle@example.org", "neu@example.org", own] == named
 
 
 async def test_an_answer_that_stands_is_shown_in_the_entry(services: Services) -> None:
@@ -514,7 +553,7 @@ async def test_several_changes_at_once_move_each_entry_by_a_letter_of_its_own(
     [brief] = [one for one in messages if "CANCEL" in _methods(one)]
     [several] = [one for one in messages if one is not brief]
     assert ("CANCELLED", 1) == (entry(brief)["STATUS"], entry(brief)["SEQUENCE"])
-    assert "nur den neuen Stand in Ihren Kalender" in words(brief)
+    assert "nimmt nur den Termin aus Ihrem Kalender" in words(brief)
     assert ["PUBLISH"] == _methods(several)
 
 
