@@ -27,7 +27,8 @@ NONE = "none"
 PLANNED = "planned"
 UNINVITED = "uninvited"
 WROTE = "wrote"
-"""Not an answer: whoever wrote words that wait for somebody."""
+AUTOMATIC = "automatic"
+"""Not answers: who wrote words that wait, and whose answer a program may have given."""
 
 BUCKETS = (*(answer.value for answer in Answer), NONE)
 # Later than this nobody reads mail in time: somebody has to call.
@@ -87,6 +88,8 @@ class InvitedPerson:
     has_seat: bool
     invited_at: datetime | None
     role_title: str
+    answer_rev: int
+    looks_automatic: bool
     holds: bool
     full_name: str
     email: str
@@ -356,6 +359,8 @@ def _matches(
 ) -> bool:
     if chosen == WROTE:
         is_shown = person.id in wrote
+    elif chosen == AUTOMATIC:
+        is_shown = person.looks_automatic
     else:
         is_shown = person.bucket == chosen if chosen else person.bucket != UNINVITED
     words = f"{person.full_name} {person.partner} {person.deputy_name}".casefold()

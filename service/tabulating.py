@@ -73,6 +73,12 @@ def escape(cell: str) -> str:
     return f"'{cell}" if cell.lstrip(_UNSEEN).startswith(_FORMULA) else cell
 
 
+def _way(person: InvitedPerson, locale: str) -> str:
+    t = texts(locale).t
+    way = t(f"way.{person.answer_way}") if person.answer_way else ""
+    return f"{way} ({t('guests.automatic')})" if person.looks_automatic else way
+
+
 def _cells(person: InvitedPerson, locale: str) -> dict[str, str]:
     t = texts(locale).t
     former = person.former_answer
@@ -86,7 +92,7 @@ def _cells(person: InvitedPerson, locale: str) -> dict[str, str]:
         "former": t(f"answer.{former}") if former else "",
         "deputy": person.deputy_name,
         "when": dates.format_moment(person.answered_at, locale) if person.answered_at else "",
-        "way": t(f"way.{person.answer_way}") if person.answer_way else "",
+        "way": _way(person, locale),
         "note": person.note,
         "needs": person.access_needs,
         "meal": person.meal,

@@ -17,7 +17,8 @@ WHERE meeting.id = $1
 PEOPLE = f"""
 SELECT i.id, i.person_id, i.state, i.answer, i.answer_way, i.answered_at, i.answered_for,
     i.is_late, i.deputy_name, i.note, i.access_needs, i.meal, i.given_starts_local, i.has_seat,
-    i.invited_at, i.role_title, coalesce(i.answer IS NOT NULL AND {HOLDS}, false) AS holds,
+    i.invited_at, i.role_title, i.answer_rev, i.looks_automatic,
+    coalesce(i.answer IS NOT NULL AND {HOLDS}, false) AS holds,
     p.full_name, coalesce(p.email, '') AS email, p.phone, p.email IS NOT NULL AS has_address,
     o.id AS partner_id, coalesce(o.name, '') AS partner,
     last.kind AS letter_kind, last.state AS letter_state, last.reason AS letter_reason,

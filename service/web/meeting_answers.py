@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Response
 
-from service import inviting, overseeing, replying, tabulating, transcribing
+from service import doubting, inviting, overseeing, replying, tabulating, transcribing
 from service.domain.errors import (
     AnsweringClosedError,
     FieldsError,
@@ -40,6 +40,8 @@ FIELDS = (
     Field("action"),
     Field("nachricht", "number"),
 )
+# Which answer somebody looked at: a newer one may stand.
+_SEEN = (Field("stand", "number"),)
 # What the presses beside somebody's words fill in.
 _WRITTEN = (Field("nachricht", "number"), Field("antwort", choices=tuple(Answer)))
 
@@ -105,6 +107,37 @@ async def enter(
         form.refuse("", f"entry.err_{error.code}")
         return await show(status=errors.status_of(error))
     return respond.see_other(visitor, f"/buero/termin/{meeting_id}?getan=entered")
+
+
+@post("/buero/termin/{meeting_id:uuid}/antwort/{invitation_id:uuid}/echt", opt=_OPT)
+async def confirm(
+    request: AnyRequest,
+    meeting_id: FromPath[UUID],
+    invitation_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Let an answer count that looked like a program's."""
+    seen = (await forms.read(request, _SEEN))["stand"] or 0
+    await find_guest(services, visitor, meeting_id, invitation_id)
+    await doubting.confirm(services.database, visitor.actor, meeting_id, invitation_id, seen)
+    return respond.see_other(visitor, f"/buero/termin/{meeting_id}?getan=answer_confirmed")
+
+
+@post("/buero/termin/{meeting_id:uuid}/antwort/{invitation_id:uuid}/zuruecksetzen", opt=_OPT)
+async def reset(
+    request: AnyRequest,
+    meeting_id: FromPath[UUID],
+    invitation_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Take an answer off that looked like a program's."""
+    seen = (await forms.read(request, _SEEN))["stand"] or 0
+    await find_guest(services, visitor, meeting_id, invitation_id)
+    database, actor, now = services.database, visitor.actor, visitor.now
+    await doubting.reset(database, actor, meeting_id, invitation_id, seen, now)
+    return respond.see_other(visitor, f"/buero/termin/{meeting_id}?getan=answer_reset")
 
 
 @get(
@@ -217,4 +250,4 @@ async def _show(
     )
 
 
-ROUTES = [show_entry, enter, ask_code, make_code, download_table]
+ROUTES = [show_entry, enter, confirm, reset, ask_code, make_code, download_table]

@@ -46,6 +46,8 @@ _DONE = frozenset(
             "renewed",
             "renewed_alone",
             "settled",
+            "answer_confirmed",
+            "answer_reset",
             "too_late",
         ),
     }

@@ -230,6 +230,7 @@ WITH held AS (
 INSERT INTO outbox (id, state, reason, ordering_key, expires_at)
 SELECT id, 'held', 'restored', ordering_key, now() + interval '1 day' FROM held
 """
+_DOUBT = "UPDATE invitation SET looks_automatic = true WHERE id = $1"
 
 
 @dataclass(frozen=True)
@@ -362,6 +363,7 @@ async def _tokens(demo: Demo, database: Database, meeting_id: UUID) -> dict[str,
     )
     calendar = await tailoring.find_page(database, keys, person_id) or ""
     await database.fetch(_OWN_TIMES)
+    await database.fetch(_DOUBT, answered["id"])
     return {
         "switches": preferring.page_token(keys, handle, 1),
         "calendar": calendar.rsplit("/", 1)[-1],

@@ -61,6 +61,14 @@ def _post(make: Make, data: Mapping[str, str] | None = None, *, ok: int = 303) -
     )
 
 
+async def _doubted(world: World) -> Mapping[str, str]:
+    meeting = await _add(world)
+    invitation = await builders.an_invitation(
+        world.services.database, meeting, answer="declined", looks_automatic=True
+    )
+    return {"meeting_id": str(meeting["id"]), "invitation_id": str(invitation["id"])}
+
+
 _CHANGED = {"action": "back", "group": str(UUID(int=0)), "title": "X"}
 _REPLY = {"answer": "declined", "way": "phone"}
 
@@ -99,6 +107,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", f"{_B}/erneut-senden/{{invitation_id:uuid}}"): _post(_invited),
     ("GET", f"{_B}/antwort/{{invitation_id:uuid}}"): _get(_invited, changing=True),
     ("POST", f"{_B}/antwort/{{invitation_id:uuid}}"): _post(_invited, _REPLY),
+    ("POST", f"{_B}/antwort/{{invitation_id:uuid}}/echt"): _post(_doubted, {"stand": "1"}),
+    ("POST", f"{_B}/antwort/{{invitation_id:uuid}}/zuruecksetzen"): _post(_doubted, {"stand": "1"}),
     ("GET", f"{_B}/code/{{invitation_id:uuid}}"): signed_in(
         reader=403, lead=403, other_lead=403, coordinator=200, make=_invited
     ),
