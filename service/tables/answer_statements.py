@@ -99,7 +99,7 @@ WITH found AS (
         expires_at)
     SELECT receipt.id, 3, receipt.ordering_key, lower(split_part(stored.email, '@', 2)), $2,
         CASE WHEN stored.is_quick THEN $2 + interval '2 minutes' ELSE $2 END,
-        $2 + interval '3 days'
+        $2 + interval '1 day'
     FROM receipt CROSS JOIN stored
 ), copy AS (
     -- The secretariat's, as `copying` posts it of all other letters.
@@ -116,7 +116,7 @@ WITH found AS (
         expires_at)
     SELECT copy.id, 3, copy.ordering_key, lower(split_part(stored.copy_email, '@', 2)), $2,
         CASE WHEN stored.is_quick THEN $2 + interval '2 minutes' ELSE $2 END,
-        $2 + interval '3 days'
+        $2 + interval '1 day'
     FROM copy CROSS JOIN stored
 ), followed AS (
     UPDATE feed SET revision = feed.revision + 1,

@@ -277,6 +277,19 @@ async def test_of_quick_changes_one_receipt_waits_and_the_last_state_wins(
     assert rows[-1]["next_attempt_at"] == NOW + timedelta(seconds=160)
 
 
+@BOTH_WAYS
+async def test_a_receipt_and_its_copy_are_of_use_for_a_day(
+    database: Database, answering: Any
+) -> None:
+    invited = await somebody_invited(database)
+    await database.fetch("UPDATE person SET copy_email = 'sekretariat@example.org'")
+
+    await answering(database, invited, YES)
+
+    rows = await database.fetch("SELECT expires_at FROM outbox")
+    assert [row["expires_at"] for row in rows] == [NOW + timedelta(hours=24)] * 2
+
+
 async def test_a_receipt_that_has_left_is_not_taken_back(database: Database) -> None:
     invited = await somebody_invited(database)
     await answer(database, invited, YES)
