@@ -80,7 +80,8 @@ class Attachment:
 class Draft:
     """A composed letter with slots; everything but the slots is the same for all recipients.
 
-    Without `html` it goes as text alone.
+    Without `html` it goes as text alone. `locale` is the language that it is written in, "" the one
+    that the letter was posted with.
     """
 
     subject: str
@@ -92,6 +93,7 @@ class Draft:
     reply_to: str | None = None
     references: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    locale: str = ""
 
 
 @dataclass(frozen=True, slots=True)

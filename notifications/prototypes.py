@@ -44,29 +44,33 @@ class Shelf:
         self._clerk = clerk
         self._sender = sender
         self._ticks = ticks
-        self._by_key: OrderedDict[Hashable, tuple[Prototype, float]] = OrderedDict()
+        self._by_key: OrderedDict[Hashable, tuple[Prototype, str, float]] = OrderedDict()
         self._by_sha: OrderedDict[bytes, Prototype] = OrderedDict()
         self._uses: Counter[bytes] = Counter()
 
     async def composed(self, key: Hashable, letter: Claimed) -> Prototype:
-        """Return the prototype of a key, composed and stored on its first use."""
+        """Return the prototype of a key, composed and stored on its first use.
+
+        What the draft says of its language counts: it may be chosen until the letter is written.
+        """
         cache_key = (key, letter.locale)
-        found, stored_tick = self._by_key.get(cache_key, (None, 0.0))
+        found, locale, stored_tick = self._by_key.get(cache_key, (None, "", 0.0))
         if found is None:
             draft = await self._clerk.compose(key)
-            found = letters.prototype(draft, self._sender, letter.locale)
+            locale = draft.locale or letter.locale
+            found = letters.prototype(draft, self._sender, locale)
         elif self._ticks() - stored_tick < STORED_AGAIN_SECONDS:
             return found
-        await self._store(found, letter)
-        _remember(self._by_key, cache_key, (found, self._ticks()))
+        await self._store(found, letter, locale)
+        _remember(self._by_key, cache_key, (found, locale, self._ticks()))
         return found
 
-    async def _store(self, found: Prototype, letter: Claimed) -> None:
+    async def _store(self, found: Prototype, letter: Claimed, locale: str) -> None:
         await self._database.fetch(
             _STORE,
             found.sha256,
             letter.kind,
-            letter.locale,
+            locale,
             letter.subject_id,
             letter.subject_rev,
             found.as_json(),

@@ -91,7 +91,7 @@ class Drafter:
         """Write what all recipients with this key have in common."""
         draft = await self._write(key)
         draft = self._threaded(draft) if key.follows else draft
-        return replace(draft, html="") if key.text_only else draft
+        return replace(draft, html="" if key.text_only else draft.html, locale=key.locale)
 
     async def preview(
         self, key: Key, meeting_id: UUID, *, before: MeetingFacts | None, message: str

@@ -34,13 +34,18 @@ _UNSUBSCRIBING: Mapping[Topic, Purpose] = {
 _COLUMNS = """s.reminders, s.nudges, s.papers, s.digest, s.digest_only, s.paused_until,
     s.has_own_times, s.own_days, s.own_at, s.own_minutes, s.text_only, s.no_calendar"""
 _FIND = f"""
-SELECT p.id, p.full_name, p.mail_epoch, s.changed_at, {_COLUMNS}
+SELECT p.id, p.full_name, p.locale, p.mail_epoch, s.changed_at, {_COLUMNS}
 FROM person p LEFT JOIN preference s ON s.person_id = p.id
 """
 _FIND_BY_HANDLE = f"{_FIND} WHERE p.mail_handle = $1 AND p.anonymised_at IS NULL"
 _FIND_BY_ID = f"{_FIND} WHERE p.id = $1"
 # Two presses at once must not undo each other: the second one waits and reads what the first left.
 _LOCK = "SELECT FROM person WHERE id = $1 FOR NO KEY UPDATE"
+# A form of the office that was opened before must not take the language back.
+_SPEAK = """
+UPDATE person SET locale = $2, revision = revision + 1 WHERE id = $1 AND locale <> $2
+RETURNING locale
+"""
 _SAVE = """
 INSERT INTO preference AS s
     (person_id, reminders, nudges, papers, digest, digest_only, paused_until,
@@ -57,10 +62,14 @@ SET (reminders, nudges, papers, digest, digest_only, paused_until,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """A person's preferences; `changed_at` is None while they are what everybody starts with."""
+    """A person's preferences; `changed_at` is None while they are what everybody starts with.
+
+    `locale` is the language of all letters to the person.
+    """
 
     person_id: UUID
     full_name: str
+    locale: str
     preferences: Preferences
     changed_at: datetime | None
 
@@ -135,22 +144,38 @@ async def find_of_person(database: Database, person_id: UUID) -> Wishes:
 
 
 async def save_by_link(
-    database: Database, keys: Keys, token: str, wished: Preferences, now: datetime
+    database: Database,
+    keys: Keys,
+    token: str,
+    wished: Preferences,
+    now: datetime,
+    *,
+    locale: str | None = None,
 ) -> None:
     """Store what a person chose; raise `FieldsError` for a pause or times that cannot be."""
     found = await find(database, keys, token)
-    await save(database, Actor("person", found.person_id), found.person_id, wished, now)
+    actor = Actor("person", found.person_id)
+    await save(database, actor, found.person_id, wished, now, locale=locale)
 
 
 async def save(
-    database: Database, actor: Actor, person_id: UUID, wished: Preferences, now: datetime
+    database: Database,
+    actor: Actor,
+    person_id: UUID,
+    wished: Preferences,
+    now: datetime,
+    *,
+    locale: str | None = None,
 ) -> None:
-    """Store a person's preferences, by the person or by the office on request."""
+    """Store a person's preferences, by the person or by the office on request.
+
+    `locale` is the language of letters, None leaves it. Letters that wait follow.
+    """
     zone = (await furnishing.read(database)).time_zone
     _check_pause(wished, instants.to_local(now, zone).date())
     _check_times(wished)
     async with database.unit_of_work() as unit:
-        await _change(unit.connection, actor, person_id, lambda _: wished, now)
+        await _change(unit.connection, actor, person_id, lambda _: wished, now, locale)
 
 
 async def unsubscribe(
@@ -185,24 +210,27 @@ async def _open(
     raise LinkUnknownError
 
 
-async def _change(
+async def _change(  # noqa: PLR0917 - who chose what for whom
     connection: "Connection[Any]",
     actor: Actor,
     person_id: UUID,
     decide: Callable[[Preferences], Preferences],
     now: datetime,
+    locale: str | None = None,
 ) -> None:
     await connection.execute(_LOCK, person_id)
     row = await connection.fetchrow(_FIND_BY_ID, person_id)
     if row is None:
         raise NotFoundError
     before, after = read(row), decide(read(row))
-    if after == before:
+    changed = _changed(before, after)
+    if locale and await connection.fetchval(_SPEAK, person_id, locale):
+        changed["locale"] = locale
+    if not changed:
         return
-    await connection.execute(_SAVE, person_id, *_values(after), now)
-    await auditing.record(
-        *(connection, actor, "set_preferences", "person", person_id), **_changed(before, after)
-    )
+    if after != before:
+        await connection.execute(_SAVE, person_id, *_values(after), now)
+    await auditing.record(connection, actor, "set_preferences", "person", person_id, **changed)
     if after.own_times != before.own_times:
         for rule in after.own_times.rules if after.own_times else ():
             await rule_rows.keep_choice(connection, rule)
@@ -254,6 +282,7 @@ def _wishes(row: Mapping[str, Any]) -> Wishes:
     return Wishes(
         person_id=row["id"],
         full_name=row["full_name"],
+        locale=row["locale"],
         preferences=read(row),
         changed_at=row["changed_at"],
     )

@@ -1,5 +1,7 @@
 """SQL text of looking ahead: what falls due next, and what would leave then."""
 
+from service.tables.letter_statements import LOCALE
+
 # The next instant after $1 at which anything happens.
 NEXT = """
 SELECT min(due_at) FROM (
@@ -13,8 +15,8 @@ STANDING = "SELECT id FROM outbox WHERE state IN ('queued', 'sending', 'uncertai
 
 # $1 is the instant, $2 the kinds that nobody plans, $3 what was looked at before, $4 how many.
 # Whoever is left out when letters are written has a row, too, with the reason.
-DUE = """
-SELECT l.id, l.dedupe_key, l.kind, l.locale, p.id AS person_id, l.cause,
+DUE = f"""
+SELECT l.id, l.dedupe_key, l.kind, {LOCALE} AS locale, p.id AS person_id, l.cause,
     CASE WHEN o.state = 'cancelled' THEN o.reason END AS left_out,
     coalesce(p.full_name, a.full_name, '') AS name, coalesce(org.name, '') AS partner,
     m.id AS meeting_id, coalesce(m.title, '') AS meeting_title,

@@ -38,13 +38,24 @@ CASE WHEN s.letter_id IS NULL AND {_LEADS} THEN (
         WHERE i.meeting_id = m.id AND i.state = 'invited' GROUP BY 1) AS counted) END
 """
 
+# The language that its reader reads by now. Bytes that somebody may have stay as they are, links to
+# pages of their language included; what somebody was shown for trial is in that of the page.
+LOCALE = """
+CASE WHEN l.kind = 'test' THEN l.locale ELSE coalesce(
+    CASE WHEN l.prototype_sha256 IS NOT NULL THEN (
+        SELECT t.locale FROM prototype t JOIN outbox b ON b.id = l.id
+        WHERE t.sha256 = l.prototype_sha256 AND b.letter_sha256 IS NOT NULL) END,
+    p.locale, a.locale, l.locale) END
+"""
+
 # One row a letter, or one a part of a letter about several sessions (`part` counts them from 1).
 LOOK_UP = f"""
 SELECT l.id, l.kind = 'copy' AS is_copy,
     coalesce(s.kind, l.cause ->> 'copies', l.cause ->> 'updates', l.kind) AS kind,
     coalesce(l.cause ->> 'copies', l.kind) AS whole_kind, s.position AS part, s.dropped_because,
     CASE WHEN original.state = 'cancelled' THEN original.reason END AS taken_back_because,
-    l.locale, coalesce(s.cause, l.cause) AS cause, coalesce(s.time_rev, l.time_rev) AS time_rev,
+    {LOCALE} AS locale, coalesce(s.cause, l.cause) AS cause,
+    coalesce(s.time_rev, l.time_rev) AS time_rev,
     coalesce(s.subject_id, l.subject_id) AS subject_id, l.recipient_id,
     m.state AS meeting_state, m.revision AS meeting_revision, m.time_rev AS meeting_time_rev,
     m.starts_at, i.handle, i.epoch, i.state AS invitation_state, i.answer, i.answer_rev,

@@ -246,9 +246,9 @@ async def _edit(
         context["calendar_use"] = await subscribing.find_use(
             services.database, Owner.person(member.id)
         )
-        wished = (await preferring.find_of_person(services.database, member.id)).preferences
-        context["wished"] = preferences.summary(visitor, wished)
-        context["paused_until"] = preferences.pause_of(visitor, wished)
+        wishes = await preferring.find_of_person(services.database, member.id)
+        context["wished"] = preferences.summary(visitor, wishes)
+        context["paused_until"] = preferences.pause_of(visitor, wishes.preferences)
     return respond.page(
         services,
         visitor,

@@ -14,6 +14,7 @@ from service.domain import preferences, reminders
 from service.domain.errors import DomainError, FieldsError, LinkReplacedError, LinkUnknownError
 from service.domain.preferences import OwnTimes, Preferences, Topic
 from service.pages import dates
+from service.pages.catalogue import LOCALES
 from service.preferring import Wishes
 from service.services import Services
 from service.web import errors, forms, respond, rule_words
@@ -37,6 +38,7 @@ FIELDS = (
     Field("digest", kind="flag", label="prefs.digest"),
     Field("digest_only", kind="flag", label="prefs.digest_only"),
     Field("paused_until", kind="day", label="prefs.paused_until"),
+    Field("mail_lang", "choice", "prefs.language", choices=LOCALES),
     Field("mail_format", "choice", "prefs.format", choices=_FORMATS),
     Field("calendar_way", "choice", "prefs.way", choices=_WAYS),
 )
@@ -79,7 +81,8 @@ async def save_preferences(
     try:
         if form.is_valid:
             await preferring.save_by_link(
-                services.database, services.keys, token, _read(form), visitor.now
+                *(services.database, services.keys, token, _read(form), visitor.now),
+                locale=form["mail_lang"],
             )
             return respond.see_other(visitor, f"/b/{token}?gespeichert=1")
     except FieldsError as error:
@@ -166,7 +169,8 @@ async def save_of_person(
     if form.is_valid:
         try:
             await preferring.save(
-                services.database, visitor.actor, person_id, _read(form), visitor.now
+                *(services.database, visitor.actor, person_id, _read(form), visitor.now),
+                locale=form["mail_lang"],
             )
             return respond.see_other(visitor, f"{_office_path(person_id)}?gespeichert=1")
         except FieldsError as error:
@@ -176,12 +180,13 @@ async def save_of_person(
     return _show(services, visitor, wishes, form, action=action, person_id=person_id)
 
 
-def summary(visitor: Visitor, wished: Preferences) -> list[tuple[str, str]]:
+def summary(visitor: Visitor, wishes: Wishes) -> list[tuple[str, str]]:
     """Say in a few words what a person chose, as label and value."""
-    t = visitor.t
+    t, wished = visitor.t, wishes.preferences
     rows = [(t(f"prefs.{topic}"), _say_topic(visitor, wished, topic)) for topic in Topic]
     if wished.digest_only:
         rows.append((t("prefs.digest_only_short"), t("prefs.on")))
+    rows.append((t("prefs.language"), t(f"prefs.language_{wishes.locale}")))
     if wished.text_only:
         rows.append((t("prefs.format"), t("prefs.format_text")))
     if wished.no_calendar:

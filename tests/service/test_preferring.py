@@ -61,6 +61,22 @@ async def test_what_was_chosen_is_stored_and_audited_by_its_names(database: Data
     assert [("person", person["id"], "set_preferences", details)] == [tuple(row) for row in rows]
 
 
+async def test_the_language_is_kept_with_the_person_and_audited_once(database: Database) -> None:
+    person = await builders.a_person(database)
+    for _ in range(2):
+        await preferring.save_by_link(
+            database, KEYS, page_of(person), Preferences(), NOW, locale="en"
+        )
+    await preferring.save_by_link(database, KEYS, page_of(person), Preferences(), NOW)
+
+    found = await preferring.find(database, KEYS, page_of(person))
+    assert ("en", Preferences(), None) == (found.locale, found.preferences, found.changed_at)
+    rows = await database.fetch("SELECT details FROM audit")
+    assert [{"locale": "en"}] == [row["details"] for row in rows]
+    stored = await builders.read(database, "person", person["id"])
+    assert person["revision"] + 1 == stored["revision"]
+
+
 @pytest.mark.parametrize("topic", list(Topic))
 async def test_one_press_takes_one_topic_off_and_a_second_press_succeeds(
     database: Database, topic: Topic

@@ -93,6 +93,51 @@ async def test_what_was_chosen_is_stored_and_shown(
     assert until.isoformat() in page.text
 
 
+@pytest.mark.parametrize("locale", ["", "/en"])
+async def test_the_language_of_letters_is_chosen_shown_and_seen_by_the_office(
+    services: Services, anonymous: httpx.AsyncClient, sign_in: SignIn, locale: str
+) -> None:
+    database = services.database
+    person = await builders.a_person(database)
+    path = page_path(services, person)
+    browser = await sign_in("coordinator")
+    office = f"/buero/mitglied/{person['id']}"
+    before = await browser.get(office)
+
+    await send(anonymous, path, {"reminders": "usual", "mail_lang": "en"}, locale)
+    page, after = await anonymous.get(path), await browser.get(office)
+    await browser.post(f"{office}/benachrichtigungen", {"reminders": "usual", "mail_lang": "de"})
+
+    assert ["en"] == re.findall(r'name="mail_lang" value="([^"]+)" checked', page.text)
+    assert [False, True] == [
+        bool(re.search(r"Sprache der E-Mails</dt>\s*<dd[^>]*>English", one.text))
+        for one in (before, after)
+    ]
+    assert "de" == (await builders.read(database, "person", person["id"]))["locale"]
+
+
+async def test_a_form_that_was_opened_before_does_not_take_the_language_back(
+    services: Services, anonymous: httpx.AsyncClient, sign_in: SignIn
+) -> None:
+    person = await builders.a_person(services.database)
+    browser = await sign_in("coordinator")
+    path = f"/buero/mitglied/{person['id']}"
+    typed: dict[str, object] = {
+        "full_name": "Mira Muster",
+        "locale": "de",
+        "revision": str(person["revision"]),
+    }
+    await send(
+        anonymous, page_path(services, person), {"reminders": "usual", "mail_lang": "en"}, ""
+    )
+
+    answer = await browser.post(path, typed)
+
+    assert 422 == answer.status_code
+    assert re.search(r"Sprache der E-Mails</dt>\s*<dd[^>]*>English", answer.text)
+    assert "en" == (await builders.read(services.database, "person", person["id"]))["locale"]
+
+
 async def test_a_pause_in_the_past_is_refused_and_what_was_ticked_stays(
     services: Services, anonymous: httpx.AsyncClient
 ) -> None:
@@ -239,6 +284,7 @@ async def test_own_times_are_stored_shown_again_and_seen_by_the_office(
         ("own_days", "1"),
         ("own_days", "0"),
         ("own_minutes", "30"),
+        ("mail_lang", "de"),
         ("mail_format", "text"),
         ("calendar_way", "mail"),
     } == set(checked)
