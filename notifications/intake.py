@@ -104,10 +104,10 @@ class IntakeOptions:
     """What is ours: the return addresses, the domain of message ids, and plain addresses.
 
     `hear` is told of words of people inside the transaction that keeps them; what it raises lets
-    the mail come again. `stop` gets what stands behind the plus sign of `stop_address`: whoever
-    writes there unsubscribes, and nothing of the mail is kept (RFC 2369 section 3.2). `strike`
-    takes out of words what opens something: people quote the letters they answer to. `is_answered`
-    knows the addresses that calendar programs answer to.
+    the mail come again. `stop` gets what stands between local part and domain of `stop_address`:
+    whoever writes there unsubscribes, and nothing of the mail is kept (RFC 2369 section 3.2).
+    `strike` takes out of words what opens something: people quote the letters they answer to.
+    `is_answered` knows the addresses that calendar programs answer to.
     """
 
     returns: ReturnOptions
@@ -122,11 +122,15 @@ class IntakeOptions:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What was made of a mail; `event_id` is None where nothing new was kept."""
+    """What was made of a mail; `event_id` is None where nothing new was kept.
+
+    `is_stop` marks one by which somebody unsubscribed.
+    """
 
     kind: Kind
     letter_id: UUID | None
     event_id: int | None
+    is_stop: bool = False
 
     @property
     def is_new(self) -> bool:
@@ -143,12 +147,12 @@ def is_ours(options: IntakeOptions, recipient: str) -> bool:
 
 
 def _stop_token(options: IntakeOptions, recipient: str) -> str:
-    """Return what stands behind the plus sign of the address for unsubscribing, else nothing."""
+    """Return the token in an address for unsubscribing, nothing of any other one."""
     own, _, own_domain = options.stop_address.lower().rpartition("@")
     local, _, domain = recipient.lower().rpartition("@")
-    if options.stop is None or domain != own_domain or not local.startswith(f"{own}+"):
+    if options.stop is None or not own or domain != own_domain or not local.startswith(own):
         return ""
-    return local.removeprefix(f"{own}+")
+    return local.removeprefix(own)
 
 
 async def take(
@@ -159,11 +163,14 @@ async def take(
     `recipient` is the envelope's address, None where a mailbox does not tell it. What the database
     raises lets whoever brought the mail bring it again.
     """
-    token = _stop_token(options, recipient or "")
+    report = _read(options, raw, at)
+    # Only a mailbox leaves it to the mail's head to say where it came to.
+    came_to = report.sent_to if recipient is None else (recipient,)
+    token = next(filter(None, (_stop_token(options, one) for one in came_to)), "")
     if token and options.stop is not None:
         await options.stop(token)
-        return Taken(Kind.WORDS, None, None)
-    report, said = _read(options, raw, at), answer.read(raw)
+        return Taken(Kind.WORDS, None, None, is_stop=True)
+    said = answer.read(raw)
     if said.is_there and report.kind in _MAY_ANSWER:
         # Some programs call their answers automatic, and all write words of their own around them.
         report = replace(report, kind=Kind.ANSWER, notice=None, words="")

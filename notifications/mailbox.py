@@ -112,7 +112,7 @@ async def _read(
             if raw is not None:
                 taken = await intake.take(database, options, raw, None, at)
                 taken_first += taken.is_new
-                if taken.kind not in _PERSONAL:
+                if taken.is_stop or taken.kind not in _PERSONAL:
                     await _in_thread(reader.mark_read, uid)
             await database.fetch(_GO_ON, mailbox.name, reader.uid_validity, uid, LEASE_SECONDS)
         return taken_first

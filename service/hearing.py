@@ -17,11 +17,16 @@ from notifications.intake import Heard, IntakeOptions
 from notifications.listening import Listener, Place, PlaceTakenError
 from notifications.mailbox import Mailbox
 from notifications.storage import Connection
-from service import blackening, forwarding, preferring, probing, relaying, transcribing
+from service import blackening, forwarding, preferring, probing, relaying, tokens, transcribing
 from service.answering import Answers
 from service.domain.errors import LinkReplacedError, LinkUnknownError
 from service.services import Services
 from service.settings import Settings
+
+# No tag of a letter and no address of an invitation has such a sign.
+_STOP_MARK = "u-"
+_LOCAL_LIMIT = 64
+"""Signs of a local part (RFC 5321 section 4.5.3.1.1)."""
 
 _log = structlog.get_logger(__name__)
 
@@ -37,12 +42,18 @@ def intake_options(settings: Settings) -> IntakeOptions:
 
 
 def stop_address(settings: Settings) -> str:
-    """Return where people unsubscribe by mail; empty where no server hands such mail over.
+    """Return what stands around the token where people unsubscribe by mail; empty without a way.
 
-    A mailbox is no such place: it gets what is sent to its own name only.
+    A mail server hands over whatever name stands before the domain. A mailbox gets what is sent
+    to its own name, and with a plus sign behind it where that is known to work.
     """
-    domain = settings.bounce_address.rpartition("@")[2]
-    return "" if settings.intake_lmtp is None else f"{preferring.MAIL_LOCAL}@{domain}"
+    local, _, domain = settings.bounce_address.rpartition("@")
+    if settings.intake_lmtp is not None:
+        return f"{preferring.MAIL_LOCAL}+@{domain}"
+    own = f"{local}+{_STOP_MARK}"
+    fits = len(own) + tokens.LENGTH <= _LOCAL_LIMIT
+    is_known = settings.bounce_per_letter and fits
+    return f"{own}@{domain}" if is_known and mailbox_of(settings) is not None else ""
 
 
 def place(settings: Settings) -> Place | None:

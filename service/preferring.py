@@ -108,18 +108,24 @@ def unsubscribe_token(keys: Keys, topic: Topic, handle: UUID, epoch: int) -> str
 
 
 def letter_links(
-    keys: Keys, person: Mapping[str, Any], topic: Topic | None, address: Callable[[str], str]
+    keys: Keys,
+    person: Mapping[str, Any],
+    topic: Topic | None,
+    address: Callable[[str], str],
+    *,
+    stop_local: str = "",
 ) -> dict[str, str]:
     """Return the links of a letter's foot and headers; `address` makes a path a whole address.
 
-    Without a topic there is nothing to switch off by one press.
+    Without a topic there is nothing to switch off by one press. `stop_local` is what stands before
+    the token where people unsubscribe by mail.
     """
     handle, epoch = person["mail_handle"], person["mail_epoch"]
     links = {"link_preferences": address(f"/b/{page_token(keys, handle, epoch)}")}
     if topic is not None:
         token = unsubscribe_token(keys, topic, handle, epoch)
         links["link_unsubscribe"] = address(f"/u/{token}")
-        links["link_unsubscribe_mail"] = f"{MAIL_LOCAL}+{token}"
+        links["link_unsubscribe_mail"] = f"{stop_local or f'{MAIL_LOCAL}+'}{token}"
     return links
 
 

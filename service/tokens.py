@@ -19,7 +19,10 @@ from uuid import UUID
 _HANDLE_BYTES = 16
 _MAC_BYTES = 16
 # 32 bytes in base32 without padding; the last sign has four bits to spare.
-_TOKEN = re.compile("[a-z2-7]{52}")
+LENGTH = 52
+"""Signs of a lasting token."""
+
+_TOKEN = re.compile(f"[a-z2-7]{{{LENGTH}}}")
 _SPARE_BITS = 4
 # The signs of base32 (RFC 4648) as the digits that Python reads in one go; `base64` goes by sign.
 _SIGNS = "abcdefghijklmnopqrstuvwxyz234567"

@@ -221,7 +221,7 @@ async def test_who_writes_to_the_address_for_unsubscribing_is_heard_and_nothing_
     async def stop(token: str) -> None:
         stopped.append(token)
 
-    options = replace(OPTIONS, stop_address="unsub@alliance.example.org", stop=stop)
+    options = replace(OPTIONS, stop_address="unsub+@alliance.example.org", stop=stop)
     to = "Unsub+abc234@Alliance.example.org"
     raw = b"From: Mira <mira@example.org>\r\nSubject: unsubscribe\r\n\r\n\r\n"
     taken = [await intake.take(database, options, raw, to, NOW) for _ in range(2)]
@@ -232,3 +232,23 @@ async def test_who_writes_to_the_address_for_unsubscribing_is_heard_and_nothing_
     asked = (to, "unsub@alliance.example.org", "unsub+abc@elsewhere.example", "uns+ub@x.example")
     assert [True, False, False, False] == [intake.is_ours(options, one) for one in asked]
     assert not intake.is_ours(OPTIONS, to)
+
+
+async def test_a_mailbox_says_by_its_heads_who_unsubscribes_and_a_servers_word_counts_alone(
+    database: Database,
+) -> None:
+    stopped = []
+
+    async def stop(token: str) -> None:
+        stopped.append(token)
+
+    options = replace(OPTIONS, stop_address="rueck+u-@alliance.example.org", stop=stop)
+    letter = await a_sent_letter(database)
+    own = "Rueck+U-abc234@Alliance.example.org"
+    raw = f"Delivered-To: {own}\r\nFrom: mira@example.org\r\n\r\nIch komme.".encode()
+    in_mailbox = await intake.take(database, options, raw, None, NOW)
+    by_server = await intake.take(database, options, raw, address(letter), NOW)
+
+    assert ["abc234"] == stopped
+    assert [True, False] == [one.is_stop for one in (in_mailbox, by_server)]
+    assert [letter] == [event["letter_id"] for event in await events(database)]

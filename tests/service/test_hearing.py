@@ -254,8 +254,46 @@ async def test_a_mail_from_a_program_that_knows_only_mail_unsubscribes(
     ear = Ear(services)
     await ear.attend(datetime.now(UTC))
     for tag in (token, "unbekannt"):
-        await hand_over(where, f"{local}+{tag}@{domain}", b"Subject: unsubscribe\r\n\r\n")
+        await hand_over(where, f"{local}{tag}@{domain}", b"Subject: unsubscribe\r\n\r\n")
     await ear.close()
 
     found = await preferring.find_of_person(database, person["id"])
     assert Preferences(nudges=False) == found.preferences
+
+
+@pytest.mark.skipif(not dovecot.HAS_IMAP, reason="dovecot-imapd is not installed")
+async def test_a_mail_in_the_mailbox_unsubscribes_and_lies_there_as_read(
+    database: Database, tmp_path: Path
+) -> None:
+    person = await service_builders.a_person(database)
+    with dovecot.running() as server:
+        services = services_with(database, settings_with(tmp_path, **mailbox_settings(server)))
+        token = preferring.unsubscribe_token(
+            services.keys, Topic.NUDGES, person["mail_handle"], person["mail_epoch"]
+        )
+        local, _, domain = hearing.stop_address(services.settings).partition("@")
+        for name, tag in (("a", token), ("b", "unbekannt")):
+            to = f"Delivered-To: {local}{tag}@{domain}\r\nSubject: unsubscribe\r\n\r\n"
+            server.put(name, to.encode())
+        await Ear(services).attend(datetime.now(UTC))
+        await Ear(services).attend(datetime.now(UTC))
+        seen = server.seen()
+
+    found = await preferring.find_of_person(database, person["id"])
+    assert Preferences(nudges=False) == found.preferences
+    assert ([True, True], []) == (seen, await events(database))
+
+
+def test_mail_unsubscribes_only_where_somebody_reads_it(tmp_path: Path) -> None:
+    mailbox = {"IMAP_HOST": "m.example.org", "IMAP_USER": "a", "IMAP_PASSWORD": "b"}
+    ways: tuple[tuple[dict[str, str], str], ...] = (
+        ({}, ""),
+        ({"INTAKE_LMTP": "127.0.0.1:2424"}, "unsub+@alliance.example.org"),
+        (mailbox, "rueck+u-@alliance.example.org"),
+        (mailbox | {"BOUNCE_PER_LETTER": "no"}, ""),
+        (mailbox | {"BOUNCE_ADDRESS": "ruecklaeufer@alliance.example.org"}, ""),
+        (mailbox | {"INTAKE_LMTP": "127.0.0.1:2424"}, "unsub+@alliance.example.org"),
+    )
+    found = [hearing.stop_address(settings_with(tmp_path, **more)) for more, _ in ways]
+
+    assert [address for _, address in ways] == found
