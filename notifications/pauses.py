@@ -24,8 +24,9 @@ CIRCUIT_PAUSE = 3600.0
 
 # What the circuit says stays until its time is over: a relay that is away hides nothing.
 _STAYS = "r.reason = ANY($5::text[]) AND r.paused_until > now()"
-# Its time is over, and nothing was tried since: what fails now has only begun to fail.
-_IS_PAST = "(r.reason = ANY($5::text[]) AND r.paused_until <= now()) IS TRUE"
+# The circuit's time is over, or nothing was tried for long: what fails now has only begun to fail.
+_IS_PAST = f"""(r.reason = ANY($5::text[]) AND r.paused_until <= now()
+    OR r.paused_until < now() - {ALARM_AFTER}) IS TRUE"""
 _IS_DUE = f"""($4 OR NOT {_IS_PAST} AND r.failing_since < now() - {ALARM_AFTER})
     AND (r.alarmed_at IS NULL OR {_IS_PAST} OR r.alarmed_at < now() - {ALARM_EVERY})"""
 

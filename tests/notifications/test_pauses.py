@@ -101,6 +101,19 @@ async def test_a_short_failure_after_the_circuits_time_is_no_news(database: Data
     assert 1 == await pauses.failures(database, RELAY)
 
 
+async def test_two_short_failures_with_nothing_to_send_between_are_no_outage(
+    database: Database,
+) -> None:
+    await pauses.pause(database, RELAY, 10, "relay_down")
+    await age(database, "failing_since", 300)
+    await age(database, "paused_until", 299)
+    told = [await pauses.pause(database, RELAY, 10, "relay_down")]
+    await age(database, "failing_since", 11)
+    told.append(await pauses.pause(database, RELAY, 10, "relay_down"))
+
+    assert [False, True] == told
+
+
 async def test_the_circuit_that_opens_again_after_its_time_is_told_again(
     database: Database,
 ) -> None:
