@@ -17,6 +17,7 @@ from service import (
     digesting,
     forwarding,
     furnishing,
+    hearing,
     judging,
     listing_links,
     occasions,
@@ -32,6 +33,7 @@ from service import (
 from service.database import Database
 from service.domain import preferences
 from service.domain.changes import MeetingFacts
+from service.domain.preferences import Topic
 from service.drafting import Drafter, Key
 from service.furnishing import InstanceData
 from service.occasions import Occasion
@@ -58,6 +60,7 @@ class Clerk:
         self._services = services
         self._database: Database = services.database
         self._drafter = Drafter(services)
+        self._stop_local = hearing.stop_address(services.settings).rpartition("@")[0]
 
     async def look_up(self, ids: Sequence[UUID]) -> Mapping[UUID, Go | Stop]:
         """Answer for a claimed batch with one query."""
@@ -168,8 +171,9 @@ class Clerk:
         """Give each part its own links, dropped ones too: bytes that were promised need them."""
         parts = [self._about_meeting(row, instance) for row in standing]
         first = standing[0]
-        # One press on "unsubscribe" ends reminders where there are any among the parts.
-        stopped = min(standing, key=lambda row: row["kind"] != "reminder")
+        # One press on "unsubscribe" ends reminders where there are any among the parts, dropped
+        # ones too: what leaves again leaves with the same link.
+        stopped = min(rows, key=lambda row: row["kind"] != "reminder")
         values = {**self._wish_links(stopped)}
         shared = ("name", "addressee", "first_letter")
         values |= {name: parts[0].values[name] for name in shared if name in parts[0].values}
@@ -188,6 +192,7 @@ class Clerk:
             kind=first["whole_kind"],
             meeting_id=None,
             parts=keys,
+            topic=_topic_of(stopped),
             follows="first_letter" in values,
         )
         return replace(parts[0], values=values, prototype_key=whole)
@@ -255,13 +260,18 @@ class Clerk:
 
     def _wish_links(self, row: Mapping[str, Any]) -> dict[str, str]:
         """Return the links by which the person says which letters to get."""
-        topic = None if row["is_copy"] else preferences.TOPICS.get(row["kind"])
         public_url, locale = self._services.settings.public_url, row["locale"]
 
         def address(path: str) -> str:
             return f"{public_url}{localised(path, locale)}"
 
-        return preferring.letter_links(self._services.keys, row, topic, address)
+        return preferring.letter_links(
+            self._services.keys,
+            row,
+            _topic_of(row),
+            address,
+            stop_local=self._stop_local,
+        )
 
     def _sign_in(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
         keys, token_id = self._services.keys, row["token_id"]
@@ -320,14 +330,17 @@ class Clerk:
     async def _lost_links(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
         """Mail all open links of everybody who shares the address, each under its name."""
         locale = row["locale"]
-        lines = await listing_links.write(self._services, row["recipient_id"], locale)
+        found = await listing_links.find(self._services, row["recipient_id"], locale)
         values = {
             "name": row["person_name"],
-            "lines": "\n\n".join(lines),
+            **found.labels,
+            **found.links,
             **self._wish_links(row),
         }
-        key = Key(kind="lost_links", locale=locale, instance=instance)
-        return Go(row["person_email"], row["person_name"], values, key, frozenset({"lines"}))
+        key = Key(kind="lost_links", locale=locale, instance=instance, links=found.shape)
+        # Who shares the address is known anew each time.
+        secrets = frozenset(found.labels)
+        return Go(row["person_email"], row["person_name"], values, key, secrets)
 
     async def _digest(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
         locale = row["locale"]
@@ -360,6 +373,11 @@ class Clerk:
             follows="first_letter" in values,
         )
         return Go(row["account_email"], row["account_name"], values, key)
+
+
+def _topic_of(row: Mapping[str, Any]) -> Topic | None:
+    """Return what this letter's reader can switch off; a copy is for somebody else."""
+    return None if row["is_copy"] else preferences.TOPICS.get(row["kind"])
 
 
 # Whole crowds have one key: to look it up costs a third of writing it down again.

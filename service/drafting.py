@@ -1,5 +1,7 @@
 """Write letters as drafts: what everybody with the same key reads, calendar files included."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -8,6 +10,7 @@ from service import (
     describing,
     hearing,
     joint_letters,
+    listing_links,
     phrasing,
     plain_letters,
     requesting,
@@ -19,6 +22,7 @@ from service.digesting import Shape
 from service.domain import changes, preferences
 from service.domain.changes import MeetingFacts
 from service.domain.errors import NotFoundError
+from service.domain.preferences import Topic
 from service.domain.words import State
 from service.furnishing import InstanceData
 from service.joint_letters import Whole
@@ -45,6 +49,9 @@ _WITH_CALENDAR = frozenset(
 )
 # To those who have only a file these say what to do with it.
 _WITH_BUTTONS_ONLY = frozenset({"uninvited", "entry_removed", "answer_differs"})
+_LABEL = re.compile("[a-z0-9]+(?:-+[a-z0-9]+)*")
+"""A slug that stands in a list's id as it is."""
+
 _MEETING = f"{shown_meetings.SELECT}, meeting.capacity FROM meeting WHERE meeting.id = $1"
 
 
@@ -78,6 +85,8 @@ class Key:
     follows: bool = False
     leads: bool = False
     summary: summarising.Shape | None = None
+    topic: Topic | None = None
+    links: listing_links.Shape | None = None
 
 
 class Drafter:
@@ -103,19 +112,18 @@ class Drafter:
     def draft_of(self, occasion: Occasion, *, no_calendar: bool = False) -> Draft:
         """Write the letter of an occasion that is known as a whole."""
         part = None if no_calendar else self._calendar(occasion)
-        kind = requesting.UPDATE if occasion.is_brief else occasion.kind
-        words = phrasing.phrase(replace(occasion, has_calendar=part is not None, kind=kind))
+        told = replace(occasion, has_calendar=part is not None)
+        if occasion.is_brief:
+            told = replace(told, kind=requesting.UPDATE, because=occasion.kind)
+        words = phrasing.phrase(told)
         draft = self._draft(words, occasion.instance)
         if part is not None:
             reply_to = part.reply_to or draft.reply_to
             draft = replace(
                 draft, calendar=part.content, calendar_method=part.method, reply_to=reply_to
             )
-        return replace(
-            draft,
-            headers=() if occasion.is_copy else self._stop_headers(occasion.kind),
-            references=self._root_of(occasion),
-        )
+        headers = () if occasion.is_copy else self._headers(occasion.kind, [occasion])
+        return replace(draft, headers=headers, references=self._root_of(occasion))
 
     def _root_of(self, occasion: Occasion) -> str:
         """Return the id of the letter that never was and all letters about a session answer."""
@@ -148,6 +156,9 @@ class Drafter:
         if key.digest is not None:
             return self._digest_draft(key, key.digest)
         public_url = self._services.settings.public_url
+        if key.links is not None:
+            words = plain_letters.phrase_lost_links(key.locale, key.instance, public_url, key.links)
+            return self._draft(words, key.instance)
         words = plain_letters.phrase(key.kind, key.locale, key.instance, public_url)
         return self._draft(words, key.instance)
 
@@ -186,6 +197,7 @@ class Drafter:
             is_first=key.is_first,
             is_copy=key.is_copy,
             files=len(files),
+            topic=key.topic,
         )
         # One file a session: programs that open a file with several offer it as a whole calendar.
         attached = tuple(
@@ -193,7 +205,7 @@ class Drafter:
             for number, file in enumerate(files, 1)
         )
         draft = self._draft(joint_letters.phrase(whole, parts), key.instance)
-        headers = () if key.is_copy else self._stop_headers(key.kind)
+        headers = () if key.is_copy else self._headers(key.kind, parts)
         # Mail programs put it beside the letters about the first of its sessions.
         root = self._root_of(parts[0]) if parts else None
         return replace(draft, attachments=attached, headers=headers, references=root)
@@ -244,14 +256,28 @@ class Drafter:
         kind = "invitation" if is_request else occasion.kind
         return requesting.write_part(entry, kind, occasion.way, settings, data)
 
+    def _headers(self, kind: str, occasions: Sequence[Occasion]) -> tuple[tuple[str, str], ...]:
+        return *self._list_header(occasions), *self._stop_headers(kind)
+
+    def _list_header(self, occasions: Sequence[Occasion]) -> tuple[tuple[str, str], ...]:
+        """Let readers sort by whose session it is, the first group of all (RFC 2919 section 3)."""
+        first = {occasion.meeting.groups[:1] for occasion in occasions}
+        if len(first) != 1:
+            return ()
+        return tuple(
+            ("List-Id", f"<{group.slug}.{self._services.settings.mail_domain}>")
+            for group in first.pop()
+            if _LABEL.fullmatch(group.slug)
+        )
+
     def _stop_headers(self, kind: str) -> tuple[tuple[str, str], ...]:
         """Let mail programs unsubscribe from what can be switched off (RFC 8058, RFC 2369)."""
         if kind not in preferences.TOPICS:
             return ()
         ways = "<⟦link_unsubscribe⟧>"
         # No button without an ear: a program that only knows mail would write to nobody.
-        if hearing.stop_address(self._services.settings):
-            domain = hearing.stop_address(self._services.settings).rpartition("@")[2]
+        _, _, domain = hearing.stop_address(self._services.settings).rpartition("@")
+        if domain:
             ways += f", <mailto:⟦link_unsubscribe_mail⟧@{domain}>"
         return (
             ("List-Unsubscribe", ways),

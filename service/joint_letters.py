@@ -8,7 +8,8 @@ the link shows.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from service import describing, occasions, phrasing
+from service import describing, footing, occasions, phrasing
+from service.domain.preferences import Topic
 from service.domain.words import State
 from service.furnishing import InstanceData
 from service.occasions import Occasion
@@ -18,7 +19,10 @@ from service.wording import Block, Words, facts, paragraph
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
-    """What all sections share; `files` counts the calendar files beside the letter."""
+    """What all sections share; `files` counts the calendar files beside the letter.
+
+    `topic` is what its link for unsubscribing switches off, None where nothing can be.
+    """
 
     kind: str
     locale: str
@@ -26,6 +30,7 @@ class Whole:
     is_first: bool = False
     is_copy: bool = False
     files: int = 0
+    topic: Topic | None = None
 
     def t(self, key: str, /, **values: object) -> str:
         """Return a text in the letter's language."""
@@ -170,6 +175,7 @@ def _files(whole: Whole) -> list[Block]:
 def _footer(whole: Whole, parts: Sequence[Occasion]) -> list[Block]:
     t, first = whole.t, parts[0]
     amount = "one" if len(parts) == 1 else "many"
+    why = t(f"letter.part.why_{amount}", groups=_groups(parts))
     pages = [
         (part.meeting.title, part.address(path))
         for part in parts
@@ -177,17 +183,9 @@ def _footer(whole: Whole, parts: Sequence[Occasion]) -> list[Block]:
     ]
     return [
         paragraph(t("letter.meant_for")),
-        paragraph(t(f"letter.part.why_{amount}", groups=_groups(parts))),
-        *phrasing.office_blocks(whole.instance, t),
-        Block(
-            "pages",
-            rows=[
-                *pages,
-                (t("letter.preferences"), "⟦link_preferences⟧"),
-                (t("frame.imprint"), first.address("/impressum")),
-                (t("frame.privacy"), first.address("/datenschutz")),
-            ],
-        ),
+        paragraph(t("letter.why_copy", group=_groups(parts)) if whole.is_copy else why),
+        *footing.office_blocks(whole.instance, t),
+        footing.pages(t, first.address, [*pages, *footing.wishes(t, whole.topic)]),
     ]
 
 

@@ -6,9 +6,9 @@ answer links, the agenda, then who writes and why. Slots are filled for each rec
 
 from collections.abc import Callable, Mapping, Sequence
 
-from service import describing, occasions
+from service import describing, footing, occasions, requesting
+from service.domain import preferences
 from service.domain.words import Answer, Mode, State
-from service.furnishing import InstanceData
 from service.occasions import Occasion
 from service.pages.plain_text import write_plain
 from service.wording import Block, Words, facts, paragraph
@@ -80,7 +80,7 @@ def _choices(occasion: Occasion) -> list[Block]:
     rows = [(occasion.t(f"letter.choice.{answer}"), f"⟦link_{answer}⟧") for answer in offered]
     return [
         paragraph(occasion.t("letter.answer_by_link")),
-        Block("choices", rows=rows),
+        Block("choices", "⟦link_answer⟧", rows),
         paragraph(occasion.t("letter.link_is_yours")),
     ]
 
@@ -299,16 +299,18 @@ def _uninvited(occasion: Occasion) -> list[Block]:
             (t("letter.what"), occasion.meeting.title),
             (t("letter.when"), occasions.when(occasion.now_facts, occasion.locale)),
         ),
-        # With buttons the entry leaves by itself.
-        *([paragraph(t("letter.uninvited.calendar"))] if not occasion.has_buttons else []),
+        paragraph(t(f"letter.uninvited.calendar{'_buttons' if occasion.has_buttons else ''}")),
     ]
 
 
 def _entry_alone(occasion: Occasion) -> list[Block]:
+    """Say what this does to the calendar; why it does so stands in another letter."""
+    is_off = occasion.now_facts.state in {State.CANCELLED, State.POSTPONED}
+    is_gone = occasion.kind == requesting.UPDATE and (is_off or occasion.because == "uninvited")
     return [
-        said(occasion, f"letter.{occasion.kind}.lead"),
-        facts_of(occasion, with_deadline=False),
-        *_change_answer(occasion),
+        said(occasion, f"letter.{occasion.kind}.lead{'_gone' if is_gone else ''}"),
+        *(called_off(occasion, "") if is_off else [facts_of(occasion, with_deadline=False)]),
+        *([] if is_gone else _change_answer(occasion)),
     ]
 
 
@@ -317,10 +319,19 @@ def _answer_differs(occasion: Occasion) -> list[Block]:
     return [
         said(occasion, f"letter.answer_differs.{occasion.because}"),
         facts_of(occasion),
-        *own_answer(occasion),
-        *_choices(occasion),
+        *(_stored(occasion) if occasion.because in _STORED_BECAUSE else _choices(occasion)),
         paragraph(occasion.t("letter.answer_differs.not_you")),
     ]
+
+
+# In these cases the answer counts, and its reader should only know how.
+_STORED_BECAUSE = frozenset({"hybrid", "late"})
+
+
+def _stored(occasion: Occasion) -> list[Block]:
+    """Say that an answer counts, so that nobody is asked for one again."""
+    right = paragraph(occasion.t("letter.answer_differs.right"))
+    return [*own_answer(occasion), right, *_change_answer(occasion)]
 
 
 def _receipt(occasion: Occasion) -> list[Block]:
@@ -365,32 +376,17 @@ def first_time(occasion: Occasion) -> list[Block]:
 
 
 def _footer(occasion: Occasion) -> list[Block]:
-    data, t = occasion.instance, occasion.t
+    t = occasion.t
     page = describing.page_path(occasion.meeting)
-    why = "letter.why_uninvited" if occasion.kind == "uninvited" else "letter.why"
+    is_out = "uninvited" in {occasion.kind, occasion.because}
+    why = "letter.why_uninvited" if is_out else "letter.why"
+    why = "letter.why_copy" if occasion.is_copy else why
+    # Copies are for somebody else, who cannot switch off what the invited person gets.
+    topic = None if occasion.is_copy else preferences.TOPICS.get(occasion.kind)
+    own = [(t("letter.page"), occasion.address(page))] if page else []
     return [
         paragraph(t("letter.meant_for")),
         paragraph(t(why, group=occasion.group_names)),
-        *office_blocks(data, t),
-        Block(
-            "pages",
-            rows=[
-                *([(t("letter.page"), occasion.address(page))] if page else []),
-                (t("letter.preferences"), "⟦link_preferences⟧"),
-                (t("frame.imprint"), occasion.address("/impressum")),
-                (t("frame.privacy"), occasion.address("/datenschutz")),
-            ],
-        ),
+        *footing.office_blocks(occasion.instance, t),
+        footing.pages(t, occasion.address, [*own, *footing.wishes(t, topic)]),
     ]
-
-
-def office_blocks(data: InstanceData, t: Callable[..., str]) -> list[Block]:
-    """Say whom to call and where the office is."""
-    town = f"{data.postcode} {data.town}".strip()
-    postal = ", ".join(part for part in (data.office_name or data.name, data.street, town) if part)
-    rows = facts(
-        (t("letter.phone"), data.phone),
-        (t("letter.email"), data.email),
-        (t("letter.office"), postal),
-    )
-    return [rows] if rows.rows else []

@@ -1,16 +1,18 @@
 """The letters that are about no single meeting: signing in, lost links, and those to the office."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from service import digesting, phrasing
+from service import digesting, footing, listing_links
 from service.digesting import Shape
+from service.domain import preferences
 from service.furnishing import InstanceData
 from service.pages import dates
 from service.pages.catalogue import texts
 from service.pages.rendering import localised
 from service.wording import Block, Words, paragraph
 
+LOST_LINKS = "lost_links"
 Text = Callable[..., str]
 
 
@@ -28,7 +30,7 @@ class OfficeLetter:
 
 
 # These go to people who are invited; the others to whoever works here.
-_TO_PEOPLE = frozenset({"lost_links", "digest"})
+_TO_PEOPLE = frozenset({LOST_LINKS, digesting.KIND})
 
 
 def phrase(kind: str, locale: str, instance: InstanceData, public_url: str) -> Words:
@@ -44,6 +46,14 @@ def phrase_office(
     return _letter((kind, locale), body, instance, public_url, heading=heading)
 
 
+def phrase_lost_links(
+    locale: str, instance: InstanceData, public_url: str, shape: listing_links.Shape
+) -> Words:
+    """Write the letter with so many links."""
+    body = _lost_links(texts(locale).t, shape)
+    return _letter((LOST_LINKS, locale), body, instance, public_url)
+
+
 def phrase_digest(locale: str, instance: InstanceData, public_url: str, shape: Shape) -> Words:
     """Write the weekly letter with the parts that it has."""
     day = dates.format_short_date(shape.day, locale)
@@ -57,16 +67,15 @@ def _letter(
     kind, locale = what
     t = texts(locale).t
     title = t(f"letter.{kind}.title", instance=instance.name, **values)
-    wishes = [(t("letter.preferences"), "⟦link_preferences⟧")] if kind in _TO_PEOPLE else []
-    links = [
-        *wishes,
-        (t("frame.imprint"), f"{public_url}{localised('/impressum', locale)}"),
-        (t("frame.privacy"), f"{public_url}{localised('/datenschutz', locale)}"),
-    ]
+    topic = preferences.TOPICS.get(kind)
     footer = [
         paragraph(t(f"letter.{kind}.why", instance=instance.name)),
-        *phrasing.office_blocks(instance, t),
-        Block("pages", rows=links),
+        *footing.office_blocks(instance, t),
+        footing.pages(
+            t,
+            lambda path: f"{public_url}{localised(path, locale)}",
+            footing.wishes(t, topic) if kind in _TO_PEOPLE else (),
+        ),
     ]
     return Words(title, title, locale, body, footer)
 
@@ -90,21 +99,29 @@ def _sign_in(t: Text) -> list[Block]:
     ]
 
 
-def _lost_links(t: Text) -> list[Block]:
+def _lost_links(t: Text, shape: listing_links.Shape) -> list[Block]:
     return [
         paragraph(t("letter.greeting")),
-        paragraph(t("letter.lost_links.lead")),
-        Block("value", "⟦lines⟧"),
-        paragraph(t("letter.lost_links.private")),
+        paragraph(t(f"letter.lost_links.{'lead' if shape.asks else 'none'}")),
+        *_links(shape.asked),
+        *_links(shape.kept),
+        *([paragraph(t("letter.lost_links.private"))] if shape.slots else []),
     ]
+
+
+def _links(names: Sequence[str]) -> list[Block]:
+    rows = [(f"⟦{name}⟧", f"⟦link_{name}⟧") for name in names]
+    return [Block("links", rows=rows)] if rows else []
 
 
 def _digest(t: Text, shape: Shape) -> list[Block]:
     blocks = [paragraph(t("letter.greeting"))]
     if shape.asks:
-        links = [(f"⟦{name}⟧", f"⟦link_{name}⟧") for name in digesting.slots(shape.asks)]
-        blocks += [Block("heading", t("letter.digest.open")),
-            paragraph(t("letter.digest.open_lead")), Block("links", rows=links)]  # fmt: skip
+        blocks += [
+            Block("heading", t("letter.digest.open")),
+            paragraph(t("letter.digest.open_lead")),
+            *_links(digesting.slots(shape.asks)),
+        ]
     if shape.has_changes:
         blocks += [Block("heading", t("letter.digest.changes")), Block("value", "⟦changes⟧")]
     if shape.has_coming:
@@ -142,7 +159,6 @@ def _ear(t: Text) -> list[Block]:
 
 _BODIES: Mapping[str, Callable[[Text], list[Block]]] = {
     "sign_in": _sign_in,
-    "lost_links": _lost_links,
     "hint_received": _hint,
     "probe": _probe,
     "ear": _ear,

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from service import auditing, occasions, phrasing, reminding
+from service import auditing, footing, occasions, phrasing, reminding
 from service.auditing import Actor
 from service.database import Database
 from service.domain import replies
@@ -240,15 +240,9 @@ def _list(name: str, t: Any) -> list[Block]:
 
 def _footer(occasion: Occasion) -> list[Block]:
     t = occasion.t
+    own = [(t("letter.summary.stop"), occasion.address("/buero/zugang"))]
     return [
         paragraph(t("letter.summary.why", groups=occasion.group_names)),
-        *phrasing.office_blocks(occasion.instance, t),
-        Block(
-            "pages",
-            rows=[
-                (t("letter.summary.stop"), occasion.address("/buero/zugang")),
-                (t("frame.imprint"), occasion.address("/impressum")),
-                (t("frame.privacy"), occasion.address("/datenschutz")),
-            ],
-        ),
+        *footing.office_blocks(occasion.instance, t),
+        footing.pages(t, occasion.address, own),
     ]

@@ -27,7 +27,8 @@ class Block:
 
     paragraph: `text`. heading: `text`. facts: rows of (label, value). changes: rows of (label,
     old, new), the old one empty for what is added. choices, links and pages: rows of (label,
-    address), as buttons, in full, or briefly. lines: `text` kept line by line.
+    address), as buttons, in full, or briefly; below buttons stands `text`, the address that all of
+    them lead to, or that of the only one. lines: `text` kept line by line.
     value: one slot for many lines. code: one slot to type off.
     """
 

@@ -9,8 +9,8 @@ from service.domain.changes import MeetingFacts
 from service.domain.shown import GroupName, ShownMeeting
 from service.domain.words import Mode, Precision, State, Visibility
 from service.furnishing import InstanceData
-from service.joint_letters import Whole
-from service.occasions import Occasion
+from service.occasions import LAST_CALL, Occasion
+from service.requesting import CalendarWay
 from service.summarising import Count, Shape, Stage
 
 STARTS = datetime(2027, 1, 21, 10, 0)  # noqa: DTZ001 - a wall time
@@ -39,6 +39,7 @@ VALUES = {
     "unreached": "Ute Probe, Landkreis Sömmerda: letzte E-Mail kam nicht an",
     "planned": "Mo 18.1.2027, 9:00 Uhr: Erinnerung, etwa 12 E-Mails",
     "link_preferences": f"https://termine.example.org/b/{'q4' * 26}",
+    "link_unsubscribe": f"https://termine.example.org/u/{'u5' * 26}",
     **{
         f"link_{answer}": f"https://termine.example.org/a/{'x7' * 26}{way}"
         for answer, way in {
@@ -129,8 +130,8 @@ def an_occasion(kind: str, locale: str = "de", **more: Any) -> Occasion:
 
 
 _POSTPONED = facts(state=State.POSTPONED, starts_local=None, ends_local=None, answer_by_local=None)
-_STOOD = {"previous_starts_local": STARTS, "previous_ends_local": ENDS}
-_MOVED = facts(starts_local=STARTS + timedelta(days=7), ends_local=ENDS + timedelta(days=7))
+STOOD = {"previous_starts_local": STARTS, "previous_ends_local": ENDS}
+MOVED = facts(starts_local=STARTS + timedelta(days=7), ends_local=ENDS + timedelta(days=7))
 _OTHER_ROOM = facts(room="Saal 2", place_access="")
 
 # One entry a letter that reads differently; the golden samples are written from these.
@@ -153,7 +154,7 @@ OCCASIONS: dict[str, dict[str, Any]] = {
         "kind": "date_confirmed",
         "stance": "in_person",
         "before": facts(state=State.TENTATIVE),
-        "now_facts": _MOVED,
+        "now_facts": MOVED,
     },
     "nudge": {"kind": "nudge"},
     "nudge_again": {"kind": "nudge", "stance": "in_person"},
@@ -176,15 +177,15 @@ OCCASIONS: dict[str, dict[str, Any]] = {
         "kind": "change",
         "stance": "in_person",
         "before": facts(),
-        "now_facts": _MOVED,
+        "now_facts": MOVED,
         "message": "Der Saal ist am 21. Januar nicht frei.",
     },
-    "change_no_answer": {"kind": "change", "before": facts(), "now_facts": _MOVED},
+    "change_no_answer": {"kind": "change", "before": facts(), "now_facts": MOVED},
     "change_declined": {
         "kind": "change",
         "stance": "declined",
         "before": facts(),
-        "now_facts": _MOVED,
+        "now_facts": MOVED,
         "has_calendar": False,
     },
     "change_of_room": {
@@ -215,7 +216,7 @@ OCCASIONS: dict[str, dict[str, Any]] = {
     "postponed": {
         "kind": "postponed",
         "now_facts": _POSTPONED,
-        "meeting": _STOOD,
+        "meeting": STOOD,
         "message": "Die Förderrichtlinie liegt noch nicht vor.",
     },
     "uncancellation": {"kind": "uncancellation", "stance": "in_person", "holds": True},
@@ -228,7 +229,7 @@ OCCASIONS: dict[str, dict[str, Any]] = {
     "uncancellation_postponed": {
         "kind": "uncancellation",
         "now_facts": _POSTPONED,
-        "meeting": _STOOD,
+        "meeting": STOOD,
         "has_calendar": False,
     },
     "uninvited": {"kind": "uninvited"},
@@ -246,6 +247,63 @@ OCCASIONS: dict[str, dict[str, Any]] = {
         "has_calendar": False,
     },
     "receipt_undecided": {"kind": "receipt", "stance": "undecided", "holds": True},
+}
+
+
+# What came with buttons, whose ear is deaf now, and what follows from answers of calendars.
+_BUTTONS = {"way": CalendarWay.BUTTONS}
+_RESTING = {"way": CalendarWay.RESTING}
+_CANCELLED = OCCASIONS["cancellation"]
+OCCASIONS |= {
+    "invitation_buttons": {"kind": "invitation", "is_first": True, **_BUTTONS},
+    "invitation_resting": {"kind": "invitation", **_RESTING},
+    "date_confirmed_buttons": OCCASIONS["date_confirmed"] | _BUTTONS,
+    "change_buttons": OCCASIONS["change_asks_again"] | _BUTTONS,
+    "change_buttons_that_holds": OCCASIONS["change_of_room"] | _BUTTONS,
+    "change_resting": OCCASIONS["change_asks_again"] | _RESTING,
+    "change_resting_that_holds": OCCASIONS["change_of_room"] | _RESTING,
+    "cancellation_buttons": _CANCELLED | _BUTTONS,
+    "cancellation_resting": _CANCELLED | _RESTING,
+    "postponed_buttons": OCCASIONS["postponed"] | _BUTTONS,
+    "uncancellation_buttons": OCCASIONS["uncancellation"] | _BUTTONS,
+    "uninvited_buttons": {"kind": "uninvited", **_BUTTONS},
+    "nudge_buttons": {"kind": "nudge", "has_calendar": False, **_BUTTONS},
+    "nudge_resting": {"kind": "nudge", "has_calendar": False, **_RESTING},
+    "nudge_last_call": {"kind": "nudge", "because": LAST_CALL, "has_calendar": False},
+    "nudge_last_call_no_deadline": {
+        "kind": "nudge",
+        "because": LAST_CALL,
+        "has_calendar": False,
+        "now_facts": facts(answer_by_local=None),
+    },
+    "entry_removed": {"kind": "entry_removed", **_BUTTONS},
+    "entry_update": {"kind": "entry_update", "stance": "in_person", "holds": True, **_BUTTONS},
+    "entry_update_cancelled": _CANCELLED | _BUTTONS | {"kind": "entry_update", "message": ""},
+    "entry_update_uninvited": {"kind": "entry_update", "because": "uninvited", **_BUTTONS},
+    "copy": {"kind": "invitation", "is_copy": True, "has_calendar": False},
+    "copy_of_a_reminder": {
+        "kind": "reminder",
+        "stance": "in_person",
+        "holds": True,
+        "is_copy": True,
+        "has_calendar": False,
+    },
+} | {
+    f"answer_differs_{because}": {
+        "kind": "answer_differs",
+        "because": because,
+        "stance": stance,
+        "holds": holds,
+        "has_calendar": because == "old_date",
+        **_BUTTONS,
+    }
+    for because, stance, holds in (
+        ("hybrid", "in_person", True),
+        ("late", "declined", True),
+        ("full", "", False),
+        ("old_date", "in_person", False),
+        ("unconfirmed", "", False),
+    )
 }
 
 
@@ -269,81 +327,3 @@ SUMMARIES: dict[str, Shape] = {
         frozenset(),
     ),
 }
-
-
-def _session(number: int, **more: Any) -> dict[str, Any]:
-    """Return an occasion of another session, some weeks later."""
-    title, weeks = f"{15 + number}. Arbeitsgruppensitzung Klima", timedelta(weeks=4 * number - 4)
-    given = {"title": title, "starts_local": STARTS + weeks, "ends_local": ENDS + weeks}
-    given["answer_by_local"] = STARTS + weeks - timedelta(days=7)
-    meeting = {"slug": f"{15 + number}-arbeitsgruppensitzung-klima", **more.pop("meeting", {})}
-    return {"now_facts": facts(**given | more.pop("facts", {})), "meeting": meeting, **more}
-
-
-_CALLED_OFF = _session(
-    2,
-    kind="cancellation",
-    facts={"state": State.CANCELLED},
-    meeting={"cancel_reason": "Die Vorsitzende ist erkrankt."},
-    message="Die Vorsitzende ist erkrankt.",
-)
-_INVITED = [_session(number, kind="invitation") for number in (1, 2, 3)]
-
-# Letters about several sessions: which one, and its parts in order.
-JOINT: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
-    "several": (
-        {"kind": "several", "files": 3},
-        [
-            {
-                **_session(1, kind="change"),
-                "now_facts": _MOVED,
-                "before": facts(),
-                "stance": "in_person",
-                "message": "Der Saal ist am 21. Januar nicht frei.",
-            },
-            _CALLED_OFF,
-            _session(3, kind="invitation"),
-        ],
-    ),
-    "several_one_left": ({"kind": "several", "files": 1}, [_CALLED_OFF]),
-    "several_other_news": (
-        {"kind": "several", "files": 2},
-        [
-            _session(1, kind="date_confirmed", stance="online", holds=True),
-            _session(
-                2,
-                kind="postponed",
-                facts={"state": State.POSTPONED, "starts_local": None, "ends_local": None},
-                meeting=_STOOD,
-                message="Die Förderrichtlinie liegt noch nicht vor.",
-            ),
-            _session(3, kind="uncancellation", stance="in_person", holds=True),
-            _session(4, kind="uninvited"),
-        ],
-    ),
-    "several_invitations": ({"kind": "several", "files": 3}, _INVITED),
-    "welcome": ({"kind": "welcome", "files": 3, "is_first": True}, _INVITED),
-    "reminders": (
-        {"kind": "reminders"},
-        [
-            _session(1, kind="reminder", stance="represented", holds=True, has_deputy=True),
-            _session(2, kind="nudge"),
-        ],
-    ),
-    "farewell": ({"kind": "farewell"}, [_session(n, kind="uninvited") for n in (1, 2)]),
-}
-
-
-def a_joint_letter(name: str, locale: str) -> tuple[Whole, list[Occasion]]:
-    """Return a letter about several sessions as its writer takes it."""
-    whole, parts = JOINT[name]
-    found = [
-        an_occasion(
-            part["kind"],
-            locale,
-            slot=f"_{place}",
-            **{key: value for key, value in part.items() if key != "kind"},
-        )
-        for place, part in enumerate(parts, 1)
-    ]
-    return Whole(locale=locale, instance=OFFICE, **whole), found

@@ -357,9 +357,12 @@ async def test_people_who_share_a_mailbox_get_all_links_in_one_letter(services: 
     await a_letter(database, "lost_links", person, None)
     (mail,) = await deliver(services)
 
-    text = part(opened(mail), "text/plain")
-    assert all(f"\n{link_of(services, each)}\n" in text for each in invitations)
-    assert all(f"{name}: " in text for name in ("Mira Muster", "Jan Beispiel"))
+    text, html = (part(opened(mail), f"text/{kind}") for kind in ("plain", "html"))
+    links = [link_of(services, each) for each in invitations]
+    assert all(f"\n{link}\n" in text for link in links)
+    assert all(f"\n{name}, " in text for name in ("Mira Muster", "Jan Beispiel"))
+    pressed = re.findall(r'<a [^>]*href="\s*([^"\s]+)\s*"[^>]*>\s*([^<\s]+)\s*</a>', html)
+    assert {(link, link) for link in links} <= set(pressed)
 
 
 async def test_tokens_are_stored_nowhere(services: Services) -> None:

@@ -65,11 +65,13 @@ async def test_the_copy_says_the_same_in_plain_form_and_for_whom_it_is(
 
     lead, _, rest = mailbox.text_of(copy).partition("\n\n")
     with_file = "Die Kalenderdatei im Anhang trägt den Termin in Ihren Kalender ein."
-    same = mailbox.text_of(original).replace("\n", " ")
+    same = mailbox.text_of(original).partition("\n--\n")[0].replace("\n", " ")
+    rest, _, foot = rest.partition("\n--\n")
     assert "Abschrift für das Sekretariat. Diese E-Mail ging an" in lead
     assert "Mira Muster" in lead
     assert with_file in same
     assert rest.replace("\n", " ").split() == _without(same, with_file).split()
+    assert "weil diese Adresse für Abschriften an das Sekretariat" in foot.replace("\n", " ")
     assert ["text/plain", "text/html", "text/calendar"] == kinds(original)
     assert ["text/plain", "text/html"] == kinds(copy)
     assert (original["Subject"], "Sekretariat Mira Muster") == (

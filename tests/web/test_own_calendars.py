@@ -15,7 +15,7 @@ from tests.invited import a_meeting_to_come, a_person, invite
 from tests.web import mailbox
 from tests.web.conftest import PUBLIC_URL, SignIn
 
-_PERSONAL = re.compile(r"Ihr persönlicher Kalender \(Abo-Adresse\)\n(\S+)")
+_PERSONAL = re.compile(r"Ihr persönlicher Kalender \(Abo-Adresse\):\n(\S+)")
 _OFFICE = re.compile(r'value="([^"]+/ics/b/[^"]+/buero\.ics)"')
 
 
@@ -68,9 +68,9 @@ async def test_people_who_share_a_mailbox_each_get_their_own_calendar(
     [letter] = await letters_to(services, person)
     addresses = _PERSONAL.findall(letter)
 
-    assert "Zurzeit steht keine Sitzung an." in letter
-    assert "Mira Muster: Ihr persönlicher Kalender" in letter
-    assert "Jan Beispiel: Ihr persönlicher Kalender" in letter
+    assert "zurzeit steht keine Sitzung an, zu der diese Adresse" in letter
+    assert "Mira Muster, Ihr persönlicher Kalender" in letter
+    assert "Jan Beispiel, Ihr persönlicher Kalender" in letter
     assert 2 == len(set(addresses))
 
 
