@@ -17,6 +17,7 @@ from service.domain.accounts import Account
 from service.domain.errors import NotFoundError
 from service.domain.meetings import Move
 from service.domain.obstacles import Obstacle, touching
+from service.domain.reminders import is_too_soon
 from service.domain.shown import ShownMeeting
 from service.domain.words import Answer, Heading, Mode, State
 from service.obstacles import Region
@@ -103,6 +104,7 @@ class InvitedPerson:
     letter_at: datetime | None
     told_kinds: Sequence[str]
     standing_kinds: Sequence[str]
+    reminded_at: datetime | None
 
     @property
     def bucket(self) -> str:
@@ -117,9 +119,13 @@ class InvitedPerson:
         return None if self.holds else self.answer
 
     @property
-    def can_be_reminded(self) -> bool:
-        """Tell whether a nudge may go to this person: invited, no answer, never after a no."""
+    def lacks_answer(self) -> bool:
+        """Tell whether a nudge is for this person: invited, no answer, never after a no."""
         return self.bucket == NONE and self.answer != Answer.DECLINED and self.has_address
+
+    def can_be_reminded(self, now: datetime) -> bool:
+        """Tell whether a nudge may go now: not so soon after the last reminder."""
+        return self.lacks_answer and not is_too_soon(self.reminded_at, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +146,6 @@ class Guests:
     shown: tuple[tuple[str, tuple[InvitedPerson, ...]], ...]
     needs: tuple[tuple[str, int], ...]
     meals: tuple[tuple[str, int], ...]
-
-    @property
-    def remindable(self) -> int:
-        """How many a reminder would go to."""
-        return sum(each.can_be_reminded for each in self.people)
 
     @property
     def planned(self) -> int:

@@ -21,6 +21,8 @@ EVENING_BEFORE = time(18, 0)
 ROOM_BEFORE_START = timedelta(hours=12)
 NOT_AFTER_BEFORE_START = timedelta(minutes=30)
 FEWEST_ANSWER_DAYS = 3
+REMINDERS_APART = timedelta(hours=20)
+"""So long nobody gets a second reminder or nudge of one session; those by minutes are exempt."""
 SUMMARIES_APART = timedelta(hours=20)
 """A deadline may fall on the eve of a session; the office reads the later summary alone."""
 LATE_DEADLINE = time(12, 0)
@@ -177,6 +179,11 @@ def not_after(rule: Rule, meeting: MeetingFacts) -> datetime | None:
 def asks_by_deadline(rule: Rule) -> bool:
     """Tell whether the rule asks for answers until the deadline, so that a later one asks anew."""
     return rule.kind is Kind.NUDGE and rule.anchor is Anchor.ANSWER_BY
+
+
+def is_too_soon(last: datetime | None, now: datetime) -> bool:
+    """Tell whether it is too soon for another reminder after the last one, None for none."""
+    return last is not None and now - last < REMINDERS_APART
 
 
 def is_followed_soon(due: datetime, dues: Iterable[datetime]) -> bool:

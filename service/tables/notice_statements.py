@@ -2,6 +2,7 @@
 
 from service.domain.words import NoticeKind
 from service.tables.invitation_statements import HOLDS
+from service.tables.reminder_statements import REMINDED_LATELY
 
 # Kinds that tell a change of the meeting itself merge into one; the others stand for themselves.
 CHANGES = ("change", "confirmed", "postponed", "cancellation", "uncancellation")
@@ -110,10 +111,12 @@ _NOT_DECLINED = "(n.with_decliners OR i.answer IS DISTINCT FROM 'declined')"
 _OF_CHANGE = f"i.state = 'invited' AND {_NOT_DECLINED}"
 _CHOSEN = "(n.person_ids IS NULL OR i.person_id = ANY (n.person_ids))"
 _UNANSWERED = f"(i.answer IS NULL OR i.answer <> 'declined' AND NOT {HOLDS})"
+# The instant at which somebody is asked who it is for: when letters are posted, or would be.
+_NOW, _THEN = "$2::timestamptz", "n.due_at"
 _WHO = {
     NoticeKind.INVITATION: f"m.state = 'confirmed' AND i.state = 'planned' AND {_CHOSEN}",
     NoticeKind.NUDGE: f"m.state = 'confirmed' AND i.state = 'invited' AND {_CHOSEN}"
-    f" AND {_UNANSWERED}",
+    f" AND {_UNANSWERED} AND NOT {REMINDED_LATELY.format(_NOW)}",
     NoticeKind.UNINVITED: f"i.state = 'uninvited' AND {_CHOSEN}",
 } | dict.fromkeys((NoticeKind(kind) for kind in CHANGES), _OF_CHANGE)
 
@@ -156,7 +159,7 @@ SELECT p.id AS person_id, p.full_name AS name, coalesce(o.name, '') AS partner,
     (lower(p.copy_email) <> p.email_normal) IS TRUE AS has_copy
 {_FROM}
 LEFT JOIN organisation o ON o.id = i.organisation_id
-WHERE n.id = $1 AND {_WHO[kind]}
+WHERE n.id = $1 AND {_WHO[kind].replace(_NOW, _THEN)}
 ORDER BY o.sort_key NULLS LAST, p.sort_key, p.id
 """
 

@@ -2,6 +2,7 @@
 
 from service.tables import shown_meetings
 from service.tables.invitation_statements import HOLDS, holds
+from service.tables.reminder_statements import IS_REMINDER
 
 SESSION = f"""{shown_meetings.SELECT}, meeting.capacity, meeting.is_numbered, meeting.saved_by,
     meeting.saved_at, meeting.published_at, meeting.invited_at, meeting.cancelled_from,
@@ -23,7 +24,7 @@ SELECT i.id, i.person_id, i.state, i.answer, i.answer_way, i.answered_at, i.answ
     o.id AS partner_id, coalesce(o.name, '') AS partner,
     last.kind AS letter_kind, last.state AS letter_state, last.reason AS letter_reason,
     last.at AS letter_at, coalesce(told.kinds, '{{}}') AS told_kinds,
-    coalesce(told.standing, '{{}}') AS standing_kinds
+    coalesce(told.standing, '{{}}') AS standing_kinds, told.reminded_at
 FROM invitation i
 JOIN meeting m ON m.id = i.meeting_id
 JOIN person p ON p.id = i.person_id
@@ -38,8 +39,9 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT array_agg(l.kind ORDER BY l.created_at DESC, l.letter_id) AS kinds,
         array_agg(l.kind ORDER BY l.created_at DESC, l.letter_id)
-            FILTER (WHERE b.state <> 'cancelled') AS standing
-    FROM letter_about l JOIN outbox b ON b.id = l.letter_id
+            FILTER (WHERE o.state <> 'cancelled') AS standing,
+        max(l.created_at) FILTER (WHERE {IS_REMINDER}) AS reminded_at
+    FROM letter_about l JOIN outbox o ON o.id = l.letter_id
     WHERE l.subject_id = i.meeting_id AND l.recipient_id = i.person_id AND l.kind <> 'copy'
         AND l.dropped_because IS NULL) told ON true
 WHERE i.meeting_id = $1

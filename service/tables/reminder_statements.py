@@ -1,5 +1,8 @@
 """SQL text of planning and expanding reminders."""
 
+from datetime import timedelta
+
+from service.domain.reminders import REMINDERS_APART
 from service.tables import facts, summary_statements, wishes
 from service.tables.invitation_statements import HOLDS
 
@@ -165,13 +168,15 @@ EXISTS (
       AND {wishes.REFUSAL.format("nr", "{0}")} IS NULL)
 """
 
-# At most one reminder or nudge a person (p) and session (m) in 20 hours before the instant {0}.
-REMINDED_LATELY = """
+# Which letters (l, o) count as reminders, and whether a person (p) had one about a session (m) so
+# shortly before the instant {0} that nobody else is to press.
+IS_REMINDER = "l.kind IN ('reminder', 'nudge') AND o.state NOT IN ('cancelled', 'expired')"
+REMINDED_LATELY = f"""
 EXISTS (
     SELECT FROM letter_about l JOIN outbox o ON o.id = l.letter_id
-    WHERE l.recipient_id = p.id AND l.subject_id = m.id AND l.kind IN ('reminder', 'nudge')
+    WHERE l.recipient_id = p.id AND l.subject_id = m.id AND {IS_REMINDER}
       AND l.dropped_because IS NULL
-      AND l.created_at > {0} - interval '20 hours' AND o.state NOT IN ('cancelled', 'expired'))
+      AND l.created_at > {{0}} - interval '{REMINDERS_APART // timedelta(hours=1)} hours')
 """
 # Minute-based ones are exempt.
 _TOO_SOON = f"(r.minutes_before IS NULL AND {REMINDED_LATELY})"

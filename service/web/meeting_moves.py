@@ -21,7 +21,7 @@ from service.services import Services
 from service.web import forms, meeting_previews, respond
 from service.web.forms import Field, Form
 from service.web.meeting_entries import INVITE_FIELDS, read_invite_time, refuses_invite_time
-from service.web.meeting_page import find_guest, reason_text, require_change
+from service.web.meeting_page import count_reminded, find_guest, reason_text, require_change
 from service.web.policy import Policy
 from service.web.visitors import Visitor
 
@@ -322,7 +322,7 @@ async def _ask_people(services: Services, visitor: Visitor, meeting_id: UUID, na
     if name == "invite":
         wanted = [one for one in guests.people if one.state == overseeing.PLANNED]
     else:
-        wanted = [one for one in guests.people if one.can_be_reminded]
+        wanted = [one for one in guests.people if one.can_be_reminded(visitor.now)]
     return respond.page(
         services,
         visitor,
@@ -330,6 +330,7 @@ async def _ask_people(services: Services, visitor: Visitor, meeting_id: UUID, na
         session=session,
         name=name,
         wanted=wanted,
+        spared=count_reminded(guests, visitor.now).spared if name == "remind" else 0,
         is_confirmed=session.meeting.state == State.CONFIRMED,
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -94,10 +95,26 @@ async def show_session(
         spread=await tailoring.count_shown(services.database, meeting_id, visitor.now),
         done=query["getan"] if query["getan"] in _DONE else None,
         done_n=query["n"] or 0,
+        reminding=count_reminded(guests, visitor.now),
         repeats=_repeats(session, visitor),
         reason_text=reason_text(visitor),
         action_text=_action_text(visitor),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Reminded:
+    """How many a reminder would go to, and how many got one so lately that they are spared."""
+
+    wanted: int
+    spared: int
+
+
+def count_reminded(guests: Guests, now: datetime) -> Reminded:
+    """Count whom a reminder by hand is for, and who is spared."""
+    lacking = [one for one in guests.people if one.lacks_answer]
+    wanted = sum(one.can_be_reminded(now) for one in lacking)
+    return Reminded(wanted, len(lacking) - wanted)
 
 
 def _kept(**typed: str | None) -> dict[str, str]:

@@ -409,6 +409,28 @@ async def test_a_reminder_reaches_only_those_without_an_answer(
     assert len(await builders.letters(database, kind="nudge")) == 2
 
 
+async def test_whoever_was_reminded_within_20_hours_is_left_out_and_the_page_says_so(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    meeting = await a_session(database, clock)
+    for _ in range(3):
+        await builders.an_invitation(database, meeting)
+    browser = await sign_in("coordinator")
+    page = await opened(browser, path_of(meeting) + "/erinnern")
+    page = await pressed(browser, page, "3 Personen erinnern")
+    await pressed(browser, page, "jetzt senden")
+    await database.fetch("UPDATE letter SET created_at = $1", clock.at)
+    none_left = await opened(browser, path_of(meeting))
+    await builders.an_invitation(database, meeting)
+    one_left = await opened(browser, path_of(meeting) + "/erinnern")
+
+    spared = "3 Personen ohne Antwort haben in den letzten 20 Stunden schon eine Erinnerung"
+    assert spared in none_left.text
+    assert "ohne Antwort erinnern" not in none_left.text
+    assert spared in one_left.text
+    assert "1 Person erinnern" in one_left.text
+
+
 async def test_a_lost_invitation_is_sent_again(
     sign_in: SignIn, database: Database, clock: Clock
 ) -> None:
