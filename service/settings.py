@@ -139,7 +139,7 @@ class Settings:
     alarm_address: str | None = _setting(
         kinds.address,
         "",
-        "Who is told by mail when letters stay, are given up, or ticks stand still.",
+        "Who is told by mail when letters stay, are given up or refused, or ticks stand still.",
         shown="the office",
     )
     intake_lmtp: str | None = _setting(
