@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import asyncpg
@@ -16,13 +17,16 @@ from notifications import crashing, hurrying, outbox
 from service import app, embedded, furnishing
 from service.auditing import Actor
 from service.database import Database
+from service.engine import OUTAGES
 from service.furnishing import InstanceData
 from service.settings import Settings
 from tests import builders
 from tests import database as test_database
 from tests.end_to_end.programs import Program, running
-from tests.faults import history, servers
+from tests.faults import history, proxy, servers
 from tests.faults.history import Copy, History
+from tests.faults.ledger import Heard, Ledger
+from tests.faults.proxy import Proxy
 from tests.notifications.smtp_servers import Server
 
 HASTE = 30
@@ -54,6 +58,9 @@ SELECT 'fault:' || $4 || ':' || p.id, $2::text, p.id, $1::uuid, 1, m.time_rev,
 FROM person p JOIN meeting m ON m.id = $1::uuid
 ORDER BY substr(p.email, 2, strpos(p.email, '@') - 2)::int LIMIT $3
 """
+
+# Not when it is tried next, which a refusal may have put off meanwhile.
+_POSTED = "SELECT id, created_at FROM letter WHERE dedupe_key LIKE $1"
 
 _TIME_GOES_BY = (
     """UPDATE outbox SET lease_until = lease_until - $1::interval,
@@ -100,8 +107,8 @@ class Stage:
             await outbox.post_selected(
                 unit.connection, _LETTERS, self.meeting_id, kind, count, key, wait, priority
             )
-        for row in await self.database.fetch("SELECT id, next_attempt_at FROM outbox"):
-            self.due.setdefault(row["id"], row["next_attempt_at"])
+        for row in await self.database.fetch(_POSTED, f"fault:{key}:%"):
+            self.due[row["id"]] = row["created_at"] + wait
 
     async def states(self) -> dict[str, int]:
         """Return how many letters are in which state; the office may hear of a fault meanwhile."""
@@ -147,7 +154,7 @@ class Stage:
             try:
                 if await holds():
                     return
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            except (*OUTAGES, OSError, asyncpg.PostgresError, asyncpg.InternalClientError):
                 pass
             if time.monotonic() > end:
                 raise AssertionError(f"in {seconds} s not: {what}; {await self.states()}")
@@ -179,9 +186,9 @@ class Stage:
 
         await self.until(are_there, f"{count} letters are {state}", seconds)
 
-    async def history(self, copies: Sequence[Copy]) -> History:
-        """Return what happened since the stage was cleaned."""
-        return await history.read(self.database, copies, self.due)
+    async def history(self, copies: Sequence[Copy], told: Ledger | None = None) -> History:
+        """Return what happened since the stage was cleaned, and what clients were told of it."""
+        return await history.read(self.database, copies, self.due, told)
 
     async def check(self, server: Server) -> History:
         """Return what happened, after all that must hold was found to hold."""
@@ -204,6 +211,13 @@ class Stage:
     async def restart_at_once(self) -> None:
         """Restart PostgreSQL as after a power cut."""
         await asyncio.to_thread(self.postgres, "restart", "-m", "immediate")
+
+    @asynccontextmanager
+    async def far_way(self) -> AsyncIterator[tuple[Proxy, str]]:
+        """Open a way to the database that can be cut; yield it and the address at its end."""
+        folder = parse_qs(urlsplit(self.dsn).query)["host"][0]
+        async with proxy.running(Path(folder) / ".s.PGSQL.5432") as network:
+            yield network, f"postgresql://terminbuch@127.0.0.1:{network.port}/terminbuch"
 
     @asynccontextmanager
     async def worker(self, port: int, crash: str = "", **more: str) -> AsyncIterator[Program]:
@@ -307,4 +321,14 @@ def describe(found: History) -> str:
     return (
         f"{len(found.rows)} letters, lost {len(found.lost)}, duplicates {found.duplicates} "
         f"(unclear {unclear}), violations {len(found.violations())}"
+    )
+
+
+def describe_clients(found: History) -> str:
+    """Return one line about what clients heard."""
+    told = found.told
+    heard = ", ".join(f"{each.value} {told.count(each)}" for each in Heard)
+    return (
+        f"answers and presses: {heard}; answers acknowledged and lost {found.forgotten}; "
+        f"{len(told.fetches)} calendars read, {len(found.stands.meetings)} sessions"
     )

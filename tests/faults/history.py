@@ -1,12 +1,18 @@
-"""What must hold whatever failed: the outbox, the attempts and the server's own log against it.
+"""What must hold whatever failed: what clients were told, the mail servers' log and the rows.
 
-I1 every due letter reached somebody, unless it was cancelled, expired, held or refused
-I2 more than one copy only of letters whose delivery was unclear, and all copies the same bytes
-I3 nothing left before it was due
-I4 nothing is stuck
-I5 letters of one order left in that order
-I6 what the server called a letter is what stands beside this letter: replies were never mispaired
-I7 the SEQUENCE of one entry never falls for one recipient
+I1 what was acknowledged stands, or a later word of the same person stands in its place (`ledger`)
+I2 every due letter reached somebody, unless it was cancelled, expired, held or refused
+I3 more than one copy only of letters whose delivery was unclear, and all copies the same bytes
+I4 nothing left before it was due
+I5 the UID of a session never changes, its SEQUENCE never falls: in calendars (`ledger`), in letters
+I6 no more seats are taken than there are, and as many as the invitations say (`ledger`)
+I7 numbers are for life, distinct and without holes (`ledger`)
+I8 nothing is stuck
+
+Two more about letters, which nobody was promised and everybody expects:
+
+I9 letters of one order left in that order
+I10 what the server called a letter is what stands beside it: replies were never mispaired
 """
 
 import email
@@ -14,13 +20,15 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email import policy
 from typing import Any
 from uuid import UUID
 
 from service.database import Database
+from tests.faults import ledger
+from tests.faults.ledger import Dump, Ledger
 
 TICKS_SECONDS = 10.0
 """Two polls: so long a row may wait after its time before it counts as stuck."""
@@ -36,6 +44,10 @@ FROM outbox o JOIN letter l USING (id) WHERE l.kind <> 'alarm' ORDER BY o.create
 """
 # Workers tell the office of faults by letters of their own, when they notice them.
 _ALARMS = "SELECT id FROM letter WHERE kind = 'alarm'"
+_NOTICES = """
+SELECT kind, meeting_id FROM notice
+WHERE state = 'pending' AND due_at < now() - make_interval(secs => $1)
+"""
 _QUEUE_ID = re.compile(r"queued as (\w+)")
 _SEQUENCE = re.compile(r"^SEQUENCE:(\d+)\r?$", re.MULTILINE)
 _UID = re.compile(r"^UID:(\S+)\r?$", re.MULTILINE)
@@ -61,6 +73,9 @@ class History:
     rows: Sequence[Mapping[str, Any]]
     copies: Sequence[Copy]
     due: Mapping[UUID, datetime]
+    told: Ledger = field(default_factory=Ledger)
+    stands: Dump = field(default_factory=Dump)
+    notices: Sequence[Mapping[str, Any]] = ()
 
     @property
     def lost(self) -> list[UUID]:
@@ -73,27 +88,45 @@ class History:
         """How many copies were one too many."""
         return len(self.copies) - len({copy.letter_id for copy in self.copies})
 
+    @property
+    def forgotten(self) -> int:
+        """How many answers were acknowledged and are not there."""
+        return ledger.lost_answers(self.told, self.stands)
+
     def violations(self) -> list[str]:
         """Return a sentence for everything that must not be."""
         return [
-            *(f"I1 lost: {each}" for each in self.lost),
+            *ledger.violations(self.told, self.stands),
+            *(f"I2 lost: {each}" for each in self.lost),
             *_wrong_copies(self),
             *_early(self),
+            *_falling(self.copies),
             *_stuck(self.rows),
+            *(f"I8 {each['kind']} of {each['meeting_id']} was never told" for each in self.notices),
             *_disordered(self),
             *_mispaired(self),
-            *_falling(self.copies),
         ]
 
 
 async def read(
-    database: Database, copies: Iterable[Copy], due: Mapping[UUID, datetime] | None = None
+    database: Database,
+    copies: Iterable[Copy],
+    due: Mapping[UUID, datetime] | None = None,
+    told: Ledger | None = None,
 ) -> History:
-    """Read what the outbox says now, beside what the servers took."""
+    """Read what the database says now, beside what the servers took and clients were told."""
     rows = await database.fetch(_ROWS, TICKS_SECONDS)
     alarms = {row["id"] for row in await database.fetch(_ALARMS)}
     ours = sorted((copy for copy in copies if copy.letter_id not in alarms), key=lambda c: c.at)
-    return History([dict(row) for row in rows], ours, due or {})
+    told = told or Ledger()
+    return History(
+        [dict(row) for row in rows],
+        ours,
+        due or {},
+        told,
+        await ledger.dump(database, told),
+        await database.fetch(_NOTICES, TICKS_SECONDS) if told.first_numbers else (),
+    )
 
 
 def copy_of(raw: bytes, recipient: str, at: float, queue_id: str) -> Copy:
@@ -121,24 +154,24 @@ def _wrong_copies(history: History) -> Iterator[str]:
         by_letter[copy.letter_id].append(copy)
     for letter_id, copies in by_letter.items():
         if len(copies) > 1 + unclear.get(letter_id, 0):
-            yield f"I2 {len(copies)} copies of {letter_id}, unclear {unclear.get(letter_id)} times"
+            yield f"I3 {len(copies)} copies of {letter_id}, unclear {unclear.get(letter_id)} times"
         if len({copy.sha256 for copy in copies}) > 1:
-            yield f"I2 copies of {letter_id} differ"
+            yield f"I3 copies of {letter_id} differ"
 
 
 def _early(history: History) -> Iterator[str]:
     for copy in history.copies:
         due = history.due.get(copy.letter_id)
         if due is not None and copy.at < due.timestamp():
-            yield f"I3 {copy.letter_id} left {due.timestamp() - copy.at:.1f} s too early"
+            yield f"I4 {copy.letter_id} left {due.timestamp() - copy.at:.1f} s too early"
 
 
 def _stuck(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for row in rows:
         if row["state"] == "sending" and row["lease_is_old"]:
-            yield f"I4 {row['id']} is stuck in its lease"
+            yield f"I8 {row['id']} is stuck in its lease"
         if row["state"] in {"queued", "uncertain"} and row["is_overdue"]:
-            yield f"I4 {row['id']} is {row['state']} beyond its time"
+            yield f"I8 {row['id']} is {row['state']} beyond its time"
 
 
 def _disordered(history: History) -> Iterator[str]:
@@ -151,7 +184,7 @@ def _disordered(history: History) -> Iterator[str]:
             orders[row["ordering_key"]].append(row["id"])
     for key, ids in orders.items():
         if ids != sorted(ids, key=first.__getitem__):
-            yield f"I5 letters of {key} left out of order"
+            yield f"I9 letters of {key} left out of order"
 
 
 def _mispaired(history: History) -> Iterator[str]:
@@ -159,7 +192,7 @@ def _mispaired(history: History) -> Iterator[str]:
     for row in history.rows:
         found = _QUEUE_ID.search(row["remote_id"] or "")
         if found and named.get(found[1], row["id"]) != row["id"]:
-            yield f"I6 {row['id']} has the reply of {named[found[1]]}"
+            yield f"I10 {row['id']} has the reply of {named[found[1]]}"
 
 
 def _falling(copies: Sequence[Copy]) -> Iterator[str]:
@@ -168,7 +201,7 @@ def _falling(copies: Sequence[Copy]) -> Iterator[str]:
         for uid, sequence in _entries(copy.raw):
             key = (copy.recipient, uid)
             if sequence < highest.get(key, 0):
-                yield f"I7 SEQUENCE of {uid} fell for {copy.recipient}"
+                yield f"I5 SEQUENCE of {uid} fell for {copy.recipient}"
             highest[key] = sequence
 
 

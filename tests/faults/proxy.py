@@ -17,8 +17,9 @@ class Proxy:
     """How the way is at the moment; None means that nothing is wrong.
 
     `cut_after` and `reset_after` count bytes from the client of each connection, `cut_reply_after`
-    those from the server. A frozen way takes everything in and passes nothing on. The target is a
-    port of the loopback, or a socket's path.
+    those from the server. A frozen way takes everything in and passes nothing on, one that hides
+    the end passes on all that the server said and not that it hung up; `ended` counts these. The
+    target is a port of the loopback, or a socket's path.
     """
 
     target: int | Path
@@ -28,6 +29,8 @@ class Proxy:
     reset: bool = False
     delay: float = 0.0
     frozen: bool = False
+    hides_end: bool = False
+    ended: int = 0
     connections: int = 0
     cuts: int = 0
     lost_until: int = 0
@@ -58,7 +61,7 @@ class Proxy:
     def heal(self) -> None:
         """Let everything pass again."""
         self.cut_after = self.cut_reply_after = None
-        self.reset = self.frozen = False
+        self.reset = self.frozen = self.hides_end = False
         self.delay, self.cuts = 0.0, 0
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -70,12 +73,14 @@ class Proxy:
         except OSError:
             writer.transport.abort()
             return
-        ways = {
-            asyncio.create_task(self._pump(number, reader, back, self.cut_after)),
-            asyncio.create_task(self._pump(number, there, writer, self.cut_reply_after)),
-        }
+        out = asyncio.create_task(self._pump(number, reader, back, self.cut_after))
+        home = asyncio.create_task(self._pump(number, there, writer, self.cut_reply_after))
+        ways = {out, home}
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            if self.hides_end and home.done():
+                self.ended += 1
+                await out
         finally:
             for way in ways:
                 way.cancel()

@@ -3,14 +3,12 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from notifications import hurrying
 from tests.end_to_end.programs import Program
-from tests.faults import harness, proxy
+from tests.faults import harness
 from tests.faults.harness import Stage
 from tests.faults.proxy import Proxy
 from tests.notifications import smtp_servers
@@ -35,9 +33,7 @@ async def a_far_worker(
     stage: Stage, server: Server, haste: int = harness.HASTE
 ) -> AsyncIterator[tuple[Program, Proxy]]:
     """Run a worker whose way to the database leads over a proxy."""
-    folder = parse_qs(urlsplit(stage.dsn).query)["host"][0]
-    async with proxy.running(Path(folder) / ".s.PGSQL.5432") as network:
-        dsn = f"postgresql://terminbuch@127.0.0.1:{network.port}/terminbuch"
+    async with stage.far_way() as (network, dsn):
         more = {"TERMINBUCH_DATABASE_URL": dsn, hurrying.VARIABLE: str(haste)}
         async with stage.worker(server.port, **more) as program:
             yield program, network
