@@ -17,6 +17,7 @@ from service.engine import (
     ENGINE,
     DatabaseBusyError,
     DatabaseError,
+    GoodbyeError,
     InheritedWorkError,
     NestedWorkError,
     NoDatabaseError,
@@ -29,6 +30,7 @@ __all__ = [
     "Database",
     "DatabaseBusyError",
     "DatabaseError",
+    "GoodbyeError",
     "InheritedWorkError",
     "NestedWorkError",
     "NoDatabaseError",
@@ -210,7 +212,7 @@ class Database:
         pool = self.pool
         connection = await acquire(pool)
         try:
-            with self._noting_full():
+            with self._watching(connection):
                 return await getattr(connection, kind)(sql, *args)
         except TimeoutError:
             await pool.expire_connections()
@@ -219,12 +221,17 @@ class Database:
             await _give_back(pool, connection)
 
     @contextmanager
-    def _noting_full(self) -> Iterator[None]:
+    def _watching(self, connection: asyncpg.Connection) -> Iterator[None]:
         try:
             yield
         except asyncpg.DiskFullError:
             self._full_tick = time.monotonic()
             raise
+        except asyncpg.InternalClientError as error:
+            # The server's last words have come, the end of the line has not: the driver takes the
+            # connection for open, and refuses every statement until it is cut.
+            _cut(connection)
+            raise GoodbyeError from error
 
     async def listen(
         self, channel: str, on_message: Callable[[], None], on_begin: Callable[[], None]
@@ -269,7 +276,7 @@ class Database:
         current: contextvars.ContextVar[Any] = ENGINE.current_transaction
         token = current.set(unit)
         try:
-            with self._noting_full():
+            with self._watching(unit.connection):
                 yield unit
         except TimeoutError:
             # Where one connection hears nothing any more, those beside it hear nothing either.
@@ -297,9 +304,13 @@ async def _roll_back(connection: asyncpg.Connection, transaction: Any) -> None:
                 await transaction.rollback()
     except Exception:  # noqa: BLE001 - whatever the driver raises, the caller's error counts
         _log.warning("database.rollback_failed", exc_info=True)
-        # The pool may have taken a dead connection back already.
-        with suppress(asyncpg.InterfaceError):
-            connection.terminate()
+        _cut(connection)
+
+
+def _cut(connection: asyncpg.Connection) -> None:
+    # The pool may have taken a dead connection back already.
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 async def _give_back(pool: asyncpg.Pool, connection: asyncpg.Connection) -> None:

@@ -26,6 +26,10 @@ class NoDatabaseError(DatabaseError):
     """No database is open in this process."""
 
 
+class GoodbyeError(DatabaseError, ConnectionError):
+    """The database has ended this connection."""
+
+
 class NestedWorkError(DatabaseError):
     """A unit of work is already open in this task, and units are never nested."""
 

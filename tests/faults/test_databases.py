@@ -4,9 +4,12 @@ import asyncio
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Awaitable, Callable
 
 import pytest
 
+from service.database import Database, GoodbyeError
+from service.engine import OUTAGES
 from tests.end_to_end.programs import running
 from tests.faults.harness import Stage
 from tests.faults.test_kills import a_notice
@@ -99,6 +102,38 @@ async def test_28_while_the_database_is_away_readiness_says_so_and_nothing_is_lo
     assert late <= COUNT
     assert {"sent": COUNT} == await stage.states()
     assert found.duplicates <= sum(row["uncertain_count"] for row in found.rows)
+
+
+async def test_a_connection_that_heard_goodbye_and_no_end_is_cut_and_replaced(
+    stage: Stage,
+) -> None:
+    async with stage.far_way() as (way, dsn), Database(dsn, pool_size=1) as database:
+        way.hides_end = True
+        errors = []
+        for ask in (database.fetchval, _ask_in_a_unit(database)):
+            pid = await database.fetchval("SELECT pg_backend_pid()")
+            before = way.ended
+            await stage.database.fetch("SELECT pg_terminate_backend($1)", pid)
+            async with asyncio.timeout(100):
+                while way.ended == before:
+                    await asyncio.sleep(0.01)
+            # What was said lies in our own buffer; two rounds of the loop read it.
+            for _ in range(2):
+                await asyncio.sleep(0)
+            with pytest.raises(GoodbyeError) as caught:
+                await ask("SELECT 1")
+            errors.append(isinstance(caught.value, OUTAGES))
+        answer = await database.fetchval("SELECT 1")
+
+    assert ([True, True], 1) == (errors, answer)
+
+
+def _ask_in_a_unit(database: Database) -> Callable[[str], Awaitable[object]]:
+    async def ask(sql: str) -> object:
+        async with database.unit_of_work() as unit:
+            return await unit.connection.fetchval(sql)
+
+    return ask
 
 
 async def ready(port: int, wanted: int) -> bool:
