@@ -28,7 +28,6 @@ SIZE_LIMIT = 1_000_000
 RETURN_LIFE = timedelta(days=60)
 """So long after a letter its return address says which one it was."""
 
-AUTO_REPLIES_KEPT = timedelta(days=14)
 FORGET_AT_ONCE = 1000
 
 _log = structlog.get_logger(__name__)

@@ -39,7 +39,6 @@ from service.tables.calendar_answer_statements import Kept
 from service.tokens import Keys
 
 LETTER_KIND = "answer_differs"
-KEPT_FOR = timedelta(days=30)
 _LETTER_LIFE = timedelta(days=3)
 _PERSON = Actor("person")
 

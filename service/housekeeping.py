@@ -12,7 +12,7 @@ from asyncpg import Connection
 
 from notifications import intake, outbox, pauses
 from notifications.bounces import Kind
-from service import answering, limiting, sifting
+from service import forgetting, limiting, sifting
 from service.database import Database
 from service.domain import retention
 
@@ -28,8 +28,8 @@ LETTERS_KEPT = retention.LETTER_PROOF.period
 FETCHES_KEPT = retention.FEEDS.period
 ACTS_KEPT = retention.AUDIT.period
 _RETURNS_KEPT: tuple[tuple[timedelta, tuple[Kind, ...] | None], ...] = (
-    (intake.AUTO_REPLIES_KEPT, (Kind.AUTO_REPLY,)),
-    (LETTER_WORDS_KEPT, (Kind.WORDS,)),
+    (retention.AUTO_REPLIES.period, (Kind.AUTO_REPLY,)),
+    (retention.WORDS.period, (Kind.WORDS,)),
     (LETTERS_KEPT, None),
 )
 # These letters carry what somebody wrote in their cause.
@@ -163,13 +163,22 @@ async def forget_returns(database: Database, now: datetime) -> int:
 
 
 async def forget_calendar_answers(database: Database, now: datetime) -> int:
-    """Delete what calendar programs answered 30 days later; the history of answers stays."""
-    before = now - answering.KEPT_FOR
+    """Delete what calendar programs answered 30 days later."""
+    before = now - retention.CALENDAR_ANSWERS.period
 
     async def forget(connection: "Connection[Any]") -> int:
         return await sifting.forget(connection, before, outbox.FORGET_AT_ONCE)
 
     return await _in_portions(database, forget)
+
+
+async def forget_answers(database: Database, now: datetime) -> int:
+    """Forget answers to sessions that ended, step by step; return how many sessions took one."""
+
+    async def forget(connection: "Connection[Any]") -> int:
+        return await forgetting.forget(connection, now)
+
+    return await _in_portions(database, forget, forgetting.SESSIONS_AT_ONCE)
 
 
 async def forget_acts(database: Database, now: datetime) -> int:
@@ -189,6 +198,7 @@ CLEAN_UPS: tuple[Work, ...] = (
     forget_returns,
     forget_calendar_answers,
     forget_wordings,
+    forget_answers,
     forget_acts,
 )
 
@@ -218,7 +228,9 @@ async def _forget(database: Database, sql: str, before: datetime) -> int:
 
 
 async def _in_portions(
-    database: Database, work: "Callable[[Connection[Any]], Awaitable[int]]"
+    database: Database,
+    work: "Callable[[Connection[Any]], Awaitable[int]]",
+    most: int = outbox.FORGET_AT_ONCE,
 ) -> int:
     """Work in transactions of their own until a portion is not full any more."""
     total = 0
@@ -226,6 +238,6 @@ async def _in_portions(
         async with database.unit_of_work() as unit:
             count = await work(unit.connection)
         total += count
-        if count < outbox.FORGET_AT_ONCE:
+        if count < most:
             break
     return total

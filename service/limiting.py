@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from service.database import Database
+from service.domain import retention
 from service.tokens import Keys
 
 # The row changes only when a token is left, so a refused hit costs its sender nothing more.
@@ -56,7 +57,7 @@ async def take(database: Database, limit: Limit, key: str, now: datetime) -> dat
 
 async def purge(database: Database, now: datetime) -> None:
     """Remove buckets that nobody touched for two days: they are full again."""
-    await database.fetchval(_PURGE, now - timedelta(days=2))
+    await database.fetchval(_PURGE, now - retention.TRIES.period)
 
 
 def network_key(keys: Keys, address: str | None, now: datetime) -> str:

@@ -1,7 +1,7 @@
 """What is kept for which purpose, and for how long: the table that the privacy page shows.
 
-Whatever deletes reads its period here, so that the page and the deed cannot differ. Of answers,
-needs, attendance, deputies and members nothing is deleted yet.
+Whatever deletes reads its period here, so that the page and the deed cannot differ; a test lets
+the time of each row pass. What nothing deletes by itself has no period, and the page says so.
 """
 
 from dataclasses import dataclass
@@ -16,24 +16,43 @@ class Purpose:
     period: timedelta
 
 
-ANSWERS = Purpose("answers", timedelta(days=90))
-NEEDS = Purpose("needs", timedelta(days=14))
-ATTENDANCE = Purpose("attendance", timedelta(days=730))
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """A purpose whose data end by somebody's hand only; its texts have the same ids."""
+
+    name: str
+
+
+# A person's own calendar shows a session, and what they said, to the edge of a month six months
+# back; forgotten before, it would leave that calendar or come back to it.
+ANSWERS = Purpose("answers", timedelta(days=240))
+HISTORY = Purpose("history", timedelta(days=90))
 DEPUTIES = Purpose("deputies", timedelta(days=90))
-MEMBERS = Purpose("members", timedelta(days=182))
+NEEDS = Purpose("needs", timedelta(days=14))
+CALENDAR_ANSWERS = Purpose("calendar_answers", timedelta(days=30))
+WORDS = Purpose("words", timedelta(days=30))
+AUTO_REPLIES = Purpose("auto_replies", timedelta(days=14))
+INVITATIONS = Lasting("invitations")
+MEMBERS = Lasting("members")
 LETTERS = Purpose("letters", timedelta(days=30))
 LETTER_PROOF = Purpose("letter_proof", timedelta(days=90))
 AUDIT = Purpose("audit", timedelta(days=365))
 FEEDS = Purpose("feeds", timedelta(days=90))
 ANSWER_LINK = Purpose("answer_link", timedelta(days=30))
 SIGN_IN = Purpose("sign_in", timedelta(hours=12))
-HINTS = Purpose("hints", timedelta(days=90))
+TRIES = Purpose("tries", timedelta(days=2))
+HINTS = Purpose("hints", timedelta(days=30))
+BACKUPS = Lasting("backups")
 
-PURPOSES = (
+PURPOSES: tuple[Purpose | Lasting, ...] = (
     ANSWERS,
-    NEEDS,
-    ATTENDANCE,
+    HISTORY,
     DEPUTIES,
+    NEEDS,
+    CALENDAR_ANSWERS,
+    WORDS,
+    AUTO_REPLIES,
+    INVITATIONS,
     MEMBERS,
     LETTERS,
     LETTER_PROOF,
@@ -41,5 +60,7 @@ PURPOSES = (
     FEEDS,
     ANSWER_LINK,
     SIGN_IN,
+    TRIES,
     HINTS,
+    BACKUPS,
 )

@@ -4,10 +4,12 @@
 JUST_LEFT = """
 SELECT EXISTS (
     SELECT FROM invitation i
-    JOIN letter_about l ON l.subject_id = i.meeting_id AND l.recipient_id = i.person_id
+    CROSS JOIN LATERAL (
+        SELECT l.letter_id FROM letter_about l
+        WHERE l.subject_id = i.meeting_id AND l.recipient_id = i.person_id
+            AND l.dropped_because IS NULL OFFSET 0) l
     JOIN outbox b ON b.id = l.letter_id
-    WHERE i.handle = $1 AND l.dropped_because IS NULL
-        AND coalesce(b.accepted_at, b.data_started_at) >= $2)
+    WHERE i.handle = $1 AND coalesce(b.accepted_at, b.data_started_at) >= $2)
 """
 
 CONFIRM = """

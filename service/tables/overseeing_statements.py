@@ -1,6 +1,7 @@
 """The statements behind the office's pages: reads only, one each for a whole list."""
 
 from service.tables import shown_meetings
+from service.tables.forgetting_statements import IS_FORGOTTEN
 from service.tables.invitation_statements import HOLDS, holds
 from service.tables.reminder_statements import IS_REMINDER
 
@@ -14,11 +15,14 @@ FROM meeting LEFT JOIN meeting_seats ON meeting_seats.meeting_id = meeting.id
 WHERE meeting.id = $1
 """
 
+# Whose answer is forgotten neither answered nor kept silent.
+_STATE = f"""CASE WHEN i.state = 'invited' AND i.answer IS NULL AND {IS_FORGOTTEN}
+    THEN 'forgotten' ELSE i.state END"""
 # One row a person, grouped by partner; the newest letter stands beside, whatever it was about.
 PEOPLE = f"""
-SELECT i.id, i.person_id, i.state, i.answer, i.answer_way, i.answered_at, i.answered_for,
-    i.is_late, i.deputy_name, i.note, i.access_needs, i.meal, i.given_starts_local, i.has_seat,
-    i.invited_at, i.role_title, i.answer_rev, i.looks_automatic,
+SELECT i.id, i.person_id, {_STATE} AS state, i.answer, i.answer_way, i.answered_at,
+    i.answered_for, i.is_late, i.deputy_name, i.note, i.access_needs, i.meal, i.given_starts_local,
+    i.has_seat, i.invited_at, i.role_title, i.answer_rev, i.looks_automatic,
     coalesce(i.answer IS NOT NULL AND {HOLDS}, false) AS holds,
     p.full_name, coalesce(p.email, '') AS email, p.phone, p.email IS NOT NULL AS has_address,
     o.id AS partner_id, coalesce(o.name, '') AS partner,

@@ -9,6 +9,7 @@ from litestar.response import Response
 
 from service import furnishing, limiting, reporting
 from service.domain import retention
+from service.domain.retention import Purpose
 from service.limiting import Limit
 from service.pages import dates
 from service.reporting import BarrierReport
@@ -28,8 +29,8 @@ BARRIER_FIELDS = (
     Field("website"),
 )
 _OPT = {"policy": Policy.PUBLIC}
-_SEEN_BY_LEADS = frozenset({"answers", "attendance"})
-_SEEN_BY_NOBODY = frozenset({"answer_link", "sign_in", "feeds"})
+_SEEN_BY_LEADS = frozenset({"answers", "deputies", "invitations"})
+_SEEN_BY_NOBODY = frozenset({"answer_link", "sign_in", "feeds", "tries"})
 _DAYS_OF_MONTH, _DAYS_OF_YEAR = 30, 365
 
 AnyRequest = Request[Any, Any, Any]
@@ -103,7 +104,7 @@ def list_purposes(visitor: Visitor) -> list[dict[str, str]]:
     return [
         {
             "name": purpose.name,
-            "period": say_period(visitor, purpose.period),
+            "period": say_period(visitor, purpose.period) if isinstance(purpose, Purpose) else "",
             "seen_by": _seen_by(purpose.name),
         }
         for purpose in retention.PURPOSES

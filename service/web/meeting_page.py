@@ -13,7 +13,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Response
 
-from service import noticing, overseeing, reminding, repeating, tailoring, transcribing
+from service import forgetting, noticing, overseeing, reminding, repeating, tailoring, transcribing
 from service.domain.errors import NotFoundError
 from service.domain.words import Mode
 from service.overseeing import Guests, InvitedPerson, Session
@@ -85,6 +85,7 @@ async def show_session(
         query=stale.query(_kept(antwort=chosen, suche=query["suche"])),
         chosen=chosen,
         search=query["suche"] or "",
+        kept=await forgetting.find_kept(services.database, meeting_id),
         notices=await noticing.find_pending(services.database, meeting_id),
         planned=await reminding.planned_letters(services.database, meeting_id),
         history=await overseeing.list_history(services.database, meeting_id),
@@ -179,7 +180,10 @@ async def show_print(
     """Show the list of participants for paper."""
     session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
     guests = await overseeing.list_guests(services.database, session)
-    return respond.page(services, visitor, "office/print.html", session=session, guests=guests)
+    kept = await forgetting.find_kept(services.database, meeting_id)
+    return respond.page(
+        services, visitor, "office/print.html", session=session, guests=guests, kept=kept
+    )
 
 
 @get("/buero/termin/{meeting_id:uuid}/anrufliste", opt={"policy": Policy.COORDINATOR})

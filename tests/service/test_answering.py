@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from service import answering, replying, sifting
+from service import replying, sifting
 from service.auditing import Actor
 from service.database import Database
+from service.domain import retention
 from service.domain.calendar_answers import Outcome
 from service.domain.words import Answer, Way
 from service.replying import Reply
@@ -591,7 +592,7 @@ async def test_what_programs_answered_is_forgotten(hall: Hall) -> None:
     async with hall.database.unit_of_work() as unit:
         counts = [
             await sifting.forget(unit.connection, NOW + age, 100)
-            for age in (-answering.KEPT_FOR, timedelta(seconds=1))
+            for age in (-retention.CALENDAR_ANSWERS.period, timedelta(seconds=1))
         ]
 
     assert [0, 1] == counts
