@@ -13,9 +13,10 @@ from litestar import Request
 from litestar.exceptions import HTTPException, SerializationException
 from litestar.response import Response
 
-from service import furnishing
+from service import furnishing, limiting
 from service.domain import errors as domain
 from service.engine import OUTAGES
+from service.footprints import MISSES, MISSES_PER
 from service.pages import dates
 from service.pages.catalogue import texts
 from service.pages.rendering import localised
@@ -47,6 +48,7 @@ STATUS: Mapping[type[Exception], int] = {
     domain.DomainError: 409,
 }
 _RETRY_SECONDS = "30"
+_NEXT_MISS_SECONDS = str(int(MISSES_PER.total_seconds() // MISSES))
 
 _PAGE_OF_STATUS = {
     400: "bad_request",
@@ -79,8 +81,13 @@ def show_dead_link(
 ) -> Response[bytes]:
     """Show the page of a link that opens nothing, with the way to new ones.
 
-    `heading` and `text` name the part of the catalogue that has the words for it.
+    `heading` and `text` name the part of the catalogue that has the words for it. Whoever tries
+    many unknown links is told to wait; links that are known, or were, always open.
     """
+    if isinstance(error, domain.LinkUnknownError) and not _may_miss(services, visitor):
+        response = render_page(services, visitor, 429, "too_many")
+        response.headers["retry-after"] = _NEXT_MISS_SECONDS
+        return response
     when = error.values.get("until") or error.values.get("renewed_at")
     return respond.page(
         services,
@@ -93,6 +100,12 @@ def show_dead_link(
             date=dates.format_short_date(when, visitor.locale) if when else "",
         ),
     )
+
+
+def _may_miss(services: Services, visitor: Visitor) -> bool:
+    """Count an unknown link, in memory: a row written each time would cost us more than them."""
+    network = limiting.network_key(services.keys, visitor.network, visitor.now)
+    return services.footprints.misses.take(network, visitor.now)
 
 
 def answer_domain_error(request: AnyRequest, error: domain.DomainError) -> Response[bytes]:
