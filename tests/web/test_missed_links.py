@@ -34,7 +34,6 @@ async def _miss(
     return [(await client.get(_unknown(services, path))).status_code for _ in range(times)]
 
 
-@pytest.mark.parametrize("path", PATHS)
 def _use_up(services: Services, tries: int = MISSES) -> None:
     """Let so many misses of the test's network have been."""
     now = services.clock()
@@ -43,6 +42,7 @@ def _use_up(services: Services, tries: int = MISSES) -> None:
         services.footprints.misses.take(network, now)
 
 
+@pytest.mark.parametrize("path", PATHS)
 async def test_so_many_unknown_links_an_hour_are_answered_and_no_more(
     services: Services, anonymous: httpx.AsyncClient, path: str
 ) -> None:
