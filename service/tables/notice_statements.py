@@ -119,6 +119,7 @@ _WHO = {
     f" AND {_UNANSWERED} AND NOT {REMINDED_LATELY.format(_NOW)}",
     NoticeKind.UNINVITED: f"i.state = 'uninvited' AND {_CHOSEN}",
 } | dict.fromkeys((NoticeKind(kind) for kind in CHANGES), _OF_CHANGE)
+_WILL_BE = {kind: condition.replace(_NOW, _THEN) for kind, condition in _WHO.items()}
 
 _LETTER_KINDS = {kind: kind.value for kind in NoticeKind} | {NoticeKind.CONFIRMED: "date_confirmed"}
 _KEYS = {
@@ -159,7 +160,7 @@ SELECT p.id AS person_id, p.full_name AS name, coalesce(o.name, '') AS partner,
     (lower(p.copy_email) <> p.email_normal) IS TRUE AS has_copy
 {_FROM}
 LEFT JOIN organisation o ON o.id = i.organisation_id
-WHERE n.id = $1 AND {_WHO[kind].replace(_NOW, _THEN)}
+WHERE n.id = $1 AND {_WILL_BE[kind]}
 ORDER BY o.sort_key NULLS LAST, p.sort_key, p.id
 """
 
