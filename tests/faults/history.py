@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email import policy
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -95,6 +96,11 @@ class History:
 
     def violations(self) -> list[str]:
         """Return a sentence for everything that must not be."""
+        return list(self._violations)
+
+    @cached_property
+    def _violations(self) -> list[str]:
+        # Reading thousands of letters takes its time, once.
         return [
             *ledger.violations(self.told, self.stands),
             *(f"I2 lost: {each}" for each in self.lost),
