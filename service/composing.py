@@ -32,24 +32,15 @@ from service import (
 )
 from service.database import Database
 from service.domain import preferences
-from service.domain.changes import MeetingFacts
 from service.domain.preferences import Topic
 from service.drafting import Drafter, Key
 from service.furnishing import InstanceData
-from service.occasions import Occasion
 from service.pages.catalogue import texts
 from service.pages.rendering import localised
 from service.services import Services
 from service.tables import letter_statements
 
 _TO_THE_OFFICE = frozenset({forwarding.KIND, alarming.KIND})
-# Kinds that speak of the recipient's own answer; the others are the same for everybody.
-_WITH_STANCE = frozenset(
-    {
-        *("date_confirmed", "nudge", "reminder", "change", "uncancellation", "receipt"),
-        "answer_differs",
-    }
-)
 _JUST_USED = 64
 
 
@@ -83,32 +74,6 @@ class Clerk:
         if not isinstance(prototype_key, Key):
             raise TypeError(prototype_key)
         return await self._drafter.write(prototype_key)
-
-    async def preview(
-        self,
-        kind: str,
-        locale: str,
-        meeting_id: UUID,
-        *,
-        before: MeetingFacts | None = None,
-        message: str = "",
-    ) -> Draft:
-        """Write a letter before anybody gets it, as most recipients will see it.
-
-        `before` is what people were told last, for a change. Slots stay open.
-        """
-        instance = (await furnishing.look(self._database)).instance
-        key = Key(kind=kind, locale=locale, instance=instance, meeting_id=meeting_id)
-        if kind == summarising.KIND:
-            found = await summarising.read(
-                self._database, meeting_id, locale, self._services.clock()
-            )
-            return await self._drafter.write(replace(key, summary=found.shape))
-        return await self._drafter.preview(key, meeting_id, before=before, message=message)
-
-    def draft_of(self, occasion: Occasion) -> Draft:
-        """Write the letter of an occasion that is known as a whole."""
-        return self._drafter.draft_of(occasion)
 
     async def _judge(
         self, row: Mapping[str, Any], instance: InstanceData, *, is_ready: bool
@@ -222,7 +187,7 @@ class Clerk:
             **self._links(row["handle"], row["epoch"], row["locale"]),
             **self._wish_links(row),
         }
-        has_stance = kind in _WITH_STANCE
+        has_stance = kind in occasions.WITH_STANCE
         key = _share(
             kind=kind,
             locale=row["locale"],
@@ -317,7 +282,7 @@ class Clerk:
     def _test(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
         """Send what was shown to whoever asked for it; names and links in it are nobody's."""
         cause = row["cause"]
-        sample = cause["subject"], cause["text"], cause["html"]
+        sample = cause["subject"], cause["text"], cause["html"], cause.get("calendar", "")
         key = Key(kind="test", locale=row["locale"], instance=instance, sample=sample)
         return Go(row["account_email"], row["account_name"], {}, key)
 

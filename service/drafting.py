@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from calendars.entry import Entry
 from notifications.letters import Attachment, Draft
 from service import (
     describing,
@@ -20,7 +21,6 @@ from service import (
 from service.database import Database
 from service.digesting import Shape
 from service.domain import changes, preferences
-from service.domain.changes import MeetingFacts
 from service.domain.errors import NotFoundError
 from service.domain.preferences import Topic
 from service.domain.words import State
@@ -81,7 +81,7 @@ class Key:
     parts: tuple["Key", ...] = ()
     heading: str = ""
     reply_to: str = ""
-    sample: tuple[str, str, str] | None = None
+    sample: tuple[str, str, str, str] | None = None
     follows: bool = False
     leads: bool = False
     summary: summarising.Shape | None = None
@@ -101,13 +101,6 @@ class Drafter:
         draft = await self._write(key)
         draft = self._threaded(draft) if key.follows else draft
         return replace(draft, html="" if key.text_only else draft.html, locale=key.locale)
-
-    async def preview(
-        self, key: Key, meeting_id: UUID, *, before: MeetingFacts | None, message: str
-    ) -> Draft:
-        """Write a letter that is about a change which nobody was told yet."""
-        occasion = await self._occasion(key, meeting_id)
-        return self.draft_of(replace(occasion, before=before, message=message))
 
     def draft_of(self, occasion: Occasion, *, no_calendar: bool = False) -> Draft:
         """Write the letter of an occasion that is known as a whole."""
@@ -137,12 +130,14 @@ class Drafter:
 
     async def _write(self, key: Key) -> Draft:
         if key.sample:
-            return Draft(*key.sample, reply_to=key.instance.email or None)
+            subject, text, html, file = key.sample
+            entry = file.encode() if file else None
+            return Draft(subject, text, html, entry, reply_to=key.instance.email or None)
         if key.parts:
             return await self._joint_draft(key)
         if key.meeting_id is None:
             return self._plain_draft(key)
-        occasion = await self._occasion(key, key.meeting_id)
+        occasion = await self.occasion(key, key.meeting_id)
         if key.summary is not None:
             words = summarising.phrase(occasion, key.summary)
             draft = self._draft(words, key.instance)
@@ -177,7 +172,7 @@ class Drafter:
 
     async def _joint_draft(self, key: Key) -> Draft:
         parts = [
-            await self._occasion(part, part.meeting_id) for part in key.parts if part.meeting_id
+            await self.occasion(part, part.meeting_id) for part in key.parts if part.meeting_id
         ]
         found = (
             []
@@ -210,7 +205,8 @@ class Drafter:
         root = self._root_of(parts[0]) if parts else None
         return replace(draft, attachments=attached, headers=headers, references=root)
 
-    async def _occasion(self, key: Key, meeting_id: UUID) -> Occasion:
+    async def occasion(self, key: Key, meeting_id: UUID) -> Occasion:
+        """Read what a letter with this key is about; raise `NotFoundError`."""
         row = await self._database.fetchrow(_MEETING, meeting_id)
         if row is None:
             raise NotFoundError
@@ -238,8 +234,8 @@ class Drafter:
             leads=key.leads,
         )
 
-    def _calendar(self, occasion: Occasion) -> Part | None:
-        """Write the entry as a file; None where the letter's date is not one for a calendar."""
+    def entry_of(self, occasion: Occasion) -> Entry | None:
+        """Describe what its letter brings to calendars; None where the date is not one for them."""
         if occasion.kind not in _WITH_CALENDAR or occasion.is_copy or _stays_away(occasion):
             return None
         if occasion.way is CalendarWay.FILE and occasion.kind in _WITH_BUTTONS_ONLY:
@@ -248,12 +244,17 @@ class Drafter:
             return None
         settings, data = self._services.settings, occasion.instance
         voice = describing.voice_of(settings, occasion.locale, data.office_name, data.phone)
-        entry = describing.invited_entry(occasion.meeting, voice)
+        return describing.invited_entry(occasion.meeting, voice)
+
+    def _calendar(self, occasion: Occasion) -> Part | None:
+        """Write the entry as a file."""
+        entry = self.entry_of(occasion)
         if entry is None:
             return None
         # Whoever answered to an old date gets the entry as it is.
         is_request = occasion.kind == "answer_differs" and occasion.because == "old_date"
         kind = "invitation" if is_request else occasion.kind
+        settings, data = self._services.settings, occasion.instance
         return requesting.write_part(entry, kind, occasion.way, settings, data)
 
     def _headers(self, kind: str, occasions: Sequence[Occasion]) -> tuple[tuple[str, str], ...]:

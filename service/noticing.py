@@ -44,13 +44,21 @@ _MOST_TOGETHER = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Somebody a notice is for; without an address no letter leaves and the office calls."""
+    """Somebody a notice is for; without an address no letter leaves and the office calls.
+
+    `answer` is what they said last, and `holds` whether it counts after the change. `channel` is
+    how entries go to them, None before the first one. `is_first` marks who never had a letter.
+    """
 
     person_id: UUID
     name: str
     partner: str
     has_address: bool
     has_copy: bool
+    answer: str | None = None
+    holds: bool = False
+    channel: str | None = None
+    is_first: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,13 @@ from service.requesting import CalendarWay
 
 BUCKETS = ("accepted", "undecided", "no_answer", "declined")
 """Who has answered how; an answer that no longer holds is none."""
+WITH_STANCE = frozenset(
+    {
+        *("date_confirmed", "nudge", "reminder", "change", "uncancellation", "receipt"),
+        "answer_differs",
+    }
+)
+"""Kinds that speak of the recipient's own answer; the others are the same for everybody."""
 LAST_CALL = "last_call"
 """Why a nudge has words of its own; its rule's expansion says so in the letter's cause."""
 

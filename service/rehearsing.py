@@ -12,7 +12,7 @@ from uuid import UUID
 
 from asyncpg import Connection
 
-from service import moving, noticing, planning
+from service import moving, noticing, planning, requesting
 from service.auditing import Actor
 from service.database import Database
 from service.domain import changes
@@ -23,6 +23,7 @@ from service.domain.shown import ShownMeeting
 from service.domain.words import NoticeKind
 from service.moving import BY_RULE, NO_ENDING, Ending, Options, Saved, Saving
 from service.noticing import PlannedNotice
+from service.requesting import Ear
 from service.tables import facts, shown_meetings
 
 _MEETING = f"{shown_meetings.SELECT}, meeting.capacity FROM meeting WHERE meeting.id = $1"
@@ -58,7 +59,8 @@ class Rehearsal:
 
     `known` is by kind of notice what people have been told so far: a notice that is pending already
     takes the change in. `merged` are notices that waited before the move and still do, `queued` is
-    by kind how many letters have been posted already and will leave beside.
+    by kind how many letters have been posted already and will leave beside. `ear` tells whether
+    invitations may bring buttons.
     """
 
     saved: Saved
@@ -70,6 +72,7 @@ class Rehearsal:
     notices: tuple[PlannedNotice, ...]
     merged: tuple[NoticeKind, ...]
     queued: Mapping[str, int]
+    ear: Ear
 
     @property
     def letters(self) -> int:
@@ -125,4 +128,5 @@ async def _play(
         notices=tuple(notices),
         merged=tuple(each.kind for each in notices if each.id in waited),
         queued=dict(await connection.fetch(_QUEUED, meeting_id)),
+        ear=await requesting.read_ear(connection),
     )

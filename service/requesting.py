@@ -50,6 +50,7 @@ FROM letter l JOIN letter_subject s ON s.letter_id = l.id
 WHERE l.created_at = now() AND s.kind = 'invitation' AND i.channel = 'request'
     AND i.meeting_id = s.subject_id AND i.person_id = l.recipient_id AND i.invited_at = $1
 """
+_EAR = "SELECT way, heard_at FROM ear"
 _UPDATES = f"""
 SELECT 'ent:' || l.id || ':' || s.subject_id, '{UPDATE}', l.recipient_id, s.subject_id,
     s.subject_rev, s.time_rev, l.recipient_id || ':' || s.subject_id, l.locale,
@@ -71,6 +72,14 @@ class CalendarWay(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Ear:
+    """On which way answers of calendar programs were heard last, and when."""
+
+    way: str | None = None
+    heard_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """The calendar part of a draft, and where replies to the letter go; None for the office."""
 
@@ -86,6 +95,20 @@ def way_of(row: Mapping[str, Any], settings: Settings, now: datetime) -> Calenda
     is_open = probing.is_set_up(settings) and row["ear_way"] == settings.imip_address
     hears = is_open and probing.hears(row["ear_heard_at"], now)
     return CalendarWay.BUTTONS if hears else CalendarWay.RESTING
+
+
+async def read_ear(connection: "Connection[Any]") -> Ear:
+    """Return how the ear stands."""
+    row = await connection.fetchrow(_EAR)
+    return Ear() if row is None else Ear(row["way"], row["heard_at"])
+
+
+def way_to(channel: str | None, ear: Ear, settings: Settings, now: datetime) -> CalendarWay:
+    """Return how the entry would go now; a `channel` of None is settled by this very letter."""
+    if channel is None:
+        channel = "request" if probing.hears(ear.heard_at, now) else "publish"
+    row = {"channel": channel, "is_copy": False, "ear_way": ear.way, "ear_heard_at": ear.heard_at}
+    return way_of(row, settings, now)
 
 
 def fill_gaps(row: Mapping[str, Any], keys: Keys, way: CalendarWay) -> dict[str, str]:

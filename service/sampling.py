@@ -1,21 +1,23 @@
 """Send one of our letters to whoever looks at it, marked as a test; its links open nothing.
 
 What it says is fixed when it is asked for: a preview may be of something that is saved nowhere.
+The entry that it brings is one of its own: it asks nobody, and no other one moves by it.
 """
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
+from calendars import invitation
+from calendars.entry import Entry
 from notifications import outbox
-from notifications.letters import Draft
 from service import limiting, previewing
-from service.composing import Clerk
 from service.domain.accounts import Account
 from service.domain.errors import NotFoundError, TooManyTriesError
 from service.limiting import Limit
 from service.pages.catalogue import texts
+from service.previewing import ShownLetter
 from service.services import Services
 
 KIND = "test"
@@ -26,15 +28,18 @@ LIMIT = Limit("test_letters", 12, timedelta(hours=1))
 _LIFE = timedelta(hours=1)
 _BODY = re.compile(r"<body\b[^>]*>")
 _LEAD = '<p style="margin:0;padding:16px;background:#fff3cd;color:#000"><strong>{}</strong></p>'
+# The names of test entries come from here, so that none is that of a session.
+_TESTS = UUID("7c0b4b5e-4f0a-4c52-9d0e-3a3f2f1f7e57")
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A letter with words of nobody in its slots."""
+    """A letter with words of nobody in its slots; `calendar` is a file, "" where there is none."""
 
     subject: str
     text: str
     html: str
+    calendar: str = ""
 
 
 async def send_of_session(
@@ -43,11 +48,11 @@ async def send_of_session(
     """Send the letter of a session as it is saved, by `send`; raises `NotFoundError`."""
     if kind not in KINDS:
         raise NotFoundError
-    draft = await Clerk(services).preview(kind, locale, meeting_id)
-    await send(services, account, draft, locale)
+    shown = await previewing.show_of_session(services, kind, locale, meeting_id)
+    await send(services, account, shown)
 
 
-async def send(services: Services, account: Account, draft: Draft, locale: str) -> None:
+async def send(services: Services, account: Account, shown: ShownLetter) -> None:
     """Post a letter to the account's own address alone; raises `TooManyTriesError`."""
     now = services.clock()
     if await limiting.take(services.database, LIMIT, str(account.id), now) is not None:
@@ -60,8 +65,8 @@ async def send(services: Services, account: Account, draft: Draft, locale: str) 
         ordering_key=f"tst:{account.id}",
         not_before=now,
         expires_at=now + _LIFE,
-        locale=locale,
-        cause=asdict(sample(draft, locale, services.settings.public_url)),
+        locale=shown.locale,
+        cause=asdict(sample(shown, services.settings.public_url, account.id)),
         priority=2,
         recipient_domain=account.email.rpartition("@")[2].lower(),
     )
@@ -69,14 +74,31 @@ async def send(services: Services, account: Account, draft: Draft, locale: str) 
         await outbox.post(unit.connection, letter)
 
 
-def sample(draft: Draft, locale: str, public_url: str) -> Sample:
+def sample(shown: ShownLetter, public_url: str, account_id: UUID) -> Sample:
     """Mark a letter as a test, and put words of nobody into its slots."""
+    draft, locale = shown.draft, shown.locale
     t = texts(locale).t
-    lead = t("letter.test.lead")
+    lead = t("letter.test.lead" if shown.entry is None else "letter.test.lead_calendar")
     token = t("letter.test.link")
     text = previewing.fill(draft.text, locale, public_url, token=token)
     html = previewing.fill(draft.html, locale, public_url, token=token)
     body = _BODY.search(html)
     if body is not None:
         html = html[: body.end()] + _LEAD.format(lead) + html[body.end() :]
-    return Sample(t("letter.test.subject", subject=draft.subject), f"{lead}\n\n{text}", html)
+    subject = t("letter.test.subject", subject=draft.subject)
+    file = "" if shown.entry is None else _file(shown.entry, locale, account_id)
+    return Sample(subject, f"{lead}\n\n{text}", html, file)
+
+
+def _file(entry: Entry, locale: str, account_id: UUID) -> str:
+    """Write the entry under a name of its own: the same for each test by the same account.
+
+    So a move and a cancellation can be tried, and nothing but the test's own entry follows.
+    """
+    own = replace(
+        entry,
+        uid=str(uuid5(_TESTS, f"{account_id}:{entry.uid}")),
+        summary=texts(locale).t("letter.test.subject", subject=entry.summary),
+        attendee=None,
+    )
+    return invitation.render_download(own).decode()

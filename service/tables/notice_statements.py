@@ -134,6 +134,13 @@ _EXPIRES = dict.fromkeys(NoticeKind, "coalesce(m.starts_at, $2 + interval '14 da
     NoticeKind.CANCELLATION: "coalesce(m.starts_at + interval '1 hour', $2 + interval '14 days')",
     NoticeKind.NUDGE: "CASE WHEN m.answer_by > $2 THEN m.answer_by ELSE m.starts_at END",
 }
+# What the letters to them differ by. How entries go is fixed with the first letter.
+AS_READERS = f"""
+    i.answer, i.answer IS NOT NULL AND {HOLDS} AS holds, p.first_letter_on IS NULL AS is_first,
+    CASE WHEN i.invited_at IS NOT NULL THEN i.channel
+        WHEN EXISTS (SELECT FROM preference w WHERE w.person_id = p.id AND w.no_calendar)
+        THEN 'plain' END AS channel
+"""
 _FROM = """
 FROM notice n
 JOIN meeting m ON m.id = n.meeting_id
@@ -157,7 +164,7 @@ def _list(kind: NoticeKind) -> str:
     return f"""
 SELECT p.id AS person_id, p.full_name AS name, coalesce(o.name, '') AS partner,
     p.email IS NOT NULL AS has_address,
-    (lower(p.copy_email) <> p.email_normal) IS TRUE AS has_copy
+    (lower(p.copy_email) <> p.email_normal) IS TRUE AS has_copy, {AS_READERS}
 {_FROM}
 LEFT JOIN organisation o ON o.id = i.organisation_id
 WHERE n.id = $1 AND {_WILL_BE[kind]}

@@ -79,11 +79,10 @@ async def send_test(services: Services, visitor: Visitor, form: Form, seen: Prev
 
     Raises `TooManyTriesError`.
     """
-    wanted = form.parsed.get(TEST.name)
-    letter = next((each for each in seen.letters if each.name == wanted), None)
+    letter = previewing.find(seen.letters, form.parsed.get(TEST.name) or "")
     if letter is None:
         return False
-    await sampling.send(services, visitor.staff, letter.draft, letter.locale)
+    await sampling.send(services, visitor.staff, letter)
     return True
 
 

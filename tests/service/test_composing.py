@@ -14,7 +14,7 @@ import icalendar
 import pytest
 import pytest_asyncio
 
-from notifications import letters, outbox
+from notifications import outbox
 from notifications.clerk import Go, Stop
 from notifications.outbox import NewLetter
 from notifications.postman import Options, Postman
@@ -496,15 +496,6 @@ async def test_one_letter_tries_an_address_that_does_not_work(services: Services
 
     assert [True, True] == [isinstance(one, Go) for one in (found[first], later[first])]
     assert Stop("undeliverable", "held") == later[second]
-
-
-async def test_the_preview_reads_as_the_letter_will(services: Services) -> None:
-    meeting = await a_session(services.database)
-
-    draft = await Clerk(services).preview("invitation", "en", meeting["id"])
-
-    assert draft.subject.startswith(f"Invitation: {meeting['title']}, ")
-    letters.prototype(draft, relaying.sender(services.settings), "en")
 
 
 # What can be switched off says so.

@@ -240,6 +240,45 @@ async def test_another_word_on_the_answers_is_kept_when_a_test_letter_is_asked_f
     assert "Ihre Antwort gilt weiter" not in mailbox.text_of(letter)
 
 
+async def test_each_answer_of_a_change_has_a_letter_and_a_test_of_its_own(
+    sign_in: SignIn, services: Services, clock: Clock
+) -> None:
+    meeting = await a_known_session(services, clock, "confirmed")
+    person = await builders.a_person(services.database, full_name="Bo Beispiel")
+    told = clock.at - timedelta(days=20)
+    await builders.an_invitation(services.database, meeting, person, invited_at=told)
+    browser = await sign_in("coordinator")
+    page = await opened(browser, f"/buero/termin/{meeting['id']}/verschieben")
+    moved = {"start_time": "14:00", "end_time": "16:00"}
+    page = await pressed(browser, page, "Weiter zur Vorschau", moved)
+    button = "Testmail an mich: Änderungsmitteilung, ohne Antwort"
+    pressed_page = await pressed(browser, page, button)
+    letter = await the_one(services)
+
+    headings = ("auf Deutsch: 1 Person mit früherer Zusage, neu gefragt", "1 Person ohne Antwort")
+    assert all(one in page.text for one in headings)
+    assert "Die Testmail ist unterwegs" in pressed_page.text
+    assert "galt dem früheren Termin" not in mailbox.text_of(letter)
+
+
+async def test_a_test_letter_brings_an_entry_under_a_name_of_its_own(
+    sign_in: SignIn, services: Services, clock: Clock
+) -> None:
+    group = await a_group_of(services.database, 2)
+    draft = await a_session(services.database, clock, of=group, state="draft", title="Frühjahr")
+    browser = await sign_in("coordinator")
+    page = await opened(browser, f"/buero/termin/{draft['id']}/vorschau?status=confirmed")
+    await pressed(browser, page, "Testmail an mich")
+    letter = await the_one(services)
+
+    [file] = [part for part in letter.walk() if part.get_content_type() == "text/calendar"]
+    words = file.get_content()
+    assert ("termin.ics", "PUBLISH") == (file.get_filename(), file.get_param("method"))
+    assert str(draft["uid"]) not in words
+    assert "SUMMARY:Test: " in words
+    assert "ATTENDEE" not in words
+
+
 async def a_known_session(services: Services, clock: Clock, state: str) -> Row:
     """Insert a session of which its one person has heard already."""
     database, told = services.database, clock.at - timedelta(days=20)
@@ -249,7 +288,8 @@ async def a_known_session(services: Services, clock: Clock, state: str) -> Row:
         database, clock, of=group, days=30, state=known_state, invited_at=told
     )
     person = await builders.a_person(database, full_name="Ada Beispiel", email="ada@example.org")
-    await builders.an_invitation(database, meeting, person, answer="in_person", invited_at=told)
+    answered = {"invited_at": told, "answered_at": told + timedelta(hours=1)}
+    await builders.an_invitation(database, meeting, person, answer="in_person", **answered)
     if state == "cancelled":
         await scheduling.cancel(database, Actor("command"), meeting["id"], "Sturm", clock.at)
         await noticing.queue_due(database, clock.at + timedelta(days=1))
