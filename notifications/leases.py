@@ -141,11 +141,13 @@ UPDATE outbox o SET finished_at = now(), state = 'dead', reason = 'gave_up'
 WHERE o.state = 'queued' AND o.attempts >= {MANY_ATTEMPTS} AND o.uncertain_count = 0
   AND (SELECT min(started_at) FROM mail_attempt WHERE letter_id = o.id) < now() - {GIVE_UP_AFTER}
 """,
-    # The clock went back, or was wrong when the wait was computed.
+    # The clock went back, or was wrong when the wait was computed. What was to leave at once when
+    # it was posted, by the clock of that time, leaves at once; what was meant to wait waits.
     f"""
-UPDATE outbox SET next_attempt_at = now() + {MAX_WAIT}
-WHERE state = 'queued' AND attempts + unwritable_count > 0
-  AND next_attempt_at > now() + {MAX_WAIT}
+UPDATE outbox SET next_attempt_at =
+    CASE WHEN attempts + unwritable_count > 0 THEN now() + {MAX_WAIT} ELSE now() END
+WHERE state = 'queued' AND next_attempt_at > now() + {MAX_WAIT}
+  AND (attempts + unwritable_count > 0 OR next_attempt_at <= created_at + interval '1 minute')
 """,
 )
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from notifications.postman import Postman
 from service import (
@@ -16,7 +17,7 @@ from service import (
     reminding,
     ticking,
 )
-from service.clock import Clock
+from service.clock import Clock, SharedClock
 from service.database import Database
 from service.hearing import Ear
 from service.pages.assets import static_urls
@@ -42,10 +43,14 @@ async def open_database(settings: Settings, *, migrate: bool) -> AsyncIterator[D
 async def open_services(
     settings: Settings, *, migrate: bool = True, now: Clock = clock.now
 ) -> AsyncIterator[Services]:
-    """Open everything that handlers and ticks need."""
-    async with open_database(settings, migrate=migrate) as database:
+    """Open everything that handlers and ticks need; the time is the database's, or pretended."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings, migrate=migrate))
         if migrate:
             await _furnish(database)
+        if now is clock.now:
+            read = partial(database.fetchval, "SELECT now()")
+            now = await stack.enter_async_context(SharedClock(read).kept())
         yield _services(settings, database, now)
 
 

@@ -154,7 +154,7 @@ def _expand(kind: NoticeKind) -> str:
 SELECT {_KEYS.get(kind, _KEY_OF_OTHERS)}, '{_LETTER_KINDS[kind]}', p.id, m.id, n.to_revision,
     m.time_rev, p.id || ':' || m.id, p.locale,
     jsonb_build_object('invitation', i.id, 'notice', n.id), {_PRIORITIES[kind]}::smallint,
-    $2::timestamptz, {_EXPIRES[kind]}, lower(split_part(p.email, '@', 2))
+    least($2::timestamptz, now()), {_EXPIRES[kind]}, lower(split_part(p.email, '@', 2))
 {_FROM} AND p.email IS NOT NULL
 WHERE n.id = $1 AND {_WHO[kind]}
 """

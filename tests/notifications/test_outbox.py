@@ -206,6 +206,27 @@ async def test_a_planned_letter_survives_the_guard_against_a_wrong_clock(
     assert rows[1]["next_attempt_at"] < datetime.now(UTC) + timedelta(hours=3)
 
 
+async def test_what_was_to_leave_at_once_does_so_after_the_clock_went_back(
+    database: Database,
+) -> None:
+    at_once, planned = await builders.post(
+        database,
+        a_letter(1),
+        a_letter(2, not_before=datetime.now(UTC) + timedelta(minutes=10)),
+    )
+    # Both were posted by a clock that was three hours ahead.
+    ahead = "created_at + interval '3 hours', next_attempt_at + interval '3 hours'"
+    await database.fetch(f"UPDATE outbox SET (created_at, next_attempt_at) = ROW({ahead})")
+    before = await builders.state_of(database, planned)
+    await leases.reap(database)
+
+    assert [at_once] == [found.id for found in await claim(database)]
+    assert (
+        before["next_attempt_at"]
+        == ((await builders.state_of(database, planned))["next_attempt_at"])
+    )
+
+
 async def test_personal_values_are_dropped_after_their_time(database: Database) -> None:
     old, young = await builders.post(database, a_letter(1), a_letter(2))
     await database.fetch("UPDATE letter SET slot_values = '{\"name\": \"x\"}', to_name = 'x'")
