@@ -7,17 +7,19 @@ The entry that it brings is one of its own: it asks nobody, and no other one mov
 import re
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
+from textwrap import fill
 from uuid import UUID, uuid4, uuid5
 
 from calendars import invitation
 from calendars.entry import Entry
 from notifications import outbox
-from service import limiting, previewing
+from service import limiting, previewing, wording
 from service.domain.accounts import Account
 from service.domain.errors import NotFoundError, TooManyTriesError
 from service.limiting import Limit
 from service.pages.catalogue import texts
 from service.previewing import ShownLetter
+from service.requesting import CalendarWay
 from service.services import Services
 
 KIND = "test"
@@ -78,7 +80,7 @@ def sample(shown: ShownLetter, public_url: str, account_id: UUID) -> Sample:
     """Mark a letter as a test, and put words of nobody into its slots."""
     draft, locale = shown.draft, shown.locale
     t = texts(locale).t
-    lead = t("letter.test.lead" if shown.entry is None else "letter.test.lead_calendar")
+    lead = _lead(shown)
     token = t("letter.test.link")
     text = previewing.fill(draft.text, locale, public_url, token=token)
     html = previewing.fill(draft.html, locale, public_url, token=token)
@@ -87,7 +89,17 @@ def sample(shown: ShownLetter, public_url: str, account_id: UUID) -> Sample:
         html = html[: body.end()] + _LEAD.format(lead) + html[body.end() :]
     subject = t("letter.test.subject", subject=draft.subject)
     file = "" if shown.entry is None else _file(shown.entry, locale, account_id)
-    return Sample(subject, f"{lead}\n\n{text}", html, file)
+    return Sample(subject, f"{fill(lead, wording.TEXT_COLUMNS)}\n\n{text}", html, file)
+
+
+def _lead(shown: ShownLetter) -> str:
+    """Say what of it is none, so that nobody waits for what a test cannot bring."""
+    t = texts(shown.locale).t
+    if shown.entry is None:
+        return t("letter.test.lead")
+    lead = t("letter.test.lead_calendar")
+    has_buttons = shown.standing.way is CalendarWay.BUTTONS
+    return f"{lead} {t('letter.test.no_buttons')}" if has_buttons else lead
 
 
 def _file(entry: Entry, locale: str, account_id: UUID) -> str:

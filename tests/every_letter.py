@@ -4,10 +4,25 @@ import html
 import re
 from collections.abc import Mapping
 from datetime import date
+from uuid import UUID
 
-from service import joint_letters, phrasing, plain_letters, summarising, wording
+from calendars.entry import Organiser
+from notifications.letters import Draft
+from service import (
+    describing,
+    joint_letters,
+    phrasing,
+    plain_letters,
+    sampling,
+    summarising,
+    wording,
+)
 from service.digesting import Shape as Week
 from service.listing_links import Shape
+from service.previewing import ShownLetter
+from service.requesting import CalendarWay
+from service.sampling import Sample
+from service.weighing import Standing
 from service.wording import Words
 from tests.joint_occasions import JOINT, a_joint_letter
 from tests.occasions import OCCASIONS, OFFICE, SUMMARIES, VALUES, an_occasion
@@ -51,6 +66,24 @@ DIGEST_VALUES = {
 EVERY = [*OCCASIONS, *SUMMARIES, *JOINT, *PLAIN, *LOST, *HEADINGS, "digest"]
 
 
+def a_test_letter(locale: str) -> Sample:
+    """Return the invitation as a test letter to whoever tries it."""
+    words, _ = words_of("invitation_buttons", locale)
+    text, html = wording.write_text(words), wording.write_html(words)
+    occasion = an_occasion("invitation", locale)
+    voice = describing.Voice(locale, occasion.public_url, Organiser("Büro", "termine@example.org"))
+    shown = ShownLetter(
+        kind="invitation",
+        locale=locale,
+        subject=words.subject,
+        text=text,
+        draft=Draft(words.subject, text, html),
+        standing=Standing(way=CalendarWay.BUTTONS),
+        entry=describing.invited_entry(occasion.meeting, voice),
+    )
+    return sampling.sample(shown, occasion.public_url, UUID(int=7))
+
+
 def words_of(name: str, locale: str) -> tuple[Words, Mapping[str, str]]:
     """Return the words of a letter, and what stands in its slots."""
     if name in {*PLAIN, *LOST, *HEADINGS, "digest"}:
@@ -84,6 +117,8 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 def html_of(name: str, locale: str = "de") -> str:
     """Return a letter's HTML part as it leaves."""
+    if name == sampling.KIND:
+        return a_test_letter(locale).html
     words, values = words_of(name, locale)
     escaped = {key: html.escape(value).replace("\n", "<br>\n") for key, value in values.items()}
     return filled(wording.write_html(words), escaped)

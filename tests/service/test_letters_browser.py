@@ -14,7 +14,7 @@ OURS = RULES | {"runOnly": [each for each in RULES["runOnly"] if each != "best-p
 # One of each build; the long run looks at all, which differ from these in words only.
 NAMES = (
     *("invitation_buttons", "change_asks_again", "cancellation", "several", "welcome", "digest"),
-    *("lost_links", "sign_in", "summary", "copy", "answer_differs_hybrid"),
+    *("lost_links", "sign_in", "summary", "copy", "answer_differs_hybrid", "test"),
 )
 
 pytestmark = needs_chromium

@@ -9,7 +9,7 @@ import pytest
 from notifications import letters
 from notifications.letters import Draft, Sender
 from service import wording
-from tests.every_letter import EVERY, filled, words_of
+from tests.every_letter import EVERY, a_test_letter, filled, words_of
 
 SAMPLES = Path(__file__).parents[1] / "data" / "letters"
 SENDER = Sender("termine@alliance.example.org", "Geschäftsstelle", "alliance.example.org")
@@ -23,6 +23,17 @@ def test_a_letter_reads_as_its_sample(name: str, locale: str) -> None:
     sample = SAMPLES / f"{name}.{locale}.txt"
 
     written = filled(f"{words.subject}\n\n{wording.write_text(words)}", values)
+
+    if os.environ.get("REWRITE_SAMPLES"):
+        sample.write_text(written, "utf-8")
+    assert sample.read_text("utf-8") == written
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_test_letter_reads_as_its_sample(locale: str) -> None:
+    found = a_test_letter(locale)
+    sample = SAMPLES / f"test.{locale}.txt"
+    written = f"{found.subject}\n\n{found.text}"
 
     if os.environ.get("REWRITE_SAMPLES"):
         sample.write_text(written, "utf-8")
