@@ -25,8 +25,11 @@ PAGE_SIZE = statements.PAGE_SIZE
 _LOCK = "SELECT revision, ended_on FROM person WHERE id = $1 AND anonymised_at IS NULL FOR UPDATE"
 _WHO_HAS_REF = "SELECT full_name FROM person WHERE external_ref = $1 AND id <> $2"
 _PRIMARY_KEY = "person_pkey"
+# As with the person's own address: a former secretariat holds links in its copies.
 _SAVE_OFFICE_DATA = """
-UPDATE person SET copy_email = $2, internal_note = $3 WHERE id = $1
+UPDATE person SET mail_epoch = mail_epoch
+        + (copy_email IS NOT NULL AND lower(copy_email) IS DISTINCT FROM lower($2))::int,
+    copy_email = $2, internal_note = $3 WHERE id = $1
 """
 _ALIKE = """
 SELECT id, full_name, email_normal, sort_key FROM person

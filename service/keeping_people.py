@@ -33,8 +33,12 @@ WHERE id = $1 AND email_normal <> $2
 ON CONFLICT (person_id, email_normal) DO UPDATE SET until_at = excluded.until_at
 """
 _DROP_FORMER = "DELETE FROM former_address WHERE person_id = $1 AND email_normal = $2"
+# Whoever holds the old mailbox must not steer the letters to the new one: the links in letters that
+# went there end with the address.
 _CHANGE = """
-UPDATE person SET external_ref = $2, full_name = $3, sort_key = $4, email = $5, email_normal = $6,
+UPDATE person SET mail_epoch = mail_epoch
+        + (email_normal IS NOT NULL AND email_normal IS DISTINCT FROM $6)::int,
+    external_ref = $2, full_name = $3, sort_key = $4, email = $5, email_normal = $6,
     phone = $7, locale = $8, ended_on = NULL, revision = revision + 1
 WHERE id = $1
 """

@@ -1,7 +1,8 @@
 """Let people choose which letters they get, by a link of its own or through the office.
 
 The links open the switches and nothing else. What is switched off here is looked at when a letter
-would leave, so it counts for letters that wait already.
+would leave, so it counts for letters that wait already. Renewing a person's links ends all of them
+that were mailed so far.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,7 +41,11 @@ FROM person p LEFT JOIN preference s ON s.person_id = p.id
 _FIND_BY_HANDLE = f"{_FIND} WHERE p.mail_handle = $1 AND p.anonymised_at IS NULL"
 _FIND_BY_ID = f"{_FIND} WHERE p.id = $1"
 # Two presses at once must not undo each other: the second one waits and reads what the first left.
-_LOCK = "SELECT FROM person WHERE id = $1 FOR NO KEY UPDATE"
+_LOCK = "SELECT mail_epoch FROM person WHERE id = $1 FOR NO KEY UPDATE"
+_RENEW = """
+UPDATE person SET mail_epoch = mail_epoch + 1 WHERE id = $1 AND anonymised_at IS NULL
+RETURNING mail_epoch
+"""
 # A form of the office that was opened before must not take the language back.
 _SPEAK = """
 UPDATE person SET locale = $2, revision = revision + 1 WHERE id = $1 AND locale <> $2
@@ -64,12 +69,14 @@ SET (reminders, nudges, papers, digest, digest_only, paused_until,
 class Wishes:
     """A person's preferences; `changed_at` is None while they are what everybody starts with.
 
-    `locale` is the language of all letters to the person.
+    `locale` is the language of all letters to the person, `epoch` counts how often the links to
+    this were renewed, from 1.
     """
 
     person_id: UUID
     full_name: str
     locale: str
+    epoch: int
     preferences: Preferences
     changed_at: datetime | None
 
@@ -115,13 +122,15 @@ def letter_links(
     *,
     stop_local: str = "",
 ) -> dict[str, str]:
-    """Return the links of a letter's foot and headers; `address` makes a path a whole address.
+    """Return the links of a letter's foot and headers, and how often they were renewed.
 
-    Without a topic there is nothing to switch off by one press. `stop_local` is what stands before
-    the token where people unsubscribe by mail.
+    `address` makes a path a whole address. Without a topic there is nothing to switch off by one
+    press. `stop_local` is what stands before the token where people unsubscribe by mail.
     """
     handle, epoch = person["mail_handle"], person["mail_epoch"]
     links = {"link_preferences": address(f"/b/{page_token(keys, handle, epoch)}")}
+    # What somebody may have leaves again with the same links: this is kept with its bytes.
+    links["mail_epoch"] = str(epoch)
     if topic is not None:
         token = unsubscribe_token(keys, topic, handle, epoch)
         links["link_unsubscribe"] = address(f"/u/{token}")
@@ -161,7 +170,7 @@ async def save_by_link(
     """Store what a person chose; raise `FieldsError` for a pause or times that cannot be."""
     found = await find(database, keys, token)
     actor = Actor("person", found.person_id)
-    await save(database, actor, found.person_id, wished, now, locale=locale)
+    await save(database, actor, found.person_id, wished, now, locale=locale, epoch=found.epoch)
 
 
 async def save(
@@ -172,16 +181,34 @@ async def save(
     now: datetime,
     *,
     locale: str | None = None,
+    epoch: int | None = None,
 ) -> None:
     """Store a person's preferences, by the person or by the office on request.
 
-    `locale` is the language of letters, None leaves it. Letters that wait follow.
+    `locale` is the language of letters, None leaves it. Letters that wait follow. With `epoch`
+    raise `LinkReplacedError` when the links were renewed meanwhile.
     """
     zone = (await furnishing.read(database)).time_zone
     _check_pause(wished, instants.to_local(now, zone).date())
     _check_times(wished)
     async with database.unit_of_work() as unit:
+        await _require_epoch(unit.connection, person_id, epoch)
         await _change(unit.connection, actor, person_id, lambda _: wished, now, locale)
+
+
+async def renew_links(database: Database, actor: Actor, person_id: UUID) -> None:
+    """Let every link to the preferences and for unsubscribing end that was mailed to a person.
+
+    Letters that wait carry the new ones; what may have arrived already leaves again as it was.
+    Raise `NotFoundError`.
+    """
+    async with database.unit_of_work() as unit:
+        epoch = await unit.connection.fetchval(_RENEW, person_id)
+        if epoch is None:
+            raise NotFoundError
+        await auditing.record(
+            *(unit.connection, actor, "renewed_mail_links", "person", person_id), epoch=epoch
+        )
 
 
 async def unsubscribe(
@@ -196,8 +223,16 @@ async def unsubscribe(
     off = preferences.without_all if from_all else partial(preferences.without, topic=topic)
     actor = Actor("person", found.person_id)
     async with database.unit_of_work() as unit:
+        await _require_epoch(unit.connection, found.person_id, found.epoch)
         await _change(unit.connection, actor, found.person_id, off, now)
     return found, topic
+
+
+async def _require_epoch(connection: "Connection[Any]", person_id: UUID, epoch: int | None) -> None:
+    """Lock the person, and refuse a link that was renewed since it was opened."""
+    now_valid = await connection.fetchval(_LOCK, person_id)
+    if epoch is not None and now_valid != epoch:
+        raise LinkReplacedError
 
 
 async def _open(
@@ -224,7 +259,7 @@ async def _change(  # noqa: PLR0917 - who chose what for whom
     now: datetime,
     locale: str | None = None,
 ) -> None:
-    await connection.execute(_LOCK, person_id)
+    """Change what a person chose, whose row is locked."""
     row = await connection.fetchrow(_FIND_BY_ID, person_id)
     if row is None:
         raise NotFoundError
@@ -289,6 +324,7 @@ def _wishes(row: Mapping[str, Any]) -> Wishes:
         person_id=row["id"],
         full_name=row["full_name"],
         locale=row["locale"],
+        epoch=row["mail_epoch"],
         preferences=read(row),
         changed_at=row["changed_at"],
     )

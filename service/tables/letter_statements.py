@@ -48,6 +48,13 @@ CASE WHEN l.kind = 'test' THEN l.locale ELSE coalesce(
     p.locale, a.locale, l.locale) END
 """
 
+# The links to the preferences are those of now, but for bytes that somebody may have.
+_MAIL_EPOCH = """
+coalesce(CASE WHEN l.slot_values ? 'mail_epoch' THEN (
+    SELECT (l.slot_values ->> 'mail_epoch')::int FROM outbox b
+    WHERE b.id = l.id AND b.letter_sha256 IS NOT NULL) END, p.mail_epoch)
+"""
+
 # One row a letter, or one a part of a letter about several sessions (`part` counts them from 1).
 LOOK_UP = f"""
 SELECT l.id, l.kind = 'copy' AS is_copy,
@@ -72,11 +79,16 @@ SELECT l.id, l.kind = 'copy' AS is_copy,
     CASE WHEN l.kind = 'summary' THEN {WORKS_WITH.format("a", "m")} END AS account_works,
     k.id AS token_id, k.used_at, k.replaced_at, k.expires_at < now() AS token_is_old,
     b.state AS address_state, b.address_normal, b.probe_letter_id,
-    p.mail_handle, p.mail_epoch, w.reminders, w.nudges, w.papers, w.digest, w.digest_only,
+    p.mail_handle, {_MAIL_EPOCH} AS mail_epoch, w.reminders, w.nudges, w.papers, w.digest, w.digest_only,
     w.paused_until, w.has_own_times, w.own_days, w.own_at, w.own_minutes, w.text_only,
     w.no_calendar, {OFFICE_ZONE} AS office_zone, r.is_choice,
     {_REMINDERS_BEFORE} AS reminders_before,
     {_FIRST_LETTER} AS first_letter_id,
+    -- What a rule of days gave rise to may wait for the morning.
+    CASE WHEN r.minutes_before IS NULL OR r.kind = 'summary' THEN (
+        SELECT expires_at FROM outbox WHERE id = l.id AND r.id IS NOT NULL) END AS waits_at_most,
+    (SELECT max(holiday_country) FROM instance) AS holiday_country,
+    (SELECT max(holiday_subdivision) FROM instance) AS holiday_subdivision,
     ARRAY(SELECT g.name FROM meeting_group mg JOIN working_group g ON g.id = mg.group_id
         WHERE mg.meeting_id = m.id ORDER BY mg.position, g.position) AS group_names
 FROM unnest($1::uuid[]) AS asked (id)

@@ -53,7 +53,7 @@ FIELDS = (
     Field("letters", kind="choice", label="people.letters", choices=("yes", "no")),
     Field("many", kind="flag", label="together.many"),
 )
-_DONE = (Field("gespeichert", kind="flag"), Field("kalender"))
+_DONE = (Field("gespeichert", kind="flag"), Field("kalender"), Field("links", kind="flag"))
 
 AnyRequest = Request[Any, Any, Any]
 Page = Response[bytes]
@@ -127,7 +127,11 @@ async def show_member(
     done = forms.read_query(request, _DONE)
     form = forms.empty(visitor, FIELDS)
     calendar_done = done["kalender"] if done["kalender"] in calendar_addresses.DONE else None
-    context = {"saved": done["gespeichert"], "calendar_done": calendar_done}
+    context = {
+        "saved": done["gespeichert"],
+        "calendar_done": calendar_done,
+        "links_renewed": done["links"],
+    }
     return await _edit(services, visitor, form, member, **context)
 
 
@@ -241,6 +245,7 @@ async def _edit(
     **context: Any,
 ) -> Page:
     context = {"saved": False, "calendar_done": None, "alike": None, "is_stale": False} | context
+    context.setdefault("links_renewed", False)
     context.setdefault("tally", None)
     if member is not None:
         context["calendar_use"] = await subscribing.find_use(

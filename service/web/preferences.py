@@ -180,6 +180,17 @@ async def save_of_person(
     return _show(services, visitor, wishes, form, action=action, person_id=person_id)
 
 
+@post("/buero/mitglied/{person_id:uuid}/benachrichtigungen/erneuern", opt=_OFFICE)
+async def renew_links(
+    person_id: FromPath[UUID],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """End all links to the preferences that were mailed to a person."""
+    await preferring.renew_links(services.database, visitor.actor, person_id)
+    return respond.see_other(visitor, f"/buero/mitglied/{person_id}?links=1")
+
+
 def summary(visitor: Visitor, wishes: Wishes) -> list[tuple[str, str]]:
     """Say in a few words what a person chose, as label and value."""
     t, wished = visitor.t, wishes.preferences
@@ -291,4 +302,5 @@ ROUTES = [
     unsubscribe,
     show_of_person,
     save_of_person,
+    renew_links,
 ]

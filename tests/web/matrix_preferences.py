@@ -40,6 +40,9 @@ ROWS: dict[tuple[str, str], Row] = {
     ("GET", _OF_PERSON): signed_in(
         reader=403, lead=403, other_lead=403, coordinator=200, make=_person
     ),
+    ("POST", f"{_OF_PERSON}/erneuern"): signed_in(
+        reader=403, lead=403, other_lead=403, coordinator=303, make=_person, posts=True
+    ),
     ("POST", _OF_PERSON): signed_in(
         reader=403,
         lead=403,

@@ -13,7 +13,9 @@ from service.domain.preferences import OwnTimes, Preferences, Topic
 from service.services import Services
 from tests import builders
 from tests.builders import Row
+from tests.web import mailbox
 from tests.web.conftest import SignIn
+from tests.web.test_office import opened, pressed
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
@@ -91,6 +93,33 @@ async def test_what_was_chosen_is_stored_and_shown(
     )
     assert chosen == await wished(services.database, person)
     assert until.isoformat() in page.text
+
+
+@pytest.mark.parametrize("locale", ["", "/en"])
+async def test_the_office_renews_the_links_and_the_old_page_shows_the_way_to_the_new(
+    services: Services, anonymous: httpx.AsyncClient, sign_in: SignIn, locale: str
+) -> None:
+    database = services.database
+    person = await builders.a_person(database)
+    browser = await sign_in("coordinator")
+    page = await opened(browser, f"/buero/mitglied/{person['id']}")
+    assert "öffnen dann nichts mehr" in page.text
+    done = await pressed(browser, page, "Links jetzt erneuern")
+
+    old = await anonymous.get(locale + page_path(services, person))
+    stop = await anonymous.post(stop_path(services, person), data=ONE_CLICK)
+    form = {"email": str(person["email"])}
+    await anonymous.post(f"{locale}/link-anfordern", data=form)
+    [letter] = await mailbox.deliver(services)
+    new = preferring.page_token(services.keys, person["mail_handle"], 2)
+
+    assert "Die Links zu den Benachrichtigungen sind erneuert." in done.text
+    assert (410, 410) == (old.status_code, stop.status_code)
+    assert ("was replaced" if locale else "wurde ersetzt") in old.text
+    assert f'href="{locale}/link-anfordern"' in old.text
+    assert f"/b/{new}" in mailbox.text_of(letter)
+    assert 200 == (await anonymous.get(f"/b/{new}")).status_code
+    assert Preferences() == await wished(database, person)
 
 
 @pytest.mark.parametrize("locale", ["", "/en"])
