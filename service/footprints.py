@@ -7,7 +7,6 @@ is missing, or somebody has more tries.
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from uuid import UUID
 
 SPAN = timedelta(seconds=60)
 """How long the fetches of an answer link are remembered."""
@@ -34,41 +33,41 @@ class Bursts:
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
-        self._links: OrderedDict[UUID, dict[bytes, _Fetches]] = OrderedDict()
+        self._links: OrderedDict[str, dict[bytes, _Fetches]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._links)
 
-    def note(self, handle: UUID, fingerprint: bytes, now: datetime, *, is_head: bool) -> None:
+    def note(self, link: str, fingerprint: bytes, now: datetime, *, is_head: bool) -> None:
         """Count a fetch; one by HEAD is a burst by itself."""
-        link = self._links.setdefault(handle, {})
-        self._links.move_to_end(handle)
-        fetches = link.get(fingerprint)
+        fetchers = self._links.setdefault(link, {})
+        self._links.move_to_end(link)
+        fetches = fetchers.get(fingerprint)
         if fetches is None or now - fetches.first_at > SPAN:
-            fetches = link[fingerprint] = _Fetches(now)
+            fetches = fetchers[fingerprint] = _Fetches(now)
         fetches.weight += FETCHES_OF_A_BURST if is_head else 1
-        if len(link) > _MOST_FETCHERS:
-            del link[next(iter(link))]
+        if len(fetchers) > _MOST_FETCHERS:
+            del fetchers[next(iter(fetchers))]
         self._forget(now)
 
-    def may_have(self, handle: UUID) -> bool:
+    def may_have(self, link: str) -> bool:
         """Tell whether anybody fetched the link in a burst; costs one look."""
-        link = self._links.get(handle)
-        return link is not None and any(each.is_burst() for each in link.values())
+        fetchers = self._links.get(link)
+        return fetchers is not None and any(each.is_burst() for each in fetchers.values())
 
-    def has(self, handle: UUID, fingerprint: bytes, now: datetime) -> bool:
+    def has(self, link: str, fingerprint: bytes, now: datetime) -> bool:
         """Tell whether this one fetched the link in a burst that began within the last minute."""
-        fetches = self._links.get(handle, {}).get(fingerprint)
+        fetches = self._links.get(link, {}).get(fingerprint)
         return fetches is not None and fetches.is_burst() and now - fetches.first_at <= SPAN
 
     def _forget(self, now: datetime) -> None:
         """Drop what is old, and the oldest where there is too much."""
         while self._links:
-            handle, link = next(iter(self._links.items()))
-            is_old = all(now - each.first_at > SPAN for each in link.values())
+            link, fetchers = next(iter(self._links.items()))
+            is_old = all(now - each.first_at > SPAN for each in fetchers.values())
             if not is_old and len(self._links) <= self._most:
                 return
-            del self._links[handle]
+            del self._links[link]
 
 
 class Misses:

@@ -70,7 +70,7 @@ async def show_invitation(
         return _refuse_link(services, visitor, error)
     is_head = request.scope[FACTS].is_head  # type: ignore[literal-required]
     asker = _asker(request, visitor)
-    doubting.note_fetch(services, view.row["handle"], asker, visitor.now, is_head=is_head)
+    doubting.note_fetch(services, token, asker, visitor.now, is_head=is_head)
     asked = _PRESELECTED.get(forms.read_query(request, _QUERY)["w"])
     form = forms.empty(visitor, FIELDS)
     return _show(services, visitor, token, view, form, asked=asked)
@@ -86,7 +86,7 @@ async def answer_invitation(
     form = await forms.read(request, FIELDS)
     try:
         if form.is_valid:
-            await _record(services, visitor, token, _reply(form, visitor), _asker(request, visitor))
+            await _record(request, services, visitor, token, _reply(form, visitor))
             return respond.see_other(visitor, f"/a/{token}/danke")
         refused: DomainError | None = None
     except _LINK_ERRORS as error:
@@ -172,16 +172,14 @@ async def remove_entry(
 
 
 async def _record(
-    services: Services, visitor: Visitor, token: str, reply: Reply, asker: Asker
+    request: AnyRequest, services: Services, visitor: Visitor, token: str, reply: Reply
 ) -> None:
-    await replying.record_reply(
-        services.database,
-        services.keys,
-        token,
-        reply,
-        visitor.now,
-        looks_automatic=await doubting.looks_automatic(services, token, asker, visitor.now),
+    # Reading the headers alone costs as much as all else that is asked here.
+    is_doubted = not doubting.is_quiet(services, token) and await doubting.looks_automatic(
+        services, token, _asker(request, visitor), visitor.now
     )
+    database, keys, now = services.database, services.keys, visitor.now
+    await replying.record_reply(database, keys, token, reply, now, looks_automatic=is_doubted)
 
 
 def _asker(request: AnyRequest, visitor: Visitor) -> Asker:

@@ -1,4 +1,7 @@
-"""Mail scanners fetch every link of every letter; nothing may come of it."""
+"""Mail scanners fetch every link of every letter; nothing comes of it but a mark.
+
+Some press the button too: their answer is taken, and marked until the person answers.
+"""
 
 import re
 from collections.abc import Mapping
@@ -24,6 +27,11 @@ from tests.end_to_end.stage import sums_of_tables
 PEOPLE = 3
 LETTER_SECONDS = 120
 ACTOR = Actor("command")
+SCANNER = {"user-agent": "LinkCheck/7"}
+# As if the letters had just been accepted, however long the scan took.
+_ACCEPTED = "UPDATE outbox SET accepted_at = now() + interval '1 hour' WHERE state = 'sent'"
+_MARKED = "SELECT count(*) FROM invitation WHERE looks_automatic"
+_HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
 _ADDRESS = re.compile(r"https?://[^\s\"'<>]+")
 
 
@@ -41,11 +49,15 @@ async def test_fetching_every_link_of_every_letter_changes_nothing(
         before = await sums_of_tables(database)
         statuses = await _scan([link for link in links if link.startswith(base)])
         after = await sums_of_tables(database)
-        answered = await _press(base, links, "?w=vor-ort", "Antwort senden")
+        await database.fetch(_ACCEPTED)
+        marked = await _press_as_scanner(database, next(link for link in links if "?w=" in link))
+        answered = await _press(base, links, "?w=vor-ort", "Antwort ändern")
+        unmarked = await database.fetchval(_MARKED)
         signed_in = await _press(base, links, "/anmelden/l/", "Jetzt anmelden")
 
     assert {200} == set(statuses.values()), statuses
     assert [] == [table for table in before if before[table] != after[table]]
+    assert (1, 0) == (marked, unmarked)
     assert answered.endswith("/danke")
     assert signed_in.endswith("/buero")
 
@@ -53,11 +65,26 @@ async def test_fetching_every_link_of_every_letter_changes_nothing(
 async def _scan(links: list[str]) -> dict[str, int]:
     """Fetch each link three times by GET and HEAD, as scanners do; return what came last."""
     statuses = {}
-    async with httpx.AsyncClient(follow_redirects=True, timeout=100) as client:
+    async with httpx.AsyncClient(follow_redirects=True, timeout=100, headers=SCANNER) as client:
         for method in ("GET", "HEAD") * 3:
             for link in links:
                 statuses[f"{method} {link}"] = (await client.request(method, link)).status_code
     return statuses
+
+
+async def _press_as_scanner(database: Database, link: str) -> int:
+    """Look at a link and press its button; return how many answers are marked then."""
+    async with httpx.AsyncClient(timeout=100, headers=SCANNER) as client:
+        # The look is remembered for a minute: on a machine that stood still, once more.
+        for answer in ("declined", "undecided") * 3:
+            page = await client.get(link)
+            await client.head(link)
+            fields = dict(_HIDDEN.findall(page.text))
+            sent = await client.post(link.partition("?")[0], data={**fields, "answer": answer})
+            assert sent.status_code == 303
+            if marked := await database.fetchval(_MARKED):
+                return int(marked)
+    return 0
 
 
 async def _press(base: str, links: list[str], part: str, button: str) -> str:

@@ -121,14 +121,14 @@ def test_no_more_is_remembered_than_fits() -> None:
         misses.take(f"network-{number}", now)
     bursts = Bursts(most=3)
     for _ in range(9):
-        bursts.note(uuid4(), b"x", now, is_head=False)
+        bursts.note(str(uuid4()), b"x", now, is_head=False)
 
     assert (3, 3) == (len(misses), len(bursts))
 
 
 def test_what_is_old_is_not_remembered() -> None:
     bursts = Bursts()
-    bursts.note(uuid4(), b"x", builders.NOW, is_head=True)
-    bursts.note(uuid4(), b"x", builders.NOW + SPAN + timedelta(seconds=1), is_head=True)
+    bursts.note("first", b"x", builders.NOW, is_head=True)
+    bursts.note("second", b"x", builders.NOW + SPAN + timedelta(seconds=1), is_head=True)
 
     assert 1 == len(bursts)
