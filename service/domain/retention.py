@@ -26,6 +26,7 @@ class Lasting:
 # A person's own calendar shows a session, and what they said, to the edge of a month six months
 # back; forgotten before, it would leave that calendar or come back to it.
 ANSWERS = Purpose("answers", timedelta(days=240))
+NOTES = Purpose("notes", timedelta(days=90))
 HISTORY = Purpose("history", timedelta(days=90))
 DEPUTIES = Purpose("deputies", timedelta(days=90))
 NEEDS = Purpose("needs", timedelta(days=14))
@@ -46,6 +47,7 @@ BACKUPS = Lasting("backups")
 
 PURPOSES: tuple[Purpose | Lasting, ...] = (
     ANSWERS,
+    NOTES,
     HISTORY,
     DEPUTIES,
     NEEDS,

@@ -87,6 +87,8 @@ IS_FORGOTTEN = "forgotten = 3 AND forgotten_ends_at IS NOT DISTINCT FROM ends_at
 KEPT = f"""
 SELECT bucket, persons, partners FROM kept_count
 WHERE meeting_id = (SELECT id FROM meeting WHERE id = $1 AND {IS_FORGOTTEN})
+ORDER BY array_position(ARRAY['in_person', 'online', 'represented', 'declined', 'undecided', 'none',
+    'planned', 'uninvited'], bucket)
 """
 KEPT_PARTNERS = f"""
 SELECT name, was_represented FROM kept_partner

@@ -29,7 +29,7 @@ BARRIER_FIELDS = (
     Field("website"),
 )
 _OPT = {"policy": Policy.PUBLIC}
-_SEEN_BY_LEADS = frozenset({"answers", "deputies", "invitations"})
+_SEEN_BY_LEADS = frozenset({"answers", "history", "deputies", "invitations"})
 _SEEN_BY_NOBODY = frozenset({"answer_link", "sign_in", "feeds", "tries"})
 _DAYS_OF_MONTH, _DAYS_OF_YEAR = 30, 365
 

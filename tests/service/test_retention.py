@@ -111,10 +111,11 @@ async def _try(database: Database, at: datetime) -> None:
 
 _PLACES: dict[str, tuple[Make, str]] = {
     "answers": (_answered(), "SELECT count(*) FROM invitation WHERE answer IS NOT NULL"),
-    "history": (
-        _history,
-        "SELECT count(*) + (SELECT count(*) FROM invitation WHERE note <> '') FROM answer",
+    "notes": (
+        _answered(note="Komme später"),
+        "SELECT count(*) FROM invitation WHERE note <> ''",
     ),
+    "history": (_history, "SELECT count(*) FROM answer"),
     "deputies": (
         _answered(deputy_name="Dana Dabei"),
         "SELECT count(*) FROM invitation WHERE deputy_name <> ''",

@@ -34,11 +34,12 @@ async def test_the_session_page_shows_the_figures_and_no_answers(
 
     assert "Die einzelnen Rückmeldungen sind nach Ablauf der Frist gelöscht." in page
     assert "vor Ort: 1 Person" in page
-    assert "Vertreten waren: Stadt Ada" in page
-    assert "Nicht vertreten waren: Stadt Bea, Stadt Cleo" in page
+    assert "Partner mit Zusage: Stadt Ada" in page
+    assert "Partner ohne Zusage: Stadt Bea, Stadt Cleo" in page
     assert 3 == people.count("nicht mehr gespeichert")
     assert "keine Antwort" not in people
-    assert "/erinnern" not in page
+    assert '/erinnern"' not in page
+    assert "/antwort/" not in page
 
 
 @pytest.mark.parametrize("part", ["drucken", "tabelle"])
