@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from service import app, clock, embedded
+from service import app, clock, embedded, held_command, holding_back
 from service.database import Database
 from service.settings import Settings
 
@@ -29,15 +29,30 @@ _NEWER_SETTING = b"SET transaction_timeout = 0;"
 # The dump's own script begins and ends with ours, and all of it is one transaction: either nothing
 # happened, or no worker and no calendar program ever sees the rows as they were.
 _EMPTY = b"DROP SCHEMA public CASCADE;\nCREATE SCHEMA public;\n"
-# After a restore nobody knows what left since the backup: nothing goes out by itself. The office
-# sees these rows and sends again what is still needed. What is named here and below is in every
-# release's tables.
+# After a restore nobody knows what left since the backup: nothing of it goes out by itself. What
+# may have fallen due since, a countdown that the office could end by hand included, is put aside
+# here and becomes letters that are held (`holding_back`). What is due later stays as it is. What is
+# named here and below is in every release's tables, but for the one that is made.
 _QUARANTINE = """
 UPDATE public.outbox SET state = 'held', reason = 'restored', lease_owner = NULL, lease_until = NULL
 WHERE state IN ('queued', 'sending', 'uncertain');
-UPDATE public.notice SET state = 'withdrawn', finished_at = now() WHERE state = 'pending';
-UPDATE public.reminder_slot SET state = 'missed', reason = 'restored'
-WHERE state = 'planned' AND due_at <= now();
+CREATE TABLE IF NOT EXISTS public.restoration (
+    restored_at timestamptz PRIMARY KEY,
+    notice_ids uuid[] NOT NULL DEFAULT '{}',
+    slot_ids uuid[] NOT NULL DEFAULT '{}'
+);
+WITH notices AS (
+    UPDATE public.notice SET state = 'withdrawn', finished_at = now()
+    WHERE state = 'pending'
+        AND (due_at <= now() OR due_at <= created_at + interval '30 minutes')
+    RETURNING id
+), slots AS (
+    UPDATE public.reminder_slot SET state = 'missed', reason = 'restored'
+    WHERE state = 'planned' AND due_at <= now()
+    RETURNING id
+)
+INSERT INTO public.restoration (restored_at, notice_ids, slot_ids)
+SELECT now(), ARRAY(SELECT id FROM notices), ARRAY(SELECT id FROM slots);
 UPDATE public.staff_session SET revoked_at = now() WHERE revoked_at IS NULL;
 UPDATE public.one_time_token SET used_at = now() WHERE used_at IS NULL;
 """
@@ -156,11 +171,13 @@ async def restore(settings: Settings, file: Path, say: Callable[[str], object]) 
             async with app.open_database(settings, migrate=False) as database:
                 await _refuse_data(database)
                 await _load(database, dump)
-                held = await database.fetchval("SELECT count(*) FROM outbox WHERE state = 'held'")
+                now = await database.fetchval("SELECT now()")
+                await holding_back.hold_possibly_sent(database, now)
+                say("Restored.")
+                await held_command.tell(database, say)
     except (RestoreRefusedError, tarfile.TarError, KeyError, ValueError) as error:
         say(f"Nothing was restored. {error}")
         return 1
-    say(f"Restored. {held} letters are held; the office decides which of them leave.")
     return 0
 
 

@@ -254,15 +254,20 @@ async def queue_due(database: Database, now: datetime) -> int:
 
 async def _queue_together(database: Database, now: datetime, turn: Turn) -> int | None:
     async with database.unit_of_work(statement_seconds=EXPANSION_SECONDS) as unit:
-        first = await unit.connection.fetchrow(notice_statements.CLAIM_FIRST, now, turn.failed)
-        if first is None:
-            return None
-        turn.taken = [first["id"]]
-        apart = [first["id"], *turn.failed, *turn.suspects]
-        room = 0 if first["id"] in turn.suspects else _MOST_TOGETHER - 1
-        others = await unit.connection.fetch(notice_statements.CLAIM_OTHERS, now, apart, room)
-        turn.taken += [other["id"] for other in others]
-        return await _expand(unit.connection, [first, *others], now)
+        return await take_due(unit.connection, now, turn)
+
+
+async def take_due(connection: "Connection[Any]", now: datetime, turn: Turn) -> int | None:
+    """Turn the next due notices into letters within a transaction; None when none is left."""
+    first = await connection.fetchrow(notice_statements.CLAIM_FIRST, now, turn.failed)
+    if first is None:
+        return None
+    turn.taken = [first["id"]]
+    apart = [first["id"], *turn.failed, *turn.suspects]
+    room = 0 if first["id"] in turn.suspects else _MOST_TOGETHER - 1
+    others = await connection.fetch(notice_statements.CLAIM_OTHERS, now, apart, room)
+    turn.taken += [other["id"] for other in others]
+    return await _expand(connection, [first, *others], now)
 
 
 async def list_pending(connection: "Connection[Any]", meeting_id: UUID) -> list[PlannedNotice]:

@@ -209,29 +209,32 @@ async def queue_due(database: Database, now: datetime) -> int:
 
 async def _queue_one(database: Database, now: datetime, turn: Turn) -> int | None:
     async with database.unit_of_work(statement_seconds=EXPANSION_SECONDS) as unit:
-        slot = await unit.connection.fetchrow(reminder_statements.CLAIM_SLOT, now, turn.failed)
-        if slot is None:
-            return None
-        turn.taken = [slot["id"]]
-        if slot["not_after"] <= now or slot["is_overtaken"]:
-            reason = "too_late" if slot["not_after"] <= now else "newer_is_due"
-            await unit.connection.execute(
-                reminder_statements.FINISH_SLOT, slot["id"], "missed", reason, 0
-            )
-            return 0
-        morning = await _morning(unit.connection, slot, now)
-        if morning is not None:
-            await unit.connection.execute(reminder_statements.PUT_OFF, slot["id"], morning)
-            return 0
-        is_summary = slot["kind"] == Kind.SUMMARY
-        expansion = summary_statements.EXPAND if is_summary else reminder_statements.EXPAND
-        count = await outbox.post_judged(unit.connection, expansion, slot["id"], now)
-        await copying.follow(unit.connection)
-        await _join_beyond(unit.connection)
-        await unit.connection.execute(
-            reminder_statements.FINISH_SLOT, slot["id"], "expanded", None, count
-        )
-        return count
+        return await take_due(unit.connection, now, turn)
+
+
+async def take_due(
+    connection: "Connection[Any]", now: datetime, turn: Turn, *, at_any_hour: bool = False
+) -> int | None:
+    """Turn the next due slot into letters within a transaction; None when none is left."""
+    slot = await connection.fetchrow(reminder_statements.CLAIM_SLOT, now, turn.failed)
+    if slot is None:
+        return None
+    turn.taken = [slot["id"]]
+    if slot["not_after"] <= now or slot["is_overtaken"]:
+        reason = "too_late" if slot["not_after"] <= now else "newer_is_due"
+        await connection.execute(reminder_statements.FINISH_SLOT, slot["id"], "missed", reason, 0)
+        return 0
+    morning = None if at_any_hour else await _morning(connection, slot, now)
+    if morning is not None:
+        await connection.execute(reminder_statements.PUT_OFF, slot["id"], morning)
+        return 0
+    is_summary = slot["kind"] == Kind.SUMMARY
+    expansion = summary_statements.EXPAND if is_summary else reminder_statements.EXPAND
+    count = await outbox.post_judged(connection, expansion, slot["id"], now)
+    await copying.follow(connection)
+    await _join_beyond(connection)
+    await connection.execute(reminder_statements.FINISH_SLOT, slot["id"], "expanded", None, count)
+    return count
 
 
 async def _morning(connection: "Connection[Any]", slot: Record, now: datetime) -> datetime | None:
