@@ -136,13 +136,17 @@ class Clerk:
         """Give each part its own links, dropped ones too: bytes that were promised need them."""
         parts = [self._about_meeting(row, instance) for row in standing]
         first = standing[0]
-        # One press on "unsubscribe" ends reminders where there are any among the parts, dropped
-        # ones too: what leaves again leaves with the same link.
-        stopped = min(rows, key=lambda row: row["kind"] != "reminder")
+        # One press on "unsubscribe" ends reminders where there are any among the parts.
+        stopped = min(standing, key=lambda row: row["kind"] != "reminder")
         values = {**self._wish_links(stopped)}
         shared = ("name", "addressee", "first_letter")
         values |= {name: parts[0].values[name] for name in shared if name in parts[0].values}
         for row in rows:
+            values |= {
+                f"{name}_{_topic_of(row)}": link
+                for name, link in self._wish_links(row).items()
+                if name.startswith("link_unsubscribe")
+            }
             values[f"deputy_{row['part']}"] = row["deputy_name"] or ""
             if row["handle"] is not None:
                 links = self._links(row["handle"], row["epoch"], row["locale"])

@@ -200,7 +200,8 @@ class Drafter:
             for number, file in enumerate(files, 1)
         )
         draft = self._draft(joint_letters.phrase(whole, parts), key.instance)
-        headers = () if key.is_copy else self._headers(key.kind, parts)
+        slot = f"_{key.topic}" if key.topic else ""
+        headers = () if key.is_copy else self._headers(key.kind, parts, slot=slot)
         # Mail programs put it beside the letters about the first of its sessions.
         root = self._root_of(parts[0]) if parts else None
         return replace(draft, attachments=attached, headers=headers, references=root)
@@ -257,8 +258,10 @@ class Drafter:
         settings, data = self._services.settings, occasion.instance
         return requesting.write_part(entry, kind, occasion.way, settings, data)
 
-    def _headers(self, kind: str, occasions: Sequence[Occasion]) -> tuple[tuple[str, str], ...]:
-        return *self._list_header(occasions), *self._stop_headers(kind)
+    def _headers(
+        self, kind: str, occasions: Sequence[Occasion], *, slot: str = ""
+    ) -> tuple[tuple[str, str], ...]:
+        return *self._list_header(occasions), *self._stop_headers(kind, slot)
 
     def _list_header(self, occasions: Sequence[Occasion]) -> tuple[tuple[str, str], ...]:
         """Let readers sort by whose session it is, the first group of all (RFC 2919 section 3)."""
@@ -271,15 +274,15 @@ class Drafter:
             if _LABEL.fullmatch(group.slug)
         )
 
-    def _stop_headers(self, kind: str) -> tuple[tuple[str, str], ...]:
+    def _stop_headers(self, kind: str, slot: str = "") -> tuple[tuple[str, str], ...]:
         """Let mail programs unsubscribe from what can be switched off (RFC 8058, RFC 2369)."""
         if kind not in preferences.TOPICS:
             return ()
-        ways = "<⟦link_unsubscribe⟧>"
+        ways = f"<⟦link_unsubscribe{slot}⟧>"
         # No button without an ear: a program that only knows mail would write to nobody.
         _, _, domain = hearing.stop_address(self._services.settings).rpartition("@")
         if domain:
-            ways += f", <mailto:⟦link_unsubscribe_mail⟧@{domain}>"
+            ways += f", <mailto:⟦link_unsubscribe_mail{slot}⟧@{domain}>"
         return (
             ("List-Unsubscribe", ways),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),

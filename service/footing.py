@@ -23,11 +23,14 @@ def office_blocks(data: InstanceData, t: Text) -> list[Block]:
     return [rows] if rows.rows else []
 
 
-def wishes(t: Text, topic: Topic | None) -> Rows:
-    """Link to the switches, and to the one that stops this kind of letter where there is one."""
+def wishes(t: Text, topic: Topic | None, *, slot: str = "") -> Rows:
+    """Link to the switches, and to the one that stops this kind of letter where there is one.
+
+    `slot` ends the name of that gap where several kinds are in one letter.
+    """
     rows = [(t("letter.preferences"), "⟦link_preferences⟧")]
     if topic is not None:
-        rows.append((t(f"letter.unsubscribe_{topic}"), "⟦link_unsubscribe⟧"))
+        rows.append((t(f"letter.unsubscribe_{topic}"), f"⟦link_unsubscribe{slot}⟧"))
     return rows
 
 

@@ -185,8 +185,13 @@ def _footer(whole: Whole, parts: Sequence[Occasion]) -> list[Block]:
         paragraph(t("letter.meant_for")),
         paragraph(t("letter.why_copy", group=_groups(parts)) if whole.is_copy else why),
         *footing.office_blocks(whole.instance, t),
-        footing.pages(t, first.address, [*pages, *footing.wishes(t, whole.topic)]),
+        footing.pages(t, first.address, [*pages, *_wishes(whole)]),
     ]
+
+
+def _wishes(whole: Whole) -> Sequence[tuple[str, str]]:
+    # Which kind can be stopped may change while bytes that were promised must not.
+    return footing.wishes(whole.t, whole.topic, slot=f"_{whole.topic}")
 
 
 _NEWS: Mapping[str, Callable[[Occasion], list[Block]]] = {

@@ -39,7 +39,10 @@ VALUES = {
     "unreached": "Ute Probe, Landkreis Sömmerda: letzte E-Mail kam nicht an",
     "planned": "Mo 18.1.2027, 9:00 Uhr: Erinnerung, etwa 12 E-Mails",
     "link_preferences": f"https://termine.example.org/b/{'q4' * 26}",
-    "link_unsubscribe": f"https://termine.example.org/u/{'u5' * 26}",
+    **{
+        f"link_unsubscribe{topic}": f"https://termine.example.org/u/{'u5' * 26}"
+        for topic in ("", "_reminders", "_nudges")
+    },
     **{
         f"link_{answer}": f"https://termine.example.org/a/{'x7' * 26}{way}"
         for answer, way in {

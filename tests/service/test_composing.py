@@ -501,18 +501,30 @@ async def test_one_letter_tries_an_address_that_does_not_work(services: Services
 # What can be switched off says so.
 
 
-@pytest.mark.parametrize("hears", [True, False])
+_MAILBOX = {"imap_host": "m.example.org", "imap_user": "rueck", "imap_password": "secret"}
+
+
+@pytest.mark.parametrize(
+    ("ear", "local"),
+    [
+        ({"intake_lmtp": "127.0.0.1:2424"}, "unsub+"),
+        ({**_MAILBOX, "bounce_per_letter": True}, "rueck+u-"),
+        ({**_MAILBOX, "bounce_per_letter": False}, ""),
+        ({}, ""),
+    ],
+    ids=["server", "mailbox", "plain mailbox", "deaf"],
+)
 @pytest.mark.parametrize(
     ("kind", "answer", "topic"),
     [("reminder", "online", Topic.REMINDERS), ("nudge", None, Topic.NUDGES)],
 )
-async def test_what_can_be_switched_off_carries_one_line_for_mail_programs(
-    services: Services, kind: str, answer: str | None, topic: Topic, *, hears: bool
+async def test_what_can_be_switched_off_carries_one_line_for_mail_programs_and_a_link(  # noqa: PLR0917
+    services: Services, kind: str, answer: str | None, topic: Topic, ear: Any, local: str
 ) -> None:
     """The way by mail stands there only where somebody reads such mail."""
     database = services.database
-    lmtp = "127.0.0.1:2424" if hears else None
-    services = replace(services, settings=replace(services.settings, intake_lmtp=lmtp))
+    address = {"bounce_address": "rueck@alliance.example.org", "intake_lmtp": None}
+    services = replace(services, settings=replace(services.settings, **(address | ear)))
     meeting, person = await a_session(database), await builders.a_person(database)
     await builders.an_invitation(database, meeting, person, answer=answer)
     await a_letter(database, kind, person, meeting)
@@ -520,12 +532,15 @@ async def test_what_can_be_switched_off_carries_one_line_for_mail_programs(
 
     token = preferring.unsubscribe_token(services.keys, topic, person["mail_handle"], 1)
     lines = mail.raw.split(b"\r\n")
-    link = f"<{services.settings.public_url}/u/{token}>"
-    mailto = f", <mailto:unsub+{token}@alliance.example.org>" if hears else ""
-    assert [f"List-Unsubscribe: {link}{mailto}".encode()] == [
+    link = f"{services.settings.public_url}/u/{token}"
+    mailto = f", <mailto:{local}{token}@alliance.example.org>" if local else ""
+    assert [f"List-Unsubscribe: <{link}>{mailto}".encode()] == [
         line for line in lines if line.startswith(b"List-Unsubscribe:")
     ]
     assert 1 == lines.count(b"List-Unsubscribe-Post: List-Unsubscribe=One-Click")
+    text, html = (part(opened(mail), f"text/{one_kind}") for one_kind in ("plain", "html"))
+    assert f" abbestellen:\n{link}\n" in text
+    assert f'href="{link}"' in "".join(html.split())
 
 
 @pytest.mark.parametrize("kind", ["invitation", "change", "cancellation", "receipt"])

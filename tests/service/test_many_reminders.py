@@ -7,6 +7,7 @@ from service import reminding
 from service.composing import Clerk
 from service.database import Database
 from service.domain.preferences import Topic
+from service.drafting import Key
 from service.services import Services
 from tests import builders
 from tests.builders import Row, insert
@@ -88,11 +89,50 @@ async def test_the_joint_reminder_names_each_session_and_can_be_stopped(
 
     assert message["subject"] == "Erinnerung an 3 Sitzungen"
     assert "Ihre Antwort: vor Ort" in text
+    assert "Erinnerungen abbestellen:" in text
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     await insert(database, "preference", person_id=person["id"], reminders=False)
     stopped = (await Clerk(services).look_up([letter]))[letter]
     assert Stop("unsubscribed") == stopped
     assert Topic.REMINDERS == "reminders"
+
+
+async def test_a_promised_joint_letter_leaves_again_with_the_same_links(
+    services: Services, database: Database
+) -> None:
+    """Its reminder was dropped meanwhile: what can be stopped is another kind now."""
+    person = await builders.a_person(database, full_name="Mira Muster")
+    await sessions(database, person, 6)
+    await reminding.queue_due(database, NOW)
+    letter = await database.fetchval("SELECT id FROM letter WHERE kind = 'reminders'")
+    await database.fetch(
+        "UPDATE letter_subject SET kind = 'nudge' WHERE letter_id = $1 AND position = 1", letter
+    )
+    await database.fetch(
+        "UPDATE invitation SET answer = NULL WHERE meeting_id IN (SELECT subject_id FROM"
+        " letter_subject WHERE letter_id = $1 AND position = 1)",
+        letter,
+    )
+    first = (await Clerk(services).look_up([letter]))[letter]
+    await database.fetch(
+        "UPDATE letter_subject SET dropped_because = 'declined'"
+        " WHERE letter_id = $1 AND kind = 'reminder'",
+        letter,
+    )
+    again = (await Clerk(services).look_up([letter]))[letter]
+
+    assert isinstance(first, Go)
+    assert isinstance(again, Go)
+    assert isinstance(first.prototype_key, Key)
+    assert isinstance(again.prototype_key, Key)
+    assert [Topic.REMINDERS, Topic.NUDGES] == [
+        first.prototype_key.topic,
+        again.prototype_key.topic,
+    ]
+    named = ("link_unsubscribe_reminders", "link_unsubscribe_mail_reminders")
+    assert [first.values[name] for name in named] == [again.values[name] for name in named]
+    message, _ = await opened(services, letter)
+    assert "Nachfragen abbestellen:" in text_of(message)
 
 
 async def test_what_comes_after_all_have_left_is_left_out(
