@@ -50,6 +50,8 @@ class Server:
     mails: list[Mail] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     connections: int = 0
+    open: set[int] = field(default_factory=set)
+    most_open: int = 0
     delays: dict[str, float] = field(default_factory=dict)
     held: dict[str, asyncio.Event] = field(default_factory=dict)
     reached: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -63,11 +65,14 @@ class Server:
         """Talk to one client until it leaves."""
         self.connections += 1
         session = Session(self.connections)
+        self.open.add(session.number)
+        self.most_open = max(self.most_open, len(self.open))
         try:
             await self._talk(session, reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
+            self.open.discard(session.number)
             writer.close()
 
     async def _talk(

@@ -1,5 +1,6 @@
 """A relay rests, tells somebody in time, and starts again; crowds leave only after the trial."""
 
+import asyncio
 import itertools
 from collections import Counter
 from typing import Any
@@ -315,33 +316,72 @@ async def test_what_people_wait_for_is_not_held_when_its_delivery_is_unclear(
     assert (await builders.state_of(database, one))["state"] == "sent"
 
 
-async def test_a_server_with_three_connections_gets_all_letters(database: Database) -> None:
+BUSY = "432 4.3.2 concurrent connection limit"
+
+
+async def test_45_two_postmen_never_open_more_connections_than_the_relay_has_slots(
+    database: Database,
+) -> None:
+    await builders.post(database, *(a_letter(number) for number in range(100)))
+    busy = asyncio.Event()
+
+    def script(line: str, _: Session) -> str | None:
+        if line == "." and len(server.mails) == 40:
+            # From here on no letter ends until the first postman was told to stop.
+            server.held["."] = asyncio.Event()
+            busy.set()
+        return BUSY if line.startswith("EHLO") and len(server.open) > 3 else None
+
+    async with smtp_servers.running(script) as server:
+        first, second = (
+            Postman(database, server.relay(3), AClerk(), builders.SENDER) for _ in range(2)
+        )
+        working = asyncio.create_task(first.run())
+        await busy.wait()
+        idle = await second.deliver()
+        tried = server.connections
+        stopping = asyncio.create_task(first.stop())
+        await asyncio.sleep(0)
+        server.held["."].set()
+        await asyncio.gather(stopping, working)
+        while (await states(database))["queued"]:
+            await second.deliver()
+        await second.stop()
+
+    assert (0, 3) == (idle, tried)
+    assert 3 == server.most_open
+    assert {"sent": 100} == await states(database)
+    assert 100 == len(server.mails)
+    rows = await database.fetch("SELECT DISTINCT worker FROM mail_attempt WHERE outcome = 'sent'")
+    assert {first.name, second.name} == {row["worker"] for row in rows}
+
+
+async def test_a_server_that_has_fewer_connections_than_it_was_said_gets_all_letters(
+    database: Database,
+) -> None:
     await builders.post(database, *(a_letter(number) for number in range(40)))
-    open_now: set[int] = set()
-    most = 0
+    greeted: set[int] = set()
 
     def script(line: str, session: Session) -> str | None:
-        nonlocal most
-        if line == "CONNECT":
+        if not line.startswith("EHLO"):
             return None
-        if line.startswith("EHLO"):
-            if len(open_now) >= 3:
-                return "432 4.3.2 concurrent connection limit"
-            open_now.add(session.number)
-            most = max(most, len(open_now))
+        greeted.intersection_update(server.open)
+        if len(greeted) == 3:
+            return BUSY
+        greeted.add(session.number)
         return None
 
     async with smtp_servers.running(script) as server:
         postman = Postman(database, server.relay(8), AClerk(), builders.SENDER)
         for _ in range(6):
             await postman.deliver()
-            open_now.clear()
             await make_due(database)
         await postman.stop()
 
-    assert (most <= 3, await states(database)) == (True, {"sent": 40})
+    assert {"sent": 40} == await states(database)
+    assert 3 < server.most_open <= 8
     attempts = await database.fetch("SELECT DISTINCT attempts FROM outbox")
-    assert [row["attempts"] for row in attempts] == [1]
+    assert [1] == [row["attempts"] for row in attempts]
 
 
 def server_lines(server: Server, verb: str) -> list[str]:
