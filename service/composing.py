@@ -172,7 +172,7 @@ class Clerk:
             return Stop(reason)
         if row["kind"] != "sign_in" and not is_ready:
             return Stop("not_ready", "held")
-        held = judging.held_because(row)
+        held = judging.held_because(row) or judging.waits_because(row, self._services.clock())
         return Stop(held, "held") if held else None
 
     async def _may_probe(self, row: Mapping[str, Any]) -> bool:

@@ -20,13 +20,14 @@ from service import blackening, digesting, noticing, obstacles, pretending, remi
 from service.auditing import Actor
 from service.composing import Clerk
 from service.database import Database
-from service.domain import digests
+from service.domain import digests, reminders
 from service.domain.reminders import Rule
 from service.obstacles import Region
 from service.pretending import Stage
 from service.services import Services
 from service.tables import digest_statements, rule_rows
 from service.tables import foretelling_statements as statements
+from service.tables.reminder_statements import QUIET_HOURS
 from service.tables.rule_rows import Scope
 
 MOST = 2000
@@ -259,7 +260,9 @@ class _Walk:
         """Look at what waits already."""
         standing = await stage.fetch(statements.STANDING)
         place = await stage.fetchrow(digest_statements.PLACE)
-        return cls(services, stage, frozenset(row["id"] for row in standing), dict(place or {}))
+        walk = cls(services, stage, frozenset(row["id"] for row in standing), dict(place or {}))
+        await walk.wait_for_morning(stage.now())
+        return walk
 
     @property
     def is_full(self) -> bool:
@@ -276,18 +279,33 @@ class _Walk:
         asked = [row["id"] for row in rows if row["left_out"] is None]
         verdicts: dict[UUID, Go | Stop] = dict(await self._clerk.look_up(asked))
         verdicts |= {row["id"]: Stop(row["left_out"]) for row in rows if row["left_out"]}
+        waiting = [
+            one
+            for one, said in verdicts.items()
+            if isinstance(said, Stop) and said.reason == QUIET_HOURS
+        ]
+        if waiting:
+            await self.wait_for_morning(at, waiting)
+            rows = [row for row in rows if row["id"] not in waiting]
         found = [
             await self._read(row, verdicts.get(row["id"], Stop("gone")), at, is_told=is_told)
             for row in rows
         ]
         self._seen += [row["id"] for row in rows]
         held = [
-            one for one, said in verdicts.items() if isinstance(said, Stop) and said.state == "held"
+            one
+            for one, said in verdicts.items()
+            if isinstance(said, Stop) and said.state == "held" and one not in waiting
         ]
         await self._settle(found, held)
         if is_told:
             self._told += found
             self._rows |= {row["id"]: row for row in rows}
+
+    async def wait_for_morning(self, at: datetime, ids: Sequence[UUID] = ()) -> None:
+        """Let these letters leave when the quiet hours end, and those that are held till then."""
+        morning = reminders.morning_after(at, at + LONGEST, self._zone, self._is_holiday) or at
+        await self._stage.fetch(statements.WAIT, morning, list(ids))
 
     async def next_after(self, at: datetime) -> datetime | None:
         """Return the next instant at which something falls due."""

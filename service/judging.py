@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from service import preferring
+from service import obstacles, preferring
 from service.domain import preferences, reminders
 from service.domain.words import State
+from service.obstacles import Region
+from service.tables.reminder_statements import QUIET_HOURS
 
 # A reminder that arrives while people are sitting down helps nobody.
 LATEST_REMINDER = timedelta(minutes=5)
@@ -53,6 +55,25 @@ def held_because(row: Row) -> str | None:
         return None
     may_try = kind in PROBES and row["probe_letter_id"] in {None, row["id"]}
     return None if may_try else "undeliverable"
+
+
+def waits_because(row: Row, now: datetime) -> str | None:
+    """Return why the letter waits for an hour; None when it may leave now.
+
+    A reminder that could not leave in time does not arrive at night, but for those that count
+    minutes, and where it would be of no use in the morning. By hand it leaves at any hour.
+    """
+    if row["waits_at_most"] is None:
+        return None
+    region = Region(row["holiday_country"] or "DE", row["holiday_subdivision"] or "TH")
+    until = reminders.waits_until(
+        row["created_at"],
+        now,
+        row["waits_at_most"],
+        row["office_zone"],
+        obstacles.is_holiday(region),
+    )
+    return None if until is None else QUIET_HOURS
 
 
 def _judge_test(row: Row, _: datetime) -> str | None:

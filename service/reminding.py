@@ -26,6 +26,7 @@ from service.domain.working_days import IsHoliday
 from service.obstacles import Region
 from service.passing_over import Turn
 from service.tables import (
+    digest_statements,
     facts,
     notice_statements,
     reminder_statements,
@@ -40,8 +41,6 @@ MERGED_WITHIN = timedelta(hours=24)
 EXPANSION_SECONDS = 60
 # The rest waits for the next run, a few seconds later.
 MOST_AT_ONCE = 10_000
-# What leaves a little late is on time, also where the night begins meanwhile.
-PUNCTUAL = timedelta(minutes=15)
 
 
 class Occasion(StrEnum):
@@ -239,15 +238,27 @@ async def take_due(
 
 async def _morning(connection: "Connection[Any]", slot: Record, now: datetime) -> datetime | None:
     """Return until when a slot waits that was overtaken by the quiet hours; None when it leaves."""
-    is_by_minutes = slot["minutes_before"] is not None and slot["kind"] != Kind.SUMMARY
-    if is_by_minutes or now - slot["due_at"] <= PUNCTUAL:
+    if slot["minutes_before"] is not None and slot["kind"] != Kind.SUMMARY:
         return None
     row = await connection.fetchrow(reminder_statements.MEETING, slot["meeting_id"])
     if row is None:
         return None
     region = Region(row["holiday_country"], row["holiday_subdivision"])
     zone = facts.read(row).zone
-    return reminders.morning_after(now, slot["not_after"], zone, obstacles.is_holiday(region))
+    return reminders.waits_until(
+        *(slot["due_at"], now, slot["not_after"], zone, obstacles.is_holiday(region))
+    )
+
+
+async def release_waiting(database: Database, now: datetime) -> int:
+    """Queue the letters again that waited for the end of the quiet hours; return how many."""
+    place = await database.fetchrow(digest_statements.PLACE)
+    if place is None:
+        return 0
+    region = Region(place["holiday_country"], place["holiday_subdivision"])
+    if reminders.is_quiet(now, place["zone"], obstacles.is_holiday(region)):
+        return 0
+    return len(await database.fetch(reminder_statements.RELEASE_WAITING))
 
 
 async def _join_beyond(connection: "Connection[Any]") -> None:

@@ -62,6 +62,7 @@ def ticks(services: Services, postman: Postman | None, ear: Ear | None = None) -
         Tick("slots", 600, partial(reminding.plan_all, database)),
         Tick("notices", 5, posting(partial(noticing.queue_due, database))),
         Tick("reminders", 5, posting(partial(reminding.queue_due, database))),
+        Tick("mornings", 60, posting(partial(reminding.release_waiting, database))),
         Tick("digests", 20, posting(partial(digesting.queue_due, database))),
         Tick("meetings_held", 60, partial(scheduling.hold_finished, database)),
         Tick("first_letters", 60, first_letters),

@@ -19,6 +19,7 @@ QUIET_TO = time(7, 0)
 EVENING_BEFORE = time(18, 0)
 # Later is kinder than earlier, as long as half a day is left before the start.
 ROOM_BEFORE_START = timedelta(hours=12)
+PUNCTUAL = timedelta(minutes=15)
 NOT_AFTER_BEFORE_START = timedelta(minutes=30)
 FEWEST_ANSWER_DAYS = 3
 REMINDERS_APART = timedelta(hours=20)
@@ -213,6 +214,16 @@ def out_of_quiet_hours(due: datetime, meeting: MeetingFacts, is_holiday: IsHolid
     if start is None or later + ROOM_BEFORE_START <= start:
         return later
     return _evening_before(due, meeting.zone, is_holiday)
+
+
+def waits_until(
+    due: datetime, now: datetime, not_after: datetime, zone: str, is_holiday: IsHoliday
+) -> datetime | None:
+    """Return until when waits what was due and is overtaken by the quiet hours, None to leave now.
+
+    What leaves a little late is on time, also where the night begins meanwhile.
+    """
+    return None if now - due <= PUNCTUAL else morning_after(now, not_after, zone, is_holiday)
 
 
 def morning_after(

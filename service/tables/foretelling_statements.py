@@ -1,6 +1,7 @@
 """SQL text of looking ahead: what falls due next, and what would leave then."""
 
 from service.tables.letter_statements import LOCALE
+from service.tables.reminder_statements import QUIET_HOURS
 
 # The next instant after $1 at which anything happens.
 NEXT = """
@@ -11,7 +12,16 @@ SELECT min(due_at) FROM (
         WHERE state = 'queued' AND next_attempt_at > $1) due
 """
 
-STANDING = "SELECT id FROM outbox WHERE state IN ('queued', 'sending', 'uncertain')"
+# What waits for the morning ($1) leaves then: of these letters ($2), and what is held for it.
+WAIT = f"""
+UPDATE outbox SET state = 'queued', reason = NULL, finished_at = NULL, next_attempt_at = $1
+WHERE id = ANY ($2::uuid[]) OR state = 'held' AND reason = '{QUIET_HOURS}'
+"""
+
+STANDING = f"""
+SELECT id FROM outbox
+WHERE state IN ('queued', 'sending', 'uncertain') OR state = 'held' AND reason = '{QUIET_HOURS}'
+"""
 
 # $1 is the instant, $2 the kinds that nobody plans, $3 what was looked at before, $4 how many.
 # Whoever is left out when letters are written has a row, too, with the reason.

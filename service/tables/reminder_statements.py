@@ -123,6 +123,13 @@ PUT_OFF = f"""
 UPDATE reminder_slot SET due_at = $2, reason = '{QUIET_HOURS}' WHERE id = $1
 """
 
+# Letters that could not leave in time wait likewise: the clerk holds them.
+RELEASE_WAITING = f"""
+UPDATE outbox SET state = 'queued', reason = NULL, finished_at = NULL, next_attempt_at = now()
+WHERE state = 'held' AND reason = '{QUIET_HOURS}'
+RETURNING id
+"""
+
 FINISH_SLOT = "UPDATE reminder_slot SET state = $2, reason = $3, letters = $4 WHERE id = $1"
 
 AUDIENCE = f"""

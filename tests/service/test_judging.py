@@ -217,6 +217,38 @@ def test_only_one_letter_tries_an_address_that_does_not_work() -> None:
     assert [None, "undeliverable"] == found
 
 
+NIGHT = datetime(2027, 1, 5, 2, 0, tzinfo=UTC)
+"""Three in the morning, in Erfurt."""
+
+
+@pytest.mark.parametrize(
+    ("of_its_own", "reason"),
+    [
+        ({}, "quiet_hours"),
+        ({"created_at": NIGHT - timedelta(minutes=15)}, None),
+        # A rule of minutes, the office's own press, and all other kinds of letters.
+        ({"waits_at_most": None}, None),
+        # It would be of no use at seven.
+        ({"waits_at_most": NIGHT + timedelta(hours=4)}, None),
+        ({"waits_at_most": NIGHT + timedelta(hours=4, seconds=1)}, "quiet_hours"),
+        ({"office_zone": "America/New_York"}, "quiet_hours"),
+        ({"office_zone": "Asia/Tokyo"}, None),
+    ],
+)
+def test_a_reminder_that_could_not_leave_in_time_waits_for_the_morning(
+    of_its_own: dict[str, Any], reason: str | None
+) -> None:
+    row = {
+        "created_at": NIGHT - timedelta(hours=10),
+        "waits_at_most": NIGHT + timedelta(days=1),
+        "office_zone": "Europe/Berlin",
+        "holiday_country": None,
+        "holiday_subdivision": None,
+    }
+
+    assert reason == judging.waits_because(row | of_its_own, NIGHT)
+
+
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_reason_is_said_in_words(locale: str) -> None:
     reasons = {reason for _, _, reason in CASES if reason}
