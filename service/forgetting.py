@@ -13,7 +13,7 @@ from service.database import Database
 from service.domain import retention
 from service.tables import forgetting_statements as statements
 
-SESSIONS_AT_ONCE = 20
+SESSIONS_AT_ONCE = 5
 """So many sessions are done in one transaction."""
 _STEPS = tuple(each.period for each in (retention.NEEDS, retention.HISTORY, retention.ANSWERS))
 
@@ -43,12 +43,14 @@ async def forget(connection: "Connection[Any]", now: datetime) -> int:
     due = {step: [row["id"] for row in rows if row["step"] >= step] for step in (1, 2, 3)}
     if due[1]:
         await connection.execute(statements.NEEDS, due[1])
-    if due[2]:
-        await _forget_details(connection, due[2], now)
+    named = await _forget_details(connection, due[2], now) if due[2] else []
     if due[3]:
         await _forget_answers(connection, due[3])
     ids, steps = [row["id"] for row in rows], [row["step"] for row in rows]
     await connection.execute(statements.DONE, ids, steps)
+    if named:
+        # Last, because answers wait for these rows.
+        await publishing.touch_people_feeds(connection, named, now)
     return len(rows)
 
 
@@ -67,14 +69,12 @@ async def find_kept(database: Database, meeting_id: UUID) -> KeptFigures | None:
 
 async def _forget_details(
     connection: "Connection[Any]", meeting_ids: Sequence[UUID], now: datetime
-) -> None:
-    """Leave the bare answer: no remark, no deputy's name, no former answers."""
+) -> list[UUID]:
+    """Leave the bare answer; return the people whose calendars named a deputy."""
     rows = await connection.fetch(statements.DETAILS, meeting_ids, now)
     await connection.execute(statements.HISTORY, meeting_ids)
     await connection.execute(statements.AUDIT, meeting_ids)
-    # Rows of feeds are locked in one order by all.
-    for person_id in sorted({row["person_id"] for row in rows if row["is_named"]}):
-        await publishing.touch_person_feed(connection, person_id, now)
+    return list({row["person_id"] for row in rows if row["is_named"]})
 
 
 async def _forget_answers(connection: "Connection[Any]", meeting_ids: Sequence[UUID]) -> None:

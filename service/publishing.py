@@ -238,6 +238,13 @@ async def touch_person_feed(connection: Connection, person_id: UUID, now: dateti
     feed_cache.expect_changes(await feed_rows.touch_person(connection, person_id, now))
 
 
+async def touch_people_feeds(
+    connection: Connection, person_ids: Sequence[UUID], now: datetime
+) -> None:
+    """Let the own feeds of several people follow what was taken off their answers."""
+    feed_cache.expect_changes(await feed_rows.touch_people(connection, person_ids, now))
+
+
 async def touch_all_feeds(connection: Connection, now: datetime) -> None:
     """Let every feed follow a change of the office's own data, or of a meeting's groups."""
     await _settle_rough_dates(connection)

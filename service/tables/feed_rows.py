@@ -50,6 +50,14 @@ WHERE person_id = $1 AND kind = 'personal'
 RETURNING id
 """
 
+_TOUCH_PEOPLE = """
+UPDATE feed SET revision = revision + 1,
+    changed_at = greatest(date_trunc('second', $2::timestamptz), changed_at + interval '1 second')
+WHERE id IN (
+    SELECT id FROM feed WHERE person_id = ANY ($1) AND kind = 'personal' ORDER BY id FOR UPDATE)
+RETURNING id
+"""
+
 _TOUCH_ACCOUNT = """
 UPDATE feed SET revision = revision + 1,
     changed_at = greatest(date_trunc('second', $2::timestamptz), changed_at + interval '1 second')
@@ -101,6 +109,13 @@ async def touch_meeting(connection: Connection, meeting_id: UUID, now: datetime)
 async def touch_person(connection: Connection, person_id: UUID, now: datetime) -> Sequence[UUID]:
     """Raise the person's own feed, as an answer does; return its id."""
     return [row["id"] for row in await connection.fetch(_TOUCH_PERSON, person_id, now)]
+
+
+async def touch_people(
+    connection: Connection, person_ids: Sequence[UUID], now: datetime
+) -> Sequence[UUID]:
+    """Raise the own feeds of several people at once; return their ids."""
+    return [row["id"] for row in await connection.fetch(_TOUCH_PEOPLE, person_ids, now)]
 
 
 async def touch_account(connection: Connection, account_id: UUID, now: datetime) -> Sequence[UUID]:
