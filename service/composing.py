@@ -151,6 +151,7 @@ class Clerk:
             if row["handle"] is not None:
                 links = self._links(row["handle"], row["epoch"], row["locale"])
                 values[f"link_answer_{row['part']}"] = links["link_answer"]
+                values[f"answer_epoch_{row['part']}"] = str(row["epoch"])
         keys = tuple(
             replace(part.prototype_key, slot=f"_{row['part']}", follows=False)
             for part, row in zip(parts, standing, strict=True)
@@ -188,6 +189,7 @@ class Clerk:
             "name": name,
             "addressee": f"{name}, {partner}" if partner else name,
             "deputy": row["deputy_name"],
+            "answer_epoch": str(row["epoch"]),
             **self._links(row["handle"], row["epoch"], row["locale"]),
             **self._wish_links(row),
         }

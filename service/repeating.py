@@ -120,16 +120,17 @@ async def follow_new_link(
 ) -> bool:
     """Let the newest letter with the link leave again, now with the new one; False: none can.
 
-    One that waits is written when it leaves and carries the new link already; one that is leaving
-    may carry the old one, so another follows it.
+    One that waits is written when it leaves and carries the new link already; one that is leaving,
+    or has left perhaps and is to leave again, carries the old one: another follows it.
     """
     row = await connection.fetchrow(
         overseeing_statements.LAST_LETTER, invitation_id, meeting_id, list(_LASTING), now
     )
     if row is None or row["id"] is None or not row["can_get"]:
         return False
+    unless = () if row["is_frozen"] else (Queue.QUEUED,)
     await outbox.repeat(
-        connection, row["id"], row["starts_at"], unless=(Queue.QUEUED,), subject_id=meeting_id
+        connection, row["id"], row["starts_at"], unless=unless, subject_id=meeting_id
     )
     await copying.follow(connection)
     return True

@@ -48,12 +48,15 @@ CASE WHEN l.kind = 'test' THEN l.locale ELSE coalesce(
     p.locale, a.locale, l.locale) END
 """
 
-# The links to the preferences are those of now, but for bytes that somebody may have.
-_MAIL_EPOCH = """
-coalesce(CASE WHEN l.slot_values ? 'mail_epoch' THEN (
-    SELECT (l.slot_values ->> 'mail_epoch')::int FROM outbox b
-    WHERE b.id = l.id AND b.letter_sha256 IS NOT NULL) END, p.mail_epoch)
+# Links are those of now, but for bytes that somebody may have: beside those their epochs are kept.
+_KEPT = """
+CASE WHEN l.slot_values ? {name} THEN (
+    SELECT (l.slot_values ->> {name})::int FROM outbox b
+    WHERE b.id = l.id AND b.letter_sha256 IS NOT NULL) END
 """
+_OF_MAIL, _OF_PART = "'mail_epoch'", "('answer_epoch' || coalesce('_' || s.position, ''))"
+_MAIL_EPOCH = f"coalesce({_KEPT.format(name=_OF_MAIL)}, p.mail_epoch)"
+_ANSWER_EPOCH = f"coalesce({_KEPT.format(name=_OF_PART)}, i.epoch)"
 
 # One row a letter, or one a part of a letter about several sessions (`part` counts them from 1).
 LOOK_UP = f"""
@@ -65,8 +68,9 @@ SELECT l.id, l.kind = 'copy' AS is_copy,
     coalesce(s.time_rev, l.time_rev) AS time_rev,
     coalesce(s.subject_id, l.subject_id) AS subject_id, l.recipient_id,
     m.state AS meeting_state, m.revision AS meeting_revision, m.time_rev AS meeting_time_rev,
-    m.starts_at, i.handle, i.epoch, i.state AS invitation_state, i.answer, i.answer_rev,
-    i.deputy_name, i.channel, l.created_at, ear.way AS ear_way, ear.heard_at AS ear_heard_at,
+    m.starts_at, i.handle, {_ANSWER_EPOCH} AS epoch, i.state AS invitation_state, i.answer,
+    i.answer_rev, i.deputy_name, i.channel, l.created_at,
+    ear.way AS ear_way, ear.heard_at AS ear_heard_at,
     CASE WHEN i.id IS NOT NULL THEN {AUDIENCE} END AS bucket,
     CASE WHEN i.id IS NOT NULL THEN i.answer IS NOT NULL AND {HOLDS} END AS holds,
     r.audience AS rule_audience, n.id AS notice_id,
@@ -79,8 +83,9 @@ SELECT l.id, l.kind = 'copy' AS is_copy,
     CASE WHEN l.kind = 'summary' THEN {WORKS_WITH.format("a", "m")} END AS account_works,
     k.id AS token_id, k.used_at, k.replaced_at, k.expires_at < now() AS token_is_old,
     b.state AS address_state, b.address_normal, b.probe_letter_id,
-    p.mail_handle, {_MAIL_EPOCH} AS mail_epoch, w.reminders, w.nudges, w.papers, w.digest, w.digest_only,
-    w.paused_until, w.has_own_times, w.own_days, w.own_at, w.own_minutes, w.text_only,
+    p.mail_handle, {_MAIL_EPOCH} AS mail_epoch,
+    w.reminders, w.nudges, w.papers, w.digest, w.digest_only, w.paused_until,
+    w.has_own_times, w.own_days, w.own_at, w.own_minutes, w.text_only,
     w.no_calendar, {OFFICE_ZONE} AS office_zone, r.is_choice,
     {_REMINDERS_BEFORE} AS reminders_before,
     {_FIRST_LETTER} AS first_letter_id,

@@ -88,12 +88,13 @@ LAST_LETTER = """
 SELECT l.id, m.starts_at, ARRAY(SELECT group_id FROM meeting_group mg
     WHERE mg.meeting_id = m.id) AS group_ids,
     p.email IS NOT NULL AND i.state = 'invited' AND m.state = 'confirmed' AND m.starts_at > $4
-        AS can_get
+        AS can_get, l.is_frozen
 FROM invitation i
 JOIN meeting m ON m.id = i.meeting_id
 JOIN person p ON p.id = i.person_id
 LEFT JOIN LATERAL (
-    SELECT l.letter_id AS id FROM letter_about l
+    SELECT l.letter_id AS id, b.letter_sha256 IS NOT NULL AS is_frozen
+    FROM letter_about l JOIN outbox b ON b.id = l.letter_id
     WHERE l.subject_id = i.meeting_id AND l.recipient_id = i.person_id AND l.kind = ANY ($3::text[])
         AND l.dropped_because IS NULL
     ORDER BY l.created_at DESC, l.letter_id LIMIT 1) l ON true

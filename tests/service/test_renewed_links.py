@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service import enrolling, preferring
+from service import enrolling, noticing, preferring
 from service.auditing import COMMAND, Actor
 from service.database import Database
 from service.domain.errors import LinkReplacedError, NotFoundError
@@ -105,14 +105,17 @@ async def test_a_letter_about_several_sessions_and_its_copy_keep_theirs_too(
     database = services.database
     scene = await test_writing_together.a_scene(database)
     await database.fetch("UPDATE person SET copy_email = 'sekretariat@example.org'")
-    await scene.invite(database, 0, 1)
-    await test_writing_together.cancel(database, *scene.sessions[:2])
+    await scene.invite(database, 0, 1, state="planned", invited_at=None)
+    for session in scene.sessions[:2]:
+        await noticing.invite(database, COMMAND, session["id"], NOW)
     await test_writing_together.sweep(database)
     await database.fetch("UPDATE outbox SET next_attempt_at = now()")
     first = await deliver_raw(services)
     await database.fetch(_AGAIN)
     for person in (scene.mira, scene.jan):
         await preferring.renew_links(database, COMMAND, person["id"])
+    # The links of the answers are kept with the bytes, too.
+    await database.fetch("UPDATE invitation SET epoch = epoch + 1")
 
     again = await deliver_raw(services)
 

@@ -1,7 +1,10 @@
 """Links and calendar addresses that the office renews or ends, from the button to what opens."""
 
+import email
+import email.policy
 import re
 from datetime import timedelta
+from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +16,7 @@ from service.database import Database
 from service.services import Services
 from tests import builders
 from tests.builders import Row
+from tests.notifications.smtp_servers import Mail
 from tests.web import mailbox
 from tests.web.conftest import PUBLIC_URL, Browser, Clock, SignIn, open_client
 from tests.web.test_office import a_session, opened, path_of, pressed
@@ -57,6 +61,12 @@ async def renewed(browser: Browser, meeting: Row) -> str:
     asked = await opened(browser, page.link("Link erneuern"))
     assert "gelten dann nicht mehr" in asked.text
     return (await pressed(browser, asked, "Link erneuern")).text
+
+
+def plain_of(mail: Mail) -> str:
+    message = email.message_from_bytes(mail.raw, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    return mailbox.text_of(message)
 
 
 async def links_in(services: Services) -> list[str]:
@@ -117,6 +127,30 @@ async def test_a_letter_that_may_have_left_is_followed_by_another(
     assert ["queued", "uncertain"] == sorted(
         each["state"] for each in await builders.letters(database, kind="invitation")
     )
+
+
+async def test_a_letter_that_may_have_left_and_waits_to_leave_again_is_followed_by_another(
+    sign_in: SignIn,
+    anonymous: httpx.AsyncClient,
+    services: Services,
+    database: Database,
+    clock: Clock,
+) -> None:
+    meeting, _ = await told(database, clock)
+    await database.fetch("UPDATE outbox SET state = 'queued'")
+    [first] = await mailbox.deliver_raw(services)
+    # As if nobody knew whether it arrived.
+    await database.fetch(
+        "UPDATE outbox SET state = 'queued', uncertain_count = 1, finished_at = NULL,"
+        " accepted_at = NULL, next_attempt_at = now()"
+    )
+
+    await renewed(await sign_in("coordinator"), meeting)
+    again, following = await mailbox.deliver_raw(services)
+    [old], [new] = ({*_LINK.findall(plain_of(one))} for one in (again, following))
+
+    assert first.raw == again.raw
+    assert [410, 200] == [(await anonymous.get(link)).status_code for link in (old, new)]
 
 
 async def test_no_letter_follows_where_none_would_reach_or_hold(
