@@ -10,7 +10,8 @@ import pytest
 import pytest_asyncio
 
 from notifications.clerk import Go, Stop
-from service import foretelling, furnishing, noticing, reminding
+from notifications.postman import Options, Postman
+from service import foretelling, furnishing, noticing, relaying, reminding
 from service.auditing import COMMAND
 from service.composing import Clerk
 from service.database import Database
@@ -22,6 +23,8 @@ from service.services import Services
 from service.settings import Settings
 from tests import builders
 from tests.builders import NOW, Row
+from tests.notifications import smtp_servers
+from tests.notifications.smtp_servers import CLOSE, Server
 from tests.service.test_foretelling import THURSDAY
 from tests.service.test_reminding import DAY_BEFORE, HOUR_BEFORE, NUDGE, a_session, invited
 
@@ -165,6 +168,41 @@ async def test_what_is_held_for_another_reason_stays_held(database: Database) ->
     await database.fetch("UPDATE outbox SET reason = 'undeliverable'")
 
     assert 0 == await reminding.release_waiting(database, MORNING)
+
+
+async def test_bytes_that_were_promised_leave_unchanged_in_the_morning(
+    services: Services, database: Database
+) -> None:
+    await a_reminder(database, DAY_BEFORE, QUEUED_AT)
+    # The postman goes by the database's clock, the clerk by ours.
+    await database.fetch("UPDATE outbox SET expires_at = '2100-01-01'")
+    async with smtp_servers.running(lambda line, _: CLOSE if line == "." else None) as server:
+        await _deliver(services, server, QUEUED_AT)
+        (promised,) = server.mails
+    await database.fetch(
+        "UPDATE outbox SET state = 'queued', data_started_at = NULL, next_attempt_at = now()"
+    )
+    async with smtp_servers.running() as server:
+        await _deliver(services, server, NIGHT)
+        in_the_night = await states(database)
+        await reminding.release_waiting(database, MORNING)
+        await _deliver(services, server, MORNING)
+        (again,) = server.mails
+
+    assert [(WAITS.state, WAITS.reason)] == [row[:2] for row in in_the_night]
+    assert promised.raw == again.raw
+    assert "sent" == await database.fetchval("SELECT state FROM outbox")
+
+
+async def _deliver(services: Services, server: Server, at: datetime) -> None:
+    """Send what may leave at that instant through a real postman."""
+    there = replace(services, clock=lambda: at)
+    sender = relaying.sender(services.settings)
+    postman = Postman(
+        *(services.database, server.relay(), Clerk(there), sender), Options(clock=there.clock)
+    )
+    await postman.deliver()
+    await postman.stop()
 
 
 @pytest.mark.parametrize("is_held", [False, True])
