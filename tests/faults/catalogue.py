@@ -104,6 +104,10 @@ WHERE: dict[int, tuple[str, ...]] = {
             "test_a_restored_backup_holds_the_same_people_and_mails_nobody"
         ),
         (
+            "tests/service/test_holding_back.py::"
+            "test_what_left_since_the_backup_leaves_again_only_when_it_is_released"
+        ),
+        (
             "tests/web/test_mail_log.py::"
             "test_letters_held_after_a_restore_are_released_one_by_one_or_all"
         ),
@@ -113,6 +117,10 @@ WHERE: dict[int, tuple[str, ...]] = {
             "tests/faults/test_clocks.py::"
             "test_31_a_clock_that_steps_stops_no_tick_and_sends_nothing_early_or_twice"
         ),
+        (
+            "tests/service/test_clock.py::"
+            "test_a_tick_gets_the_databases_time_from_a_worker_whose_clock_is_wrong"
+        ),
     ),
     32: (
         f"{_REMINDING}::test_nine_oclock_stays_nine_oclock_over_a_change_of_the_clocks",
@@ -121,6 +129,7 @@ WHERE: dict[int, tuple[str, ...]] = {
     ),
     33: (
         f"{_SCHEDULING}::test_moving_twice_is_one_notice_that_still_knows_the_first_date",
+        f"{_SCHEDULING}::test_moving_there_and_back_tells_nobody",
         f"{_REMINDING}::test_a_move_plans_anew_and_what_was_planned_is_cancelled",
     ),
     34: (
@@ -189,15 +198,24 @@ WHERE: dict[int, tuple[str, ...]] = {
         f"{_LISTENING}::test_while_the_database_is_away_the_server_is_asked_to_come_again",
     ),
     44: (f"{_INTAKE}::test_out_of_office_ignored_and_leaves_no_words",),
-    45: (f"{_PAUSES}::test_a_server_with_three_connections_gets_all_letters",),
+    45: (
+        (f"{_PAUSES}::test_45_two_postmen_never_open_more_connections_than_the_relay_has_slots"),
+        (f"{_PAUSES}::test_a_server_that_has_fewer_connections_than_it_was_said_gets_all_letters"),
+    ),
     46: (
         (
             "tests/service/test_jobs.py::"
             "test_a_failing_tick_is_noted_and_runs_again_and_stops_no_other"
         ),
         "tests/service/test_jobs.py::test_runs_of_one_tick_never_overlap",
+        "tests/service/test_jobs.py::test_a_tick_that_hangs_keeps_no_other_from_its_turn",
+        "tests/service/test_looking_after.py::test_ticks_are_judged_by_their_last_runs",
     ),
     47: (
+        (
+            "tests/web/test_left_open.py::"
+            "test_47_after_every_route_was_called_a_tick_finds_no_transaction"
+        ),
         "tests/service/test_jobs.py::test_a_tick_inherits_no_transaction",
         "tests/service/test_database.py::test_a_fresh_context_inherits_no_unit",
     ),

@@ -1,13 +1,18 @@
 """The wall clock of a worker steps while it runs, or a zone gets other rules before it starts."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from importlib import resources
+from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from service import reminding, scheduling
+from service.domain import instants as instants_of
+from service.domain.reminders import Audience, Kind, Rule
 from tests import builders
 from tests.builders import Row
 from tests.faults import harness
@@ -18,6 +23,7 @@ pytestmark = pytest.mark.xdist_group("faults")
 
 COUNT = 10
 TICK_SECONDS = 10.0
+_behind = count(harness.PEOPLE + 1)
 
 
 @pytest.mark.long
@@ -34,30 +40,81 @@ async def test_31_a_clock_that_steps_stops_no_tick_and_sends_nothing_early_or_tw
         await stage.post(COUNT)
         await stage.in_state("sent", COUNT)
         file.write_text(step + "\n")
-        before = await _beat(stage)
-
-        async def ticks_go_on() -> bool:
-            found = await _beat(stage)
-            # One run may have begun before the step; the next ones bear the new time.
-            return abs((found - before).total_seconds()) > 1800
-
-        await stage.until(ticks_go_on, "the next tick", TICK_SECONDS)
+        soon = await a_session_that_tells(stage, timedelta(seconds=600))
+        due = await a_session_that_tells(stage, timedelta(seconds=-1))
         await stage.post(COUNT)
         await stage.post(COUNT, due_in=600)
-        await stage.in_state("sent", 2 * COUNT)
+        await stage.until(ticks_go_on(stage), "the next ticks", TICK_SECONDS)
+        # What is due by the database's clock is not late, either.
+        await stage.in_state("sent", 2 * COUNT + 2)
+        await stage.until(ticks_go_on(stage), "further ticks", TICK_SECONDS)
         found = await stage.check(server)
+        told = {one: await told_about(stage, one) for one in (soon, due)}
+        await stage.database.fetch("DELETE FROM meeting WHERE id = ANY ($1)", [soon, due])
 
-    assert {"sent": 2 * COUNT, "queued": COUNT} == await stage.states()
-    assert (2 * COUNT, 0) == (len(found.copies), found.duplicates)
+    assert {"sent": 2 * COUNT + 2, "queued": COUNT} == await stage.states()
+    assert (2 * COUNT + 2, 0) == (len(found.copies), found.duplicates)
+    assert {soon: ("pending", "planned", 0), due: ("sent", "expanded", 2)} == told
 
 
-async def _beat(stage: Stage) -> datetime:
-    found: datetime = await stage.database.fetchval(
-        "SELECT last_ok_at FROM job_health WHERE job = 'notices'"
+async def a_session_that_tells(stage: Stage, wait: timedelta) -> UUID:
+    """Open a session that asks one and reminds another of two people after a while."""
+    now = datetime.now(UTC)
+    starts = instants_of.to_local(now + wait + timedelta(hours=2), "Europe/Berlin")
+    meeting = await builders.a_meeting(
+        stage.database,
+        starts_local=starts,
+        answer_by_local=starts - timedelta(minutes=30),
+        invited_at=now - timedelta(days=1),
     )
-    return found
+    for answer in (None, "in_person"):
+        # Behind everybody who gets the letters of the stage.
+        email = f"m{next(_behind)}@example.org"
+        person = await builders.a_person(stage.database, email=email)
+        await builders.an_invitation(
+            *(stage.database, meeting, person), answer=answer, invited_at=now - timedelta(days=1)
+        )
+    await builders.a_notice(stage.database, meeting, kind="nudge", due_at=now + wait)
+    rule = Rule(kind=Kind.REMINDER, audience=(Audience.ACCEPTED,), minutes_before=120)
+    async with stage.database.unit_of_work() as unit:
+        await reminding.ensure_rules(unit.connection)
+        await reminding.add_rule(unit.connection, rule, meeting_id=meeting["id"])
+        await reminding.plan_slots(unit.connection, meeting["id"], now - timedelta(hours=1))
+    meeting_id: UUID = meeting["id"]
+    return meeting_id
 
 
+_TOLD = """
+SELECT (SELECT state FROM notice WHERE meeting_id = $1) AS notice,
+    (SELECT s.state FROM reminder_slot s JOIN reminder_rule r ON r.id = s.rule_id
+        WHERE s.meeting_id = $1 AND r.minutes_before = 120) AS slot,
+    (SELECT count(*) FROM letter WHERE subject_id = $1) AS letters
+"""
+
+
+async def told_about(stage: Stage, meeting_id: UUID) -> tuple[str, str, int]:
+    """Return what became of a session's notice and slot, and how many letters there are."""
+    row = await stage.database.fetchrow(_TOLD, meeting_id)
+    assert row is not None
+    return row["notice"], row["slot"], row["letters"]
+
+
+def ticks_go_on(stage: Stage) -> Callable[[], Awaitable[object]]:
+    """Return whether the ticks that look for due rows have ended a run that began from now on."""
+    asked: list[datetime] = []
+
+    async def have_run() -> bool:
+        if not asked:
+            asked.append(await stage.database.fetchval("SELECT now()"))
+        return await stage.database.fetchval(_HAVE_ENDED, asked[0]) == 2
+
+    return have_run
+
+
+_HAVE_ENDED = """
+SELECT count(*) FROM job_health
+WHERE job IN ('notices', 'reminders') AND last_start_at > $1 AND last_ok_at >= last_start_at
+"""
 _HAVE_RUN = """
 SELECT count(*) FROM job_health WHERE job IN ('zones', 'slots') AND last_ok_at > $1
 """
@@ -95,8 +152,6 @@ async def test_49_a_zone_with_other_rules_moves_what_comes_and_leaves_what_was(
     stage: Stage, tmp_path: Path
 ) -> None:
     now = datetime.now(UTC)
-    # A clock that was ahead has left runs of hours to come.
-    await stage.database.fetch("DELETE FROM job_health")
     coming = await a_planned_session(stage, 50, now)
     past = await a_planned_session(stage, -3, now)
     fire = "UPDATE reminder_slot SET state = 'expanded' WHERE id = $1"

@@ -2,6 +2,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+import pytest
+
 from service.database import Database
 from service.jobs import APART_SECONDS, Tick, Ticks
 from tests.builders import Row
@@ -123,6 +125,37 @@ async def test_runs_of_one_tick_never_overlap(database: Database) -> None:
     await clockwork.stop()
 
     assert 1 == most
+
+
+async def test_a_tick_that_hangs_keeps_no_other_from_its_turn(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each wake that finds it still running is logged and left out; the next but one comes."""
+    lasting, begun, others = asyncio.Event(), 0, 0
+
+    def is_told() -> bool:
+        return any("maximum number of running instances" in each for each in caplog.messages)
+
+    async def hang(_: datetime) -> None:
+        nonlocal begun
+        begun += 1
+        await lasting.wait()
+
+    async def work(_: datetime) -> None:
+        nonlocal others
+        others += 1
+
+    clockwork = a_clockwork(database, hang, work)
+    clockwork.start()
+    await until(lambda: others > 2 and is_told())
+    hanging = begun
+    noted = await health(database, "tick0")
+    lasting.set()
+    await until(lambda: begun > 1)
+    await clockwork.stop()
+
+    assert 1 == hanging
+    assert (True, None) == (noted["last_start_at"] is not None, noted["last_ok_at"])
 
 
 async def test_stopping_waits_for_what_is_running_and_starts_nothing_new(
