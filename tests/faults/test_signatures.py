@@ -136,3 +136,4 @@ async def test_40_a_change_of_either_unsubscribe_header_breaks_the_signature(
     assert not verifies(signed.replace(b"One-Click", b"No-Click"), record)
     assert not verifies(signed.replace(b"<mailto:unsub", b"<mailto:other"), record)
     assert not verifies(signed.replace(b"Auto-Submitted: auto", b"Auto-Submitted: x"), record)
+    assert not verifies(signed.replace(b"List-Id: <", b"List-Id: <x-"), record)
