@@ -7,7 +7,7 @@
 #   make test-all   both
 #   make lint       style, types, direction of imports
 #   make bench      the figures of the README
-#   make soak       everything fails at once for SECONDS (1800); SEED repeats a run
+#   make soak       everything fails at once for SECONDS (1800); SEED repeats a run, ONLY names faults
 #   make dev        pages and worker on your own data under ./var, with logs to read
 #
 # PYTHON=... chooses another Python, VENV=... another folder for it.
@@ -84,7 +84,7 @@ bench: setup
 
 SECONDS ?= 1800
 soak: setup
-	$(BIN)/python -m tests.faults.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.faults.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 dev: setup
 	TERMINBUCH_LOG_FORMAT=text TERMINBUCH_LOG_LEVEL=debug $(BIN)/terminbuch serve
