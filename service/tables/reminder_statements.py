@@ -245,13 +245,13 @@ _BECAUSE = """CASE WHEN r.kind = 'nudge' AND r.anchor = 'answer_by' AND NOT EXIS
     THEN jsonb_build_object('because', 'last_call') ELSE '{}' END"""
 
 # A deadline that is put off is asked for anew, so its instant is part of the key. Letters of an
-# earlier version have a key without it, and expire at the deadline that they spoke of.
+# earlier version have a key without it, and expire at the deadline that they spoke of. As a value
+# that is one look by the key; as a condition, all letters were read for each person.
 _OF_ONE_RULE = "m.id || ':' || r.id || ':' || s.time_rev || ':'"
 _KEY = f"""CASE WHEN r.kind <> 'nudge' THEN 'rem:' || {_OF_ONE_RULE} || found.person_id
-    WHEN r.anchor <> 'answer_by' OR EXISTS (
-        SELECT FROM letter old JOIN outbox waiting USING (id)
-        WHERE old.dedupe_key = 'ndg:' || {_OF_ONE_RULE} || found.person_id
-            AND waiting.expires_at = s.not_after)
+    WHEN r.anchor <> 'answer_by' OR s.not_after = (
+        SELECT waiting.expires_at FROM letter old JOIN outbox waiting USING (id)
+        WHERE old.dedupe_key = 'ndg:' || {_OF_ONE_RULE} || found.person_id)
         THEN 'ndg:' || {_OF_ONE_RULE} || found.person_id
     ELSE 'ndg:' || {_OF_ONE_RULE} || extract(epoch FROM s.not_after)::bigint || ':'
         || found.person_id END"""
