@@ -29,13 +29,14 @@ _NEWER_SETTING = b"SET transaction_timeout = 0;"
 # The dump's own script begins and ends with ours, and all of it is one transaction: either nothing
 # happened, or no worker and no calendar program ever sees the rows as they were.
 _EMPTY = b"DROP SCHEMA public CASCADE;\nCREATE SCHEMA public;\n"
-# After a restore nobody knows what left since the backup: nothing of it goes out by itself. What
+# After a restore nobody knows what left since the backup: nothing of it goes out by itself, nor
+# what waited for the morning, for an address or for the legal texts when it was made. What
 # may have fallen due since, a countdown that the office could end by hand included, is put aside
 # here and becomes letters that are held (`holding_back`). What is due later stays as it is. What is
 # named here and below is in every release's tables, but for the one that is made.
 _QUARANTINE = """
 UPDATE public.outbox SET state = 'held', reason = 'restored', lease_owner = NULL, lease_until = NULL
-WHERE state IN ('queued', 'sending', 'uncertain');
+WHERE state IN ('queued', 'sending', 'uncertain', 'held');
 CREATE TABLE IF NOT EXISTS public.restoration (
     restored_at timestamptz PRIMARY KEY,
     notice_ids uuid[] NOT NULL DEFAULT '{}',

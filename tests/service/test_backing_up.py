@@ -65,6 +65,23 @@ async def test_a_restored_backup_holds_the_same_people_and_mails_nobody(
     assert "1 letters are held; the office decides which of them leave." in said
 
 
+@pytest.mark.parametrize("reason", ["quiet_hours", "not_ready", "undeliverable"])
+async def test_what_something_else_held_may_have_left_since_too(
+    database: Database, settings: Settings, server_folder: Path, tmp_path: Path, reason: str
+) -> None:
+    await _with_people_and_letters(database)
+    await database.fetch("UPDATE outbox SET state = 'held', reason = $1", reason)
+    file = tmp_path / "terminbuch.backup"
+    await backing_up.backup(replace(settings, database_url=database.dsn), file, str)
+
+    async with cloned(server_folder, f"held_{uuid4().hex[:8]}") as dsn:
+        await backing_up.restore(replace(settings, database_url=dsn), file, str)
+        async with Database(dsn, pool_size=2) as restored:
+            states = await restored.fetch("SELECT state, reason FROM outbox")
+
+    assert [("held", "restored")] == [tuple(row) for row in states]
+
+
 async def test_a_restore_that_breaks_off_leaves_no_letter_that_could_leave(
     database: Database, settings: Settings, server_folder: Path, tmp_path: Path
 ) -> None:
