@@ -144,11 +144,21 @@ WHERE: dict[int, tuple[str, ...]] = {
         f"{_POSTMAN}::test_letters_of_one_order_leave_in_that_order",
         f"{_POSTMAN}::test_a_move_waits_twenty_minutes_for_an_elder_whose_delivery_is_unclear",
     ),
-    35: ("tests/service/test_judging.py::test_a_letter_leaves_only_while_it_is_true",),
+    35: (
+        (
+            "tests/web/test_changed_minds.py::"
+            "test_35_an_answer_between_the_writing_and_the_leaving_of_a_nudge_spares_it"
+        ),
+        "tests/service/test_judging.py::test_a_letter_leaves_only_while_it_is_true",
+    ),
     36: (
         (
             "tests/web/test_preferences.py::"
             "test_one_click_takes_one_kind_off_without_cookie_form_token_or_origin"
+        ),
+        (
+            "tests/web/test_changed_minds.py::"
+            "test_36_one_click_keeps_back_what_waits_of_a_kind_and_no_cancellation"
         ),
         "tests/service/test_judging.py::test_a_letter_leaves_only_while_it_is_true",
     ),
