@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from playwright.async_api import Browser
 
 from service import authenticating, furnishing, noticing, planning, publishing, scheduling
 from service.auditing import Actor
@@ -21,6 +22,7 @@ from service.domain.words import State
 from service.furnishing import InstanceData
 from service.settings import Settings
 from tests import builders
+from tests.chromium import needs_chromium
 from tests.end_to_end.programs import running, until, until_ready
 from tests.end_to_end.stage import sums_of_tables
 
@@ -60,6 +62,40 @@ async def test_fetching_every_link_of_every_letter_changes_nothing(
     assert (1, 0) == (marked, unmarked)
     assert answered.endswith("/danke")
     assert signed_in.endswith("/buero")
+
+
+@pytest.mark.long
+@needs_chromium[0]
+@needs_chromium[1]
+async def test_37_a_browser_that_runs_scripts_and_presses_nothing_changes_nothing(
+    database: Database, environment: dict[str, str], catcher: MailCatcher, chromium: Browser
+) -> None:
+    async with running(environment, "serve", "--role", "worker") as worker:
+        await _let_letters_leave(database, environment, catcher)
+        await worker.stop()
+    base = environment["TERMINBUCH_PUBLIC_URL"]
+    links = {link for letter in catcher.letters for link in _links(letter)}
+    # The pages of one person are those of all.
+    ways = {re.sub(r"/[a-z0-9]{30,}", "/*", link): link for link in links if link.startswith(base)}
+    async with running(environment, "serve", "--role", "web") as web:
+        await until_ready(base, web)
+        before = await sums_of_tables(database)
+        opened = [await _look(chromium, link) for link in ways.values()]
+        after = await sums_of_tables(database)
+
+    assert any("?w=vor-ort" in way for way in ways)
+    assert {200} == set(opened)
+    assert [] == [table for table in before if before[table] != after[table]]
+
+
+async def _look(chromium: Browser, link: str) -> int:
+    """Open a link in a browser until nothing loads any more; return its status."""
+    context = await chromium.new_context()
+    page = await context.new_page()
+    answer = await page.goto(link, wait_until="networkidle")
+    await context.close()
+    assert answer is not None
+    return answer.status
 
 
 async def _scan(links: list[str]) -> dict[str, int]:

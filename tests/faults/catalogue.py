@@ -167,6 +167,11 @@ WHERE: dict[int, tuple[str, ...]] = {
             "tests/end_to_end/test_scanners.py::"
             "test_fetching_every_link_of_every_letter_changes_nothing"
         ),
+        (
+            "tests/end_to_end/test_scanners.py::"
+            "test_37_a_browser_that_runs_scripts_and_presses_nothing_changes_nothing"
+        ),
+        "tests/web/test_replies.py::test_no_choice_is_an_error_above_the_form",
         "tests/web/test_replies.py::test_scanners_may_fetch_every_link_without_changing_a_row",
     ),
     38: (
