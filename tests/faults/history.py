@@ -81,8 +81,12 @@ class History:
     @property
     def lost(self) -> list[UUID]:
         """Letters that were due and reached nobody."""
+        return [row["id"] for row in self._lost_rows]
+
+    @cached_property
+    def _lost_rows(self) -> list[Mapping[str, Any]]:
         reached = {copy.letter_id for copy in self.copies}
-        return [row["id"] for row in self.rows if row["id"] not in reached and not _excused(row)]
+        return [row for row in self.rows if row["id"] not in reached and not _excused(row)]
 
     @property
     def duplicates(self) -> int:
@@ -103,7 +107,7 @@ class History:
         # Reading thousands of letters takes its time, once.
         return [
             *ledger.violations(self.told, self.stands),
-            *(f"I2 lost: {each}" for each in self.lost),
+            *(f"I2 lost: {_describe(row)}" for row in self._lost_rows),
             *_wrong_copies(self),
             *_early(self),
             *_falling(self.copies),
@@ -141,6 +145,12 @@ def copy_of(raw: bytes, recipient: str, at: float, queue_id: str) -> Copy:
     assert found is not None, raw[:500]
     sha256 = hashlib.sha256(raw).digest()
     return Copy(UUID(found[1].decode()), recipient, sha256, at, queue_id, raw)
+
+
+def _describe(row: Mapping[str, Any]) -> str:
+    """Say what is known of a letter that is missing."""
+    known = ("kind", "state", "reason", "created_at", "next_attempt_at", "ordering_key", "tries")
+    return f"{row['id']} {[str(row[name]) for name in known if row.get(name) is not None]}"
 
 
 def _excused(row: Mapping[str, Any]) -> bool:
