@@ -87,6 +87,7 @@ async def test_6_a_kill_after_the_mark_is_unclear_and_sent_once_after_the_hold(
     found = await kill_and_recover(stage, "after_mark")
 
     assert 1 <= unclear(found) <= MARKED
+    assert {0, 1} == {row["uncertain_count"] for row in found.rows}
     assert found.duplicates <= unclear(found) - 1
 
 
@@ -184,6 +185,7 @@ async def test_9_asked_to_stop_letters_in_flight_finish_and_the_rest_is_released
     states = await stage.states()
     assert {"sent", "queued"} == set(states)
     assert len(found.copies) == states["sent"]
+    assert {("sent", 1), ("queued", 0)} == {(row["state"], row["attempts"]) for row in found.rows}
 
 
 async def test_10_frozen_after_the_claim_another_worker_sends_and_the_late_mark_is_refused(

@@ -116,8 +116,9 @@ async def test_16_a_refusal_for_policy_is_failed_with_an_alarm_and_blames_nobody
 async def test_17_a_letter_that_is_too_large_fails_alone(way: Way) -> None:
     await way.send(4, Fault("MAIL", "552 5.3.4 too large", times=1))
 
+    reasons = await way.stage.database.fetch("SELECT reason FROM outbox WHERE state = 'failed'")
     assert {"sent": 3, "failed": 1} == await way.stage.states()
-    assert 0 == await way.blamed()
+    assert (["too_large"], 0) == ([row["reason"] for row in reasons], await way.blamed())
 
 
 async def test_19_a_relay_that_is_away_burns_no_attempt_and_what_is_past_its_time_expires(
