@@ -22,7 +22,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from email import policy
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -224,8 +223,10 @@ def _falling(copies: Sequence[Copy]) -> Iterator[str]:
 def _entries(raw: bytes) -> Iterator[tuple[str, int]]:
     if b"text/calendar" not in raw:
         return
-    for part in email.message_from_bytes(raw, policy=policy.default).walk():
+    for part in email.message_from_bytes(raw).walk():
         if part.get_content_type() == "text/calendar":
-            text = part.get_payload(decode=True).decode()
+            payload = part.get_payload(decode=True)
+            assert isinstance(payload, bytes)
+            text = payload.decode()
             uid, sequence = _UID.search(text), _SEQUENCE.search(text)
             yield uid[1] if uid else "", int(sequence[1]) if sequence else 0
