@@ -194,7 +194,8 @@ async def test_whatever_became_of_a_session_its_answers_go(database: Database, s
 
 async def test_sessions_that_are_done_are_not_read_again(database: Database) -> None:
     """However many there were, the index holds those alone that something is left to do for."""
-    async with database.reading() as connection:
+    async with database.unit_of_work() as unit:
+        connection = unit.connection
         await connection.execute("SET LOCAL enable_seqscan = off")
         await connection.execute(
             "PREPARE pick (timestamptz, timestamptz, timestamptz, bigint) AS " + statements.PICK

@@ -400,7 +400,7 @@ async def test_it_leaves_as_text_and_html_without_telephones_and_addresses(
         ("UPDATE account SET summaries = false", "unsubscribed"),
         ("UPDATE meeting SET state = 'cancelled'", "meeting_cancelled"),
         ("UPDATE meeting SET time_rev = time_rev + 1", "moved"),
-        ("UPDATE meeting SET starts_at = now() - interval '1 minute'", "started"),
+        ("UPDATE meeting SET starts_at = now() - interval '1 day'", "started"),
     ],
 )
 async def test_it_is_judged_again_when_it_leaves(services: Services, sql: str, reason: str) -> None:
