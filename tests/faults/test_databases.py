@@ -128,6 +128,7 @@ async def test_a_connection_that_heard_goodbye_and_no_end_is_cut_and_replaced(
             with pytest.raises(GoodbyeError) as caught:
                 await ask("SELECT 1")
             errors.append(isinstance(caught.value, OUTAGES))
+        way.hides_end = False
         answer = await database.fetchval("SELECT 1")
 
     assert ([True, True], 1) == (errors, answer)
