@@ -261,6 +261,7 @@ MISSING: dict[int, str] = {
 _FAR = "tests/faults/test_far_databases.py"
 # Where no small file system may be mounted, these two are skipped.
 _FULL = "tests/faults/test_full_disks.py"
+_SOAK = "tests/faults/test_soak.py"
 _PAGES = "tests/faults/test_web_kills.py"
 _RACES = "tests/faults/test_races.py"
 
@@ -277,10 +278,15 @@ PROMISED: dict[str, tuple[str, ...]] = {
         f"{_PAGES}::test_f2_killed_before_its_reply_is_heard_the_next_press_changes_nothing",
     ),
     # One seed; ten, with more letters and kills, run by `python -m tests.faults.kill_points`.
-    "F3": ("tests/faults/test_random_kills.py::test_f3_kills_at_random_moments_lose_no_letter",),
+    "F3": (
+        "tests/faults/test_random_kills.py::test_f3_kills_at_random_moments_lose_no_letter",
+        f"{_SOAK}::test_f3_pages_and_workers_die_at_random_and_everything_promised_stands",
+    ),
     "F4": (
         f"{_DATABASES}::test_27_a_database_that_restarts_costs_no_letter_and_no_worker",
         f"{_DATABASES}::test_28_while_the_database_is_away_readiness_says_so_and_nothing_is_lost",
+        f"{_DATABASES}::test_a_connection_that_heard_goodbye_and_no_end_is_cut_and_replaced",
+        f"{_SOAK}::test_people_at_work_lose_nothing_while_pages_database_and_worker_die",
     ),
     "F5": (
         (

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.xdist_group("faults")
 FAULTS = ("kill_pages", "restart_database", "cut_pages_off", "kill_worker")
 
 
+@pytest.mark.long
 async def test_people_at_work_lose_nothing_while_pages_database_and_worker_die() -> None:
     folder = test_database.make_folder()
     try:
