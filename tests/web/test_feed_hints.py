@@ -19,10 +19,12 @@ from tests.web.conftest import Clock
 
 PUBLIC = "/ics/alle/termine.ics"
 NOW = datetime(2027, 1, 20, 9, 0, tzinfo=UTC)
-# Other workers of the tests listen in databases of their own on the same server.
+# Other workers of the tests listen in databases of their own on the same server. Before it has said
+# so, a connection hears nothing of what is told.
 _LISTENS = """
 SELECT pid FROM pg_stat_activity
 WHERE application_name = 'terminbuch listener' AND datname = current_database()
+    AND state = 'idle' AND query LIKE 'LISTEN %'
 """
 
 
