@@ -100,6 +100,8 @@ async def test_15_an_unknown_address_is_failed_blamed_and_not_tried_again(way: W
     await way.send(5, Fault("RCPT", "550 5.1.1 no such user", is_first))
 
     assert {"sent": 4, "failed": 1} == await way.stage.states()
+    # What is known of addresses is written after the ends of the letters.
+    await way.stage.until(way.blamed, "the address is on record")
     assert (1, 1) == ((await way.row())["attempts"], await way.blamed())
 
 
