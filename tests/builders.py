@@ -9,6 +9,8 @@ from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
+from service import furnishing
+from service.auditing import COMMAND
 from service.database import Database
 from service.domain import instants, titles
 
@@ -46,6 +48,18 @@ async def an_instance(database: Database, **columns: Any) -> Row:
         "phone": "+49 30 23125 100",
     }
     return await insert(database, "instance", **given | columns)
+
+
+async def a_ready_office(database: Database, **columns: Any) -> Row:
+    """Insert the instance with its legal texts, so that pages open and letters leave.
+
+    Whoever calls it has `furnishing.forget` what was read before the next test begins.
+    """
+    instance = await an_instance(database, **columns)
+    for kind in furnishing.LEGAL_KINDS:
+        await furnishing.save_text(database, COMMAND, (kind, "de"), "Ein Text.", NOW)
+    furnishing.forget(database)
+    return instance
 
 
 async def a_group(database: Database, **columns: Any) -> Row:

@@ -19,7 +19,6 @@ from notifications.clerk import Go, Stop
 from notifications.outbox import NewLetter
 from notifications.postman import Options, Postman
 from service import furnishing, preferring, relaying, tokens
-from service.auditing import COMMAND
 from service.composing import Clerk
 from service.database import Database
 from service.domain import changes
@@ -60,10 +59,7 @@ _ANSWERED = {"reminder": "online", "receipt": "represented"}
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def ready(database: Database) -> AsyncIterator[None]:
-    await builders.an_instance(database)
-    for kind in furnishing.LEGAL_KINDS:
-        await furnishing.save_text(database, COMMAND, (kind, "de"), "Ein Text.", NOW)
-    furnishing.forget(database)
+    await builders.a_ready_office(database)
     yield
     furnishing.forget(database)
 

@@ -65,10 +65,7 @@ Told = set[tuple[Any, ...]]
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def services(settings: Settings, database: Database) -> AsyncIterator[Services]:
-    await builders.an_instance(database)
-    for kind in furnishing.LEGAL_KINDS:
-        await furnishing.save_text(database, COMMAND, (kind, "de"), "Ein Text.", NOW)
-    furnishing.forget(database)
+    await builders.a_ready_office(database)
     pages = Pages(settings.public_url, Instance("Bündnis", ""), static_urls())
     yield Services(settings, database, pages, lambda: NOW, settings.token_keys)
     furnishing.forget(database)

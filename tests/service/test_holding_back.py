@@ -56,9 +56,7 @@ async def let_work(services: Services) -> list[str]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def alliance(database: Database, settings: Settings) -> Database:
     """Return a database of an alliance that may write letters."""
-    await builders.an_instance(database)
-    for kind in furnishing.LEGAL_KINDS:
-        await furnishing.save_text(database, COMMAND, (kind, "de"), "Ein Text.", NOW)
+    await builders.a_ready_office(database)
     relay = relaying.relay_settings(settings)
     assert relay is not None
     await pauses.note_tried(database, relay.name)

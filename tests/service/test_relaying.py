@@ -10,7 +10,6 @@ import pytest_asyncio
 from notifications import pauses, returning
 from notifications.postman import Postman
 from service import composing, digesting, furnishing, relaying
-from service.auditing import COMMAND
 from service.database import Database
 from service.pages.assets import static_urls
 from service.pages.rendering import Instance, Pages
@@ -35,10 +34,7 @@ async def services(
     settings: Settings, database: Database, server: Server
 ) -> AsyncIterator[Services]:
     given = replace(settings, smtp_host="127.0.0.1", smtp_port=server.port, smtp_mode="plain")
-    await builders.an_instance(database, email=OFFICE)
-    for kind in furnishing.LEGAL_KINDS:
-        await furnishing.save_text(database, COMMAND, (kind, "de"), "Ein Text.", NOW)
-    furnishing.forget(database)
+    await builders.a_ready_office(database, email=OFFICE)
     pages = Pages(given.public_url, Instance("Bündnis", ""), static_urls())
     yield Services(given, database, pages, lambda: datetime.now(UTC), given.token_keys)
     furnishing.forget(database)

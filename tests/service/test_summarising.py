@@ -18,7 +18,9 @@ from service.summarising import Count, Stage
 from tests import builders
 from tests.builders import NOW, START, Row
 from tests.service import test_composing as through
+from tests.service import test_reminding as planned
 from tests.service.test_composing import deliver, opened, part
+from tests.service.test_reminding import plan
 
 # The fixtures that a real postman needs.
 ready, services = through.ready, through.services
@@ -36,28 +38,14 @@ A_SECOND = timedelta(seconds=1)
 
 async def a_session(database: Database, **columns: Any) -> Row:
     """Insert a session that one person was invited to long ago, under the office's two rules."""
-    given: Row = {"invited_at": NOW - timedelta(days=20)}
-    meeting = await builders.a_meeting(database, **given | columns)
+    meeting = await planned.a_session(database, AT_DEADLINE, ON_THE_EVE, **columns)
     await builders.an_invitation(database, meeting)
-    async with database.unit_of_work() as unit:
-        for rule in (AT_DEADLINE, ON_THE_EVE):
-            await reminding.add_rule(unit.connection, rule, meeting_id=meeting["id"])
-    await plan(database, meeting)
     return meeting
 
 
-async def plan(database: Database, meeting: Row, now: datetime = NOW) -> None:
-    async with database.unit_of_work() as unit:
-        await reminding.plan_slots(unit.connection, meeting["id"], now)
-
-
 async def slots(database: Database, meeting: Row) -> list[tuple[Any, ...]]:
-    rows = await database.fetch(
-        "SELECT due_at, state, reason FROM reminder_slot WHERE meeting_id = $1"
-        " ORDER BY time_rev, due_at, state",
-        meeting["id"],
-    )
-    return [tuple(row) for row in rows]
+    """Return due time, state and reason of each, the elder dates first."""
+    return [row[1:] for row in await planned.slots(database, meeting)]
 
 
 async def set_deadline(database: Database, meeting: Row, deadline: datetime) -> None:

@@ -25,10 +25,7 @@ STARTS = (NOW + timedelta(days=30)).replace(hour=9, minute=0, second=0, tzinfo=N
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def furnished(database: Database) -> AsyncIterator[None]:
-    await builders.an_instance(database)
-    for kind in furnishing.LEGAL_KINDS:
-        await furnishing.save_text(database, COMMAND, (kind, "de"), "Ein Text.", NOW)
-    furnishing.forget(database)
+    await builders.a_ready_office(database)
     yield
     furnishing.forget(database)
 

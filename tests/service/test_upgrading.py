@@ -26,7 +26,6 @@ from service import (
     ticking,
     tokens,
 )
-from service.auditing import COMMAND
 from service.database import Database
 from service.domain.words import Answer
 from service.feeding import Kitchen
@@ -76,10 +75,7 @@ def _former(folder: Path) -> list[Source]:
 
 async def _fill(database: Database) -> dict[str, Any]:
     """Write what an office has after some weeks, with the columns that 0.2.0 knew."""
-    await builders.an_instance(database)
-    for kind in furnishing.LEGAL_KINDS:
-        await furnishing.save_text(database, COMMAND, (kind, "de"), "Ein Text.", NOW)
-    furnishing.forget(database)
+    await builders.a_ready_office(database)
     group = await builders.a_group(database, name="Arbeitsgruppe Klima")
     meeting, rough = await _write_sessions(database, group)
     asked, coming = await _write_people(database, group)

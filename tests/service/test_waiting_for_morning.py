@@ -1,30 +1,26 @@
 """Reminders that were written in time and could not leave before the quiet hours began."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-import pytest_asyncio
 
 from notifications.clerk import Go, Stop
 from notifications.postman import Options, Postman
-from service import foretelling, furnishing, noticing, relaying, reminding
+from service import foretelling, noticing, relaying, reminding
 from service.auditing import COMMAND
 from service.composing import Clerk
 from service.database import Database
 from service.domain.reminders import Rule
 from service.foretelling import Window
-from service.pages.assets import static_urls
-from service.pages.rendering import Instance, Pages
 from service.services import Services
-from service.settings import Settings
 from tests import builders
-from tests.builders import NOW, Row
+from tests.builders import Row
 from tests.notifications import smtp_servers
 from tests.notifications.smtp_servers import CLOSE, Server
+from tests.service import test_foretelling as ahead
 from tests.service.test_foretelling import THURSDAY
 from tests.service.test_reminding import DAY_BEFORE, HOUR_BEFORE, NUDGE, a_session, invited
 
@@ -34,17 +30,8 @@ NIGHT = datetime(2027, 1, 7, 2, tzinfo=UTC)
 """Three in the morning, when the mail server is back."""
 MORNING = datetime(2027, 1, 7, 6, tzinfo=UTC)
 WAITS = Stop("quiet_hours", "held")
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def services(settings: Settings, database: Database) -> AsyncIterator[Services]:
-    await builders.an_instance(database)
-    for kind in furnishing.LEGAL_KINDS:
-        await furnishing.save_text(database, COMMAND, (kind, "de"), "Ein Text.", NOW)
-    furnishing.forget(database)
-    pages = Pages(settings.public_url, Instance("Bündnis", ""), static_urls())
-    yield Services(settings, database, pages, lambda: NOW, settings.token_keys)
-    furnishing.forget(database)
+# The parts of a process that a letter needs.
+services = ahead.services
 
 
 async def a_reminder(database: Database, rule: Rule, at: datetime, **columns: Any) -> UUID:
