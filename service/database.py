@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import timedelta
 from typing import Any, Literal, Self, TypeVar
 
 import asyncpg
@@ -60,7 +61,22 @@ SESSION_LIMITS = {
     # tables as a whole, and that takes longer with every year.
     "random_page_cost": "1.1",
     "max_parallel_workers_per_gather": "0",
+    # The server of a client whose machine or way is gone hears of it within two minutes, not hours.
+    "tcp_keepalives_idle": "60",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "6",
 }
+# The driver sends a new statement in two steps. A client that is never heard of again between them
+# leaves its server waiting with all locks of its transaction, and no limit above runs then: for the
+# server the statement has not begun, nor is the session idle. `state_change` is when the last
+# message came.
+_END_LOST = """
+SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user AND application_name = $1
+    AND pid <> pg_backend_pid() AND wait_event_type = 'Client' AND xact_start IS NOT NULL
+    AND state_change < clock_timestamp() - $2::interval
+"""
+LOST_AFTER = timedelta(seconds=15)
 CLOSE_SECONDS = 10.0
 RELEASE_SECONDS = 5.0
 FULL_SECONDS = hurried(60.0, least=5.0)
@@ -257,6 +273,16 @@ class Database:
         finally:
             self._listeners.discard(connection)
             connection.terminate()
+
+    async def end_lost_sessions(self, silence: timedelta = LOST_AFTER) -> int:
+        """End transactions of ours, on any machine, whose client is silent so long; count them.
+
+        Silent is a client that the server waits for, be it frozen or out of reach.
+        """
+        ended = await self.fetchval(_END_LOST, SESSION_LIMITS["application_name"], silence)
+        if ended:
+            _log.warning("database.lost_sessions_ended", count=ended)
+        return int(ended)
 
     async def migrate(self, apps: Sequence[migrations.Source] | None = None) -> list[str]:
         """Run pending migrations in one transaction and name them; a second caller waits."""

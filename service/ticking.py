@@ -56,8 +56,12 @@ def ticks(services: Services, postman: Postman | None, ear: Ear | None = None) -
         async with database.reading() as connection:
             await connection.execute(_BEAT, name, services.settings.role, now)
 
+    async def end_lost_sessions(_: datetime) -> None:
+        await database.end_lost_sessions()
+
     return [
         *([Tick("inbound", 60, ear.attend)] if ear is not None and ear.is_wanted else []),
+        Tick("lost_sessions", 10, end_lost_sessions),
         Tick("zones", 600, partial(scheduling.follow_zones, database)),
         Tick("slots", 600, partial(reminding.plan_all, database)),
         Tick("notices", 5, posting(partial(noticing.queue_due, database))),

@@ -78,7 +78,8 @@ async def brewing(
                 storm.heal()
                 posting.cancel()
             await storm.revive()
-            assert await storm.let_flow(CALM_SECONDS), "nothing flows, and all is healed"
+            flows = await storm.let_flow(CALM_SECONDS)
+            assert flows, f"nothing flows, and all is healed: {await storm.sessions()}"
 
 
 async def clear_up(storm: Storm) -> History:

@@ -46,6 +46,13 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE application_name = 'terminbuch' AND pid <> pg_backend_pid()
 """
 
+# Who is in a transaction, for how long, whom it waits for and what it said last.
+_SESSIONS = """
+SELECT pid, state, wait_event_type, wait_event, clock_timestamp() - xact_start AS lasts,
+    pg_blocking_pids(pid) AS waits_for, left(query, 80) AS query
+FROM pg_stat_activity WHERE xact_start IS NOT NULL AND pid <> pg_backend_pid() ORDER BY xact_start
+"""
+
 
 @dataclass
 class Storm:
@@ -115,6 +122,10 @@ class Storm:
         """Count letters that arrived, answers and presses that were acknowledged, and fetches."""
         told = self.crew.told
         return len(self.server.mails), *told.count(Heard.YES), len(told.fetches)
+
+    async def sessions(self) -> list[dict[str, object]]:
+        """Tell who is in the middle of something, for a run that ends badly."""
+        return [dict(row) for row in await self.stage.database.fetch(_SESSIONS)]
 
     def heal(self) -> None:
         """Let all be well from now on, but for what is down: that comes back by itself."""
