@@ -26,6 +26,7 @@ POINTS = {
     "after_dot": "all of it was sent, the reply is not read",
     "after_reply": "the reply is read, the end is not written",
     "in_retry": "a refusal is read, the next try is not written",
+    "in_refusal": "an end is written, what it says of an address is not; neither is committed",
     "after_end": "ends are written",
     "in_reap": "leases of the dead are being taken back",
     "in_drain": "the process was asked to stop, letters are in flight",

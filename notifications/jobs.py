@@ -4,25 +4,25 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from uuid import UUID
+from typing import Any
 
 import structlog
 
 from notifications import addresses, backoff, crashing, recording
 from notifications.addresses import Verdict
-from notifications.backoff import Outcome, Phase
+from notifications.backoff import Outcome, Phase, Reply
 from notifications.clerk import Go
 from notifications.envelopes import SmtpEnvelope
 from notifications.grouping import Group, Write
 from notifications.leases import Claimed
 from notifications.letters import Prototype
-from notifications.recording import ACCEPTED_CODE, Ending, Mark
+from notifications.recording import ACCEPTED_CODE, Blame, Ending, Mark
 from notifications.relay import SmtpError
-from notifications.storage import Database, Fetching
+from notifications.storage import Connection, Database
 
 UNDATED = datetime.min.replace(tzinfo=UTC)
 MARK_PATIENCE_SECONDS = 5.0
@@ -77,7 +77,6 @@ class Endings:
         self._once_kinds = once_kinds
         self._urgent_kinds = urgent_kinds
         self._alarmed: dict[str, float] = {}
-        self._blamed: list[tuple[UUID, str, str, Verdict]] = []
         self._group: Group[Mark | Ending] = Group(self._open_writer, lambda item: item.id)
 
     def mark(self, mark: Mark) -> "asyncio.Future[bool]":
@@ -154,14 +153,11 @@ class Endings:
                 data_started_at=job.data_started_at,
                 once=letter.kind in self._once_kinds,
                 hold=0.0 if letter.kind in self._urgent_kinds else recording.HOLD_SECONDS,
+                blame=_blame(job.to_addr, outcome, reply),
             )
         )
         if outcome.alarm and not outcome.pause:
             self._raise_alarm(letter, outcome.reason or outcome.state)
-        verdict = _verdict(outcome)
-        if verdict is not None and reply is not None:
-            status = reply.enhanced or str(reply.code)
-            self._blamed.append((letter.id, job.to_addr, status, verdict))
         return outcome
 
     def expect(self, count: int, meanwhile: Callable[[], object]) -> None:
@@ -177,19 +173,8 @@ class Endings:
         await self._group.make_room(limit)
 
     async def flush(self) -> None:
-        """Wait until all ends are written, and put refused addresses on record."""
+        """Wait until all ends are written."""
         await self._group.flush()
-        blamed, self._blamed = self._blamed, []
-        for letter_id, address, status, verdict in blamed:
-            async with self._database.unit_of_work() as unit:
-                await addresses.note(
-                    unit.connection,
-                    address,
-                    verdict,
-                    letter_id=letter_id,
-                    status=status,
-                    at=self._clock(),
-                )
 
     def _raise_alarm(self, letter: Claimed, reason: str) -> None:
         now = time.monotonic()
@@ -206,13 +191,38 @@ class Endings:
         async with self._database.reading() as connection:
             yield partial(self._write, connection)
 
-    async def _write(self, connection: Fetching, items: Sequence[Mark | Ending]) -> list[bool]:
+    async def _write(self, connection: Any, items: Sequence[Mark | Ending]) -> list[bool]:
         marks = [item for item in items if isinstance(item, Mark)]
         endings = [item for item in items if isinstance(item, Ending)]
-        marked, ended = await recording.record(connection, marks, endings, self._worker)
+        blamed = [ending for ending in endings if ending.blame is not None]
+        # One statement is a transaction; only what a refusal says of an address takes several.
+        async with connection.transaction() if blamed else nullcontext():
+            marked, ended = await recording.record(connection, marks, endings, self._worker)
+            await self._note(connection, blamed)
         if endings:
             crashing.pass_point("after_end")
         return [item.id in (marked if isinstance(item, Mark) else ended) for item in items]
+
+    async def _note(self, connection: Connection, endings: Sequence[Ending]) -> None:
+        """Put refused addresses on record, in one order for all who do so at the same time."""
+        blamed = [(ending.blame, ending.id) for ending in endings if ending.blame is not None]
+        for blame, letter_id in sorted(blamed, key=lambda one: one[0].address.lower()):
+            crashing.pass_point("in_refusal")
+            await addresses.note(
+                connection,
+                blame.address,
+                blame.verdict,
+                letter_id=letter_id,
+                status=blame.status,
+                at=self._clock(),
+            )
+
+
+def _blame(address: str, outcome: Outcome, reply: Reply | None) -> Blame | None:
+    verdict = _verdict(outcome)
+    if verdict is None or reply is None:
+        return None
+    return Blame(address, verdict, reply.enhanced or str(reply.code))
 
 
 def _verdict(outcome: Outcome) -> Verdict | None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from notifications import arrays
+from notifications.addresses import Verdict
 from notifications.backoff import Phase
 from notifications.hurrying import hurried
 from notifications.storage import Fetching
@@ -152,9 +153,21 @@ class Mark:
     to_name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """What a refusal says about an address; `status` is the server's code."""
+
+    address: str
+    verdict: Verdict
+    status: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How one claim ended; `tried` puts it on record as an attempt, `counted` burns one."""
+    """How one claim ended; `tried` puts it on record as an attempt, `counted` burns one.
+
+    `blame` goes on record in the same transaction.
+    """
 
     id: UUID
     token: int
@@ -171,6 +184,7 @@ class Ending:
     data_started_at: datetime | None = None
     once: bool = False
     hold: float = HOLD_SECONDS
+    blame: Blame | None = None
 
     @property
     def is_acceptance(self) -> bool:

@@ -31,7 +31,10 @@ LETTERS_BETWEEN_KILLS = 20
 UNTIL_KILL_SECONDS = 1.0
 # These are passed once a round or once a process, all others once a letter.
 RARE = {"in_posting", "before_wake", "before_claim", "after_claim", "after_connect", "in_reap",
-    "in_drain", "after_end"}  # fmt: skip
+    "in_drain", "in_refusal", "after_end"}  # fmt: skip
+
+# What a server says, so that the point is passed at all.
+REFUSALS = {"in_retry": "451 4.3.0 later", "in_refusal": "550 5.1.1 unknown"}
 
 
 @dataclass
@@ -66,7 +69,8 @@ async def kill_at(stage: Stage, point: str, letters: int, dice: random.Random) -
         await a_notice(stage, letters)
     else:
         await stage.post(letters)
-    faults = [Fault("RCPT", "451 4.3.0 later", times=letters)] if point == "in_retry" else []
+    fault = REFUSALS.get(point)
+    faults = [Fault("RCPT", fault, times=letters)] if fault else []
     async with smtp_servers.running(Faulty(faults)) as server:
         await _die(stage, server, point, passes)
         if point in {"in_posting", "before_wake"}:

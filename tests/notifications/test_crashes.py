@@ -14,6 +14,7 @@ from service.database import Database
 from tests import database as test_database
 from tests.notifications import builders, smtp_servers
 from tests.notifications.builders import AClerk, a_letter
+from tests.notifications.smtp_servers import Session
 from tests.notifications.test_postman import make_due
 
 ROOT = Path(__file__).parents[2]
@@ -72,3 +73,36 @@ async def test_no_letter_is_lost_and_copies_are_the_same_bytes(
     assert {address for address, count in copies.items() if count > 1} <= unclear
     assert max(copies.values()) <= 2
     assert len({mail.raw for mail in server.mails}) == COUNT
+
+
+@pytest.mark.parametrize(
+    ("point", "left_behind"),
+    [("in_refusal", ("sending", None)), ("after_end", ("failed", "undeliverable"))],
+)
+async def test_a_refusal_and_what_it_says_of_the_address_stand_together_or_not_at_all(
+    database: Database, database_url: str, point: str, left_behind: tuple[str, str | None]
+) -> None:
+    await builders.post(database, a_letter())
+    async with smtp_servers.running(_refuse) as server:
+        code = await let_die(database_url, server.port, point)
+        await test_database.hear_last_words(database)
+        found = await _letter_and_address(database)
+        await make_due(database)
+        postman = Postman(database, server.relay(), AClerk(), builders.SENDER)
+        await postman.deliver()
+        await postman.stop()
+
+    assert code == crashing.EXIT_CODE
+    assert left_behind == found
+    assert ("failed", "undeliverable") == await _letter_and_address(database)
+
+
+def _refuse(line: str, _: Session) -> str | None:
+    return "550 5.1.1 no such user" if line.startswith("RCPT") else None
+
+
+async def _letter_and_address(database: Database) -> tuple[str, str | None]:
+    return (
+        await database.fetchval("SELECT state FROM outbox"),
+        await database.fetchval("SELECT state FROM address_state"),
+    )
