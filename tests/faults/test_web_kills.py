@@ -31,6 +31,7 @@ from tests.end_to_end import programs
 from tests.end_to_end.programs import Program
 from tests.end_to_end.stage import sums_of_tables
 from tests.faults import proxy
+from tests.faults.proxy import Proxy
 from tests.ports import free_port
 
 pytestmark = pytest.mark.long
@@ -112,8 +113,9 @@ class Scene:
         return meeting
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def scene(database: Database, database_url: str, settings: Settings) -> AsyncIterator[Scene]:
+@asynccontextmanager
+async def open_scene(database: Database, dsn: str, keys: tokens.Keys) -> AsyncIterator[Scene]:
+    """Furnish a clean database: a group with people, and somebody who is signed in."""
     await furnishing.save_instance(
         database, COMMAND, InstanceData("Bündnis", email="b@example.org")
     )
@@ -124,8 +126,14 @@ async def scene(database: Database, database_url: str, settings: Settings) -> As
     port = free_port()
     async with httpx.AsyncClient(base_url=f"http://localhost:{port}", timeout=100) as client:
         client.cookies.set("sid", await _sign_in(database))
-        yield Scene(database, database_url, port, client, settings.token_keys, group, people)
+        yield Scene(database, dsn, port, client, keys, group, people)
     furnishing.forget(database)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def scene(database: Database, database_url: str, settings: Settings) -> AsyncIterator[Scene]:
+    async with open_scene(database, database_url, settings.token_keys) as opened:
+        yield opened
 
 
 async def _sign_in(database: Database) -> str:
@@ -276,22 +284,47 @@ async def test_f2_killed_while_it_writes_nothing_stands_and_the_next_press_does_
     assert 1 == await scene.database.fetchval(press.effect)
 
 
+@asynccontextmanager
+async def over_a_way(scene: Scene) -> AsyncIterator[tuple[httpx.AsyncClient, Proxy]]:
+    """Lend a client whose way to the pages can be cut."""
+    async with proxy.running(scene.port) as network:
+        base = f"http://127.0.0.1:{network.port}"
+        async with httpx.AsyncClient(base_url=base, cookies=scene.client.cookies) as client:
+            yield client, network
+
+
+async def hear_nothing_after(
+    scene: Scene, press: Press, after: int, program: Program | None = None
+) -> httpx.Response:
+    """Cut the reply before this byte of it, then send the form again; return what is heard then.
+
+    A program that is given dies in between.
+    """
+    before = await scene.state()
+    async with over_a_way(scene) as (client, network):
+        network.cut_reply_after = after
+        answered = await asyncio.gather(scene.send(press, client), return_exceptions=True)
+    done = await scene.state()
+    if program is not None:
+        await program.kill()
+        async with scene.pages():
+            again = await scene.send(press)
+    else:
+        again = await scene.send(press)
+
+    assert isinstance(answered[0], httpx.TransportError)
+    assert before != done
+    assert done == await scene.state()
+    return again
+
+
 @pytest.mark.parametrize("act", list(ACTS))
 async def test_f2_killed_before_its_reply_is_heard_the_next_press_changes_nothing(
     scene: Scene, act: str
 ) -> None:
-    async with scene.pages() as program, proxy.running(scene.port) as network:
+    async with scene.pages() as program:
         press = await ACTS[act](scene)
-        network.cut_reply_after = 1
-        base = f"http://127.0.0.1:{network.port}"
-        async with httpx.AsyncClient(base_url=base, cookies=scene.client.cookies) as client:
-            answered = await asyncio.gather(scene.send(press, client), return_exceptions=True)
-        await program.kill()
-        done = await scene.state()
-    async with scene.pages():
-        again = await scene.send(press)
+        again = await hear_nothing_after(scene, press, 1, program)
 
-    assert isinstance(answered[0], httpx.TransportError)
     assert again.status_code in AGAIN
     assert 1 == await scene.database.fetchval(press.effect)
-    assert done == await scene.state()
