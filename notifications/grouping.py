@@ -40,10 +40,11 @@ class Group(Generic[Item]):
     def __init__(self, open_writer: OpenWriter[Item], identify: Callable[[Item], UUID]) -> None:
         """`identify` names an item's row: two items of one row never leave together.
 
-        With `enough` items a commit waits for no more company. `meanwhile` is called while one
-        runs, for work that would otherwise be done after it.
+        With `enough` items a commit waits for no more company, and for so many seconds at most.
+        `meanwhile` is called while one runs, for work that would otherwise be done after it.
         """
         self.enough = 1
+        self.gather_seconds = GATHER_SECONDS
         self.meanwhile: Callable[[], object] = _nothing
         self._open_writer = open_writer
         self._identify = identify
@@ -101,7 +102,7 @@ class Group(Generic[Item]):
             return
         loop = asyncio.get_running_loop()
         self._gathering = loop.create_future()
-        timer = loop.call_later(GATHER_SECONDS, self._end_gathering)
+        timer = loop.call_later(self.gather_seconds, self._end_gathering)
         try:
             await self._gathering
         finally:

@@ -119,7 +119,8 @@ async def test_a_row_that_cannot_be_written_spoils_no_other() -> None:
 async def test_a_commit_waits_a_moment_for_those_who_are_on_their_way() -> None:
     slow = Slow()
     group = a_group(slow)
-    group.enough = 3
+    # Who is scheduled late comes late, and the moment would be over.
+    group.enough, group.gather_seconds = 3, LONG
     items = [Item(uuid4()) for _ in range(3)]
 
     for item in items:
