@@ -30,6 +30,7 @@ _MEMBERS = """
 SELECT count(*) FROM membership s JOIN working_group g ON g.id = s.group_id
 WHERE g.slug = 'klima' AND s.to_on IS NULL
 """
+_LEFT_OVER = "SELECT count(*) FROM outbox WHERE state NOT IN ('sent', 'cancelled', 'expired')"
 
 
 async def imported(play: Play) -> str:
@@ -223,12 +224,19 @@ async def taken_back(play: Play) -> str:
 
 async def healthy(play: Play) -> str:
     """Ask the machine how it is."""
-    answer = await play.member.fetch("/health/ready")
-    expect(answer.status_code == 200, f"/health/ready: {answer.text}")  # noqa: PLR2004 - OK
-    failed = await play.stage.services.database.fetchval(
-        "SELECT count(*) FROM outbox WHERE state NOT IN ('sent', 'cancelled', 'expired')"
-    )
-    expect(failed == 0, f"{failed} letters are left over")
+
+    async def left_over() -> str:
+        # A letter is in the box a moment before its end is on record.
+        count = await play.stage.services.database.fetchval(_LEFT_OVER)
+        return f"{count} letters are left over" if count else ""
+
+    async def unready() -> str:
+        # A loop that was held up for seconds is told of for a minute.
+        answer = await play.member.fetch("/health/ready")
+        return "" if answer.status_code == 200 else f"/health/ready: {answer.text}"  # noqa: PLR2004 - OK
+
+    await play.until(left_over)
+    await play.until(unready)
     return "ready; no letter is left over"
 
 

@@ -146,7 +146,7 @@ class Visitor:
 
     def __init__(self, base: str) -> None:
         self.base = base
-        self._client = httpx.AsyncClient(base_url=base, follow_redirects=True, timeout=20)
+        self._client = httpx.AsyncClient(base_url=base, follow_redirects=True, timeout=100)
 
     async def open(self, address: str) -> Page:
         """Open an address or a path."""
