@@ -305,21 +305,16 @@ class Clerk:
         values = {
             "name": row["person_name"],
             **found.labels,
-            **found.links,
+            **listing_links.fill(self._services, found.roots, row["roots"], locale),
             **self._wish_links(row),
         }
         key = Key(kind="lost_links", locale=locale, instance=instance, links=found.shape)
-        # Who shares the address is known anew each time.
-        secrets = frozenset(found.labels)
-        return Go(row["person_email"], row["person_name"], values, key, secrets)
+        return Go(row["person_email"], row["person_name"], values, key)
 
     async def _digest(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
         locale = row["locale"]
         found = await digesting.read(self._database, row["cause"], locale)
-        links = {
-            f"link_{name}": self._links(asked["handle"], asked["epoch"], locale)["link_answer"]
-            for name, asked in zip(digesting.slots(found.shape.asks), found.asked, strict=True)
-        }
+        links = listing_links.fill(self._services, found.roots, row["roots"], locale)
         name = row["person_name"]
         values = {"name": name, **found.values, **links, **self._wish_links(row)}
         key = Key(kind=digesting.KIND, locale=locale, instance=instance, digest=found.shape)

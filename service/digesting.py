@@ -4,7 +4,7 @@ What a letter is about is fixed when it is queued; its words are those of the mo
 a second attempt repeats them byte by byte.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from string import ascii_lowercase
@@ -20,11 +20,13 @@ from service.database import Database
 from service.domain import digests
 from service.domain.words import Mode, State
 from service.domain.working_days import IsHoliday
+from service.listing_links import Root
 from service.obstacles import Region
 from service.occasions import read_precision
 from service.pages import dates
 from service.pages.catalogue import texts
 from service.tables import digest_statements
+from service.tokens import Purpose
 
 KIND = "digest"
 EXPANSION_SECONDS = 60
@@ -43,11 +45,11 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """One person's weekly letter: its shape, its words, and the links it asks with, in order."""
+    """One person's weekly letter: its shape, its words, and of what the links are it asks with."""
 
     shape: Shape
     values: Mapping[str, str]
-    asked: Sequence[Row]
+    roots: Mapping[str, Root]
 
 
 async def queue_due(database: Database, now: datetime) -> int:
@@ -105,8 +107,10 @@ async def read(database: Database, cause: Mapping[str, Any], locale: str) -> Dig
         "changes": "\n".join(changes),
         **dict(zip(slots(len(asked)), questions, strict=True)),
     }
+    links = [Root(Purpose.ANSWER, row["handle"], row["epoch"]) for row in asked]
+    roots = dict(zip(slots(len(asked)), links, strict=True))
     day = date.fromisoformat(cause["day"])
-    return Digest(Shape(day, len(asked), bool(coming), bool(changes)), values, asked)
+    return Digest(Shape(day, len(asked), bool(coming), bool(changes)), values, roots)
 
 
 def slots(count: int) -> list[str]:

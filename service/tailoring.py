@@ -91,12 +91,17 @@ def page_token(keys: Keys, handle: UUID, epoch: int) -> str:
     return tokens.derive(keys, Purpose.CALENDAR_PAGE, handle, epoch)
 
 
+def page_path(token: str) -> str:
+    """Return the path of the page of choices."""
+    return f"/meine/kalender/{token}"
+
+
 async def find_page(database: Database, keys: Keys, person_id: UUID) -> str | None:
     """Return the path of a person's page of choices, None where there is no calendar."""
     row = await database.fetchrow(_FIND_BY_PERSON, person_id)
     if row is None:
         return None
-    return f"/meine/kalender/{page_token(keys, row['handle'], row['epoch'])}"
+    return page_path(page_token(keys, row["handle"], row["epoch"]))
 
 
 async def find(database: Database, keys: Keys, token: str) -> OwnCalendar:

@@ -51,12 +51,13 @@ CASE WHEN l.kind = 'test' THEN l.locale ELSE coalesce(
 # Links are those of now, but for bytes that somebody may have: beside those their epochs are kept.
 _KEPT = """
 CASE WHEN l.slot_values ? {name} THEN (
-    SELECT (l.slot_values ->> {name})::int FROM outbox b
+    SELECT l.slot_values ->> {name} FROM outbox b
     WHERE b.id = l.id AND b.letter_sha256 IS NOT NULL) END
 """
 _OF_MAIL, _OF_PART = "'mail_epoch'", "('answer_epoch' || coalesce('_' || s.position, ''))"
-_MAIL_EPOCH = f"coalesce({_KEPT.format(name=_OF_MAIL)}, p.mail_epoch)"
-_ANSWER_EPOCH = f"coalesce({_KEPT.format(name=_OF_PART)}, i.epoch)"
+_MAIL_EPOCH = f"coalesce(({_KEPT.format(name=_OF_MAIL)})::int, p.mail_epoch)"
+_ANSWER_EPOCH = f"coalesce(({_KEPT.format(name=_OF_PART)})::int, i.epoch)"
+_ROOTS = _KEPT.format(name="'roots'")
 
 # One row a letter, or one a part of a letter about several sessions (`part` counts them from 1).
 LOOK_UP = f"""
@@ -83,7 +84,7 @@ SELECT l.id, l.kind = 'copy' AS is_copy,
     CASE WHEN l.kind = 'summary' THEN {WORKS_WITH.format("a", "m")} END AS account_works,
     k.id AS token_id, k.used_at, k.replaced_at, k.expires_at < now() AS token_is_old,
     b.state AS address_state, b.address_normal, b.probe_letter_id,
-    p.mail_handle, {_MAIL_EPOCH} AS mail_epoch,
+    p.mail_handle, {_MAIL_EPOCH} AS mail_epoch, {_ROOTS} AS roots,
     w.reminders, w.nudges, w.papers, w.digest, w.digest_only, w.paused_until,
     w.has_own_times, w.own_days, w.own_at, w.own_minutes, w.text_only,
     w.no_calendar, {OFFICE_ZONE} AS office_zone, r.is_choice,
@@ -149,12 +150,13 @@ ORDER BY p.sort_key, m.starts_at NULLS LAST
 LIMIT 100
 """
 
-# Everybody who gets mail at one address, in the order of the names.
-SHARING = """
-SELECT p.id, p.full_name
+# The calendars of everybody who gets mail at one address, in the order of the names.
+SHARED_CALENDARS = """
+SELECT p.full_name, f.handle, f.epoch
 FROM person asked
 JOIN person p ON p.email_normal = asked.email_normal
     AND p.anonymised_at IS NULL AND p.ended_on IS NULL
+JOIN feed f ON f.kind = 'personal' AND f.person_id = p.id AND f.revoked_at IS NULL
 WHERE asked.id = $1
 ORDER BY p.sort_key, p.id
 LIMIT 20

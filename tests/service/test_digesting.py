@@ -209,7 +209,7 @@ async def test_open_answers_are_asked_for_however_far_the_session_lies(
     await digesting.queue_due(database, DUE)
 
     found = await words(database, "en")
-    assert [near["id"], far["id"]] == [row["id"] for row in found.asked]
+    assert [near["handle"], far["handle"]] == [root.handle for root in found.roots.values()]
     assert "Leerstand\nThu 4 Mar 2027" in found.values["open_b"]
     assert "by Thu 25 Feb 2027" in found.values["open_b"]
 

@@ -15,6 +15,7 @@ from service.enrolling import MemberForm
 from service.services import Services
 from tests import builders
 from tests.builders import Row
+from tests.notifications.smtp_servers import Mail
 from tests.service import test_composing, test_importing, test_writing_together
 from tests.service.test_composing import NOW, a_letter, a_session, ready
 from tests.web.mailbox import deliver_raw
@@ -22,6 +23,7 @@ from tests.web.mailbox import deliver_raw
 __all__ = ["ready"]
 services = test_composing.services
 _LINK = re.compile(r"/([bu])/([a-z2-7]{52})")
+_TOKEN = re.compile(r"(?<=/)[a-z2-7]{52}")
 _AGAIN = """
 UPDATE outbox SET state = 'queued', uncertain_count = 1, finished_at = NULL, accepted_at = NULL,
     next_attempt_at = now()
@@ -189,3 +191,69 @@ async def test_an_import_that_brings_another_address_ends_them_too(database: Dat
     await test_importing.members(database, *rows)
 
     assert [2, 1] == [await epoch_of(database, one) for one in (moved, stayed)]
+
+
+async def without_a_session(services: Services) -> tuple[Row, list[Row]]:
+    """Post the letters that are about no one session, to somebody who is asked for two."""
+    database = services.database
+    person = await builders.a_person(database, full_name="Mira Muster")
+    await builders.insert(database, "feed", kind="personal", person_id=person["id"])
+    asked = []
+    for _ in range(2):
+        meeting = await a_session(database)
+        asked.append(await builders.an_invitation(database, meeting, person))
+    ids = [str(one["id"]) for one in asked]
+    cause = {"week": "2027-W01", "day": "2027-01-04", "open": ids, "coming": ids, "changes": []}
+    await preferring.save(database, COMMAND, person["id"], Preferences(digest=True), NOW)
+    await a_letter(database, "digest", person, None, cause=cause)
+    await a_letter(database, "lost_links", person, None)
+    return person, asked
+
+
+async def renew_everything(database: Database, person: Row) -> None:
+    """Renew the links for answers, the preferences and the calendar."""
+    await preferring.renew_links(database, COMMAND, person["id"])
+    await database.fetch("UPDATE invitation SET epoch = epoch + 1")
+    await database.fetch("UPDATE feed SET epoch = epoch + 1 WHERE person_id = $1", person["id"])
+
+
+async def test_a_weekly_letter_and_lost_links_that_may_have_arrived_keep_theirs(
+    services: Services,
+) -> None:
+    database = services.database
+    person, asked = await without_a_session(services)
+    first = await deliver_raw(services)
+    await database.fetch(_AGAIN)
+    await renew_everything(database, person)
+    # Nor do they change with what else is new since: a name, a calendar that ended, a colleague.
+    await database.fetch("UPDATE person SET full_name = 'Mira Neumann'")
+    await database.fetch("UPDATE feed SET revoked_at = now()")
+    await database.fetch("DELETE FROM invitation WHERE id = $1", asked[0]["id"])
+    await builders.a_person(database, full_name="Jan Beispiel", email=person["email"])
+
+    again = await deliver_raw(services)
+
+    assert 2 == len(first)
+    assert {mail.raw for mail in first} == {mail.raw for mail in again}
+
+
+async def test_a_weekly_letter_and_lost_links_that_reached_nobody_carry_the_new_ones(
+    services: Services,
+) -> None:
+    database = services.database
+    person, _ = await without_a_session(services)
+    first = await deliver_raw(services)
+    await database.fetch(_AGAIN)
+    await database.fetch("UPDATE outbox SET letter_sha256 = NULL, uncertain_count = 0")
+    await renew_everything(database, person)
+
+    again = await deliver_raw(services)
+
+    old, new = (set().union(*map(secrets_of, mails)) for mails in (first, again))
+    # Two answers, two pages of choices, the calendar, and what stops the weekly letter.
+    assert (6, 6, set()) == (len(old), len(new), old & new)
+
+
+def secrets_of(mail: Mail) -> set[str]:
+    text = mail.raw.replace(b"=\r\n", b"").replace(b"\r\n ", b"").decode()
+    return set(_TOKEN.findall(text))
