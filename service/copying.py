@@ -6,6 +6,7 @@ other. It says what its original says, and falls away when that is taken back.
 """
 
 from typing import Any
+from uuid import UUID
 
 from asyncpg import Connection
 
@@ -41,6 +42,25 @@ FROM letter l JOIN letter_subject s ON s.letter_id = (l.cause ->> 'of')::uuid
 WHERE l.created_at = now() AND l.kind = 'copy'
 ON CONFLICT DO NOTHING
 """
+
+# A copy that still waits, or is held for its address, comes by itself.
+_REACHED = """
+SELECT p.copy_email
+FROM letter l
+JOIN person p ON p.id = l.recipient_id
+JOIN letter c ON c.recipient_id = l.recipient_id AND c.created_at >= l.created_at
+    AND c.kind = 'copy' AND c.cause ->> 'of' = l.id::text
+JOIN outbox o ON o.id = c.id AND o.state IN ('sent', 'failed', 'dead')
+WHERE l.id = $1 AND p.copy_email IS NOT NULL AND lower(p.copy_email) <> p.email_normal
+    AND lower(coalesce(c.to_addr, p.copy_email)) = lower(p.copy_email)
+LIMIT 1
+"""
+
+
+async def find_reader(connection: "Connection[Any]", letter_id: UUID) -> str | None:
+    """Return the second address a copy of this letter went to, while it is still the person's."""
+    found: str | None = await connection.fetchval(_REACHED, letter_id)
+    return found
 
 
 async def follow(connection: "Connection[Any]") -> int:

@@ -43,10 +43,14 @@ ON_ITS_WAY = "on_its_way"
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """The kind that would leave; None with the reason (a code), "" where none was sent."""
+    """The kind that would leave; None with the reason (a code), "" where none was sent.
+
+    `copy_to` is the address of a secretariat that had a copy of the first one and gets the next.
+    """
 
     kind: str | None
     reason: str = ""
+    copy_to: str | None = None
 
 
 def fitting(state: str, told: Iterable[str], standing: Iterable[str]) -> list[str]:
@@ -81,7 +85,8 @@ async def find_chance(
             # The next letter has an id of its own: it may not try an address in this one's place.
             why = await _refusal(unit.connection, letter["id"], meeting_id, now, {"id": None})
             if why is None:
-                return Chance(letter["kind"])
+                copy_to = await copying.find_reader(unit.connection, letter["id"])
+                return Chance(letter["kind"], copy_to=copy_to)
             reason = reason or why
         return Chance(None, reason)
 
@@ -97,7 +102,8 @@ async def send_again(
 ) -> bool:
     """Post the newest letter that holds again; False where there is none, or it still waits.
 
-    The session is locked: two presses send one letter, and a move comes before or after it.
+    A secretariat that had a copy of the first one gets one of this, too. The session is locked:
+    two presses send one letter, and a move comes before or after it.
     """
     async with database.unit_of_work() as unit:
         connection = unit.connection
@@ -171,6 +177,8 @@ async def _post_what_holds(
     await attempt.start()
     posted = await outbox.repeat(connection, letter_id, expires_at, subject_id=meeting_id)
     if posted is not None and await _refusal(connection, posted, meeting_id, now) is None:
+        if await copying.find_reader(connection, letter_id) is not None:
+            await copying.follow(connection)
         await attempt.commit()
         return True
     await attempt.rollback()

@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from service import inviting, noticing, reminding, resending
+from service import inviting, noticing, reminding, repeating, resending
 from service.auditing import COMMAND
 from service.database import Database
 from service.domain.reminders import Audience, Kind, Rule
@@ -172,6 +172,56 @@ async def test_a_renewed_link_reaches_the_secretariat_too(services: Services, cl
     letters = await mailbox.deliver(services)
 
     assert [1, 1] == [len(to(letters, OFFICE)), len(to(letters, BOSS))]
+
+
+@pytest.mark.parametrize(
+    ("now", "reached"),
+    [
+        pytest.param({}, [1, 1], id="had_the_first_one"),
+        pytest.param({"copy_email": None}, [1, 0], id="has_none_any_more"),
+        pytest.param({"copy_email": "neu@example.org"}, [1, 0], id="another_one"),
+    ],
+)
+async def test_what_is_sent_again_reaches_the_secretariat_that_had_the_first_one(
+    sign_in: SignIn,
+    services: Services,
+    clock: Clock,
+    now: dict[str, str | None],
+    reached: list[int],
+) -> None:
+    database = services.database
+    meeting = await invited_by_hand(services, clock, await mira(database))
+    [first] = to(await mailbox.deliver(services), OFFICE)
+    invitation = await database.fetchval("SELECT id FROM invitation")
+    for column, value in now.items():
+        await database.fetch(f"UPDATE person SET {column} = $1", value)
+    browser = await sign_in("coordinator")
+    page = await opened(browser, f"{path_of(meeting)}/erneut-senden/{invitation}")
+    for _ in range(2):
+        await pressed(browser, page, "Erneut senden", {})
+        letters = await mailbox.deliver(services)
+
+        # The second press repeats the repetition, and so does its copy.
+        assert reached == [len(to(letters, BOSS)), len(letters) - len(to(letters, BOSS))]
+        assert reached[1] == len(to(letters, OFFICE))
+        for copy in to(letters, OFFICE):
+            assert mailbox.text_of(first) == mailbox.text_of(copy)
+    said = f"Die Abschrift geht noch einmal an das Sekretariat: {OFFICE}."
+    assert bool(reached[1]) == (said in page.text)
+
+
+async def test_a_secretariat_that_was_not_told_is_not_told_by_a_repetition(
+    services: Services, clock: Clock
+) -> None:
+    database = services.database
+    meeting = await invited_by_hand(services, clock, await mira(database, copy_email=None))
+    await mailbox.deliver(services)
+    await database.fetch("UPDATE person SET copy_email = $1", OFFICE)
+    invitation = await database.fetchval("SELECT id FROM invitation")
+
+    assert await repeating.send_again(database, COMMAND, meeting["id"], invitation, clock.at)
+
+    assert [] == await builders.letters(database, kind="copy")
 
 
 @pytest.mark.parametrize("copy_email", [None, BOSS.upper()])
