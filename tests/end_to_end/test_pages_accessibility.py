@@ -20,7 +20,7 @@ from tests.end_to_end.pages import (
 )
 from tests.end_to_end.stage import Demo
 
-pytestmark = [*needs_chromium, pytest.mark.xdist_group("demo"), pytest.mark.timeout(180)]
+pytestmark = [*needs_chromium, pytest.mark.xdist_group("demo")]
 
 # Each two of theme, width and language meet in one of these.
 LOOKS = [
