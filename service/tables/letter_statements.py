@@ -5,14 +5,15 @@ from service.tables.reminder_statements import AUDIENCE, LEADS
 from service.tables.summary_statements import WORKS_WITH
 from service.tables.wishes import OFFICE_ZONE
 
-# How many reminders and nudges of the same person and day come first. Their order is fixed, so
-# that whoever asks, about whichever of them, finds the same ones to be too many.
-_REMINDERS_BEFORE = """
+# How many reminders and nudges of the same person and day come first, by the office's calendar.
+# Their order is fixed, so that whoever asks, about whichever of them, finds the same ones to be too
+# many.
+_REMINDERS_BEFORE = f"""
 CASE WHEN l.kind IN ('reminder', 'nudge') THEN (
     SELECT count(*) FROM letter e JOIN outbox eo ON eo.id = e.id
     WHERE e.recipient_id = l.recipient_id AND e.kind IN ('reminder', 'nudge', 'reminders')
         AND eo.state IN ('queued', 'sending', 'uncertain', 'sent')
-        AND e.created_at >= date_trunc('day', l.created_at, 'Europe/Berlin')
+        AND e.created_at >= date_trunc('day', l.created_at, {OFFICE_ZONE})
         AND (e.created_at, e.id) < (l.created_at, l.id)) ELSE 0 END
 """
 

@@ -189,8 +189,10 @@ EXISTS (
 _TOO_SOON = f"(r.minutes_before IS NULL AND {REMINDED_LATELY})"
 
 # Whoever is in many groups: a letter of this transaction beyond the fifth of a day goes into the
-# joint one that waits or, where there is none, becomes one with the last that waits.
-BEYOND = """
+# joint one that waits or, where there is none, becomes one with the last that waits. It is the day
+# of the office, by whose hours reminders leave.
+_TODAY = f"date_trunc('day', now(), {wishes.OFFICE_ZONE})"
+BEYOND = f"""
 SELECT l.id, waiting.id AS other_id, waiting.kind AS other_kind
 FROM letter l
 JOIN outbox o USING (id)
@@ -199,7 +201,7 @@ CROSS JOIN LATERAL (
     WHERE e.recipient_id = l.recipient_id AND e.id <> l.id
         AND e.kind IN ('reminder', 'nudge', 'reminders') AND w.state = 'queued'
         AND w.lease_token = 0 AND e.subject_id IS DISTINCT FROM l.subject_id
-        AND e.created_at >= date_trunc('day', now(), 'Europe/Berlin') AND e.created_at < now()
+        AND e.created_at >= {_TODAY} AND e.created_at < now()
         AND NOT EXISTS (SELECT FROM letter_subject s
             WHERE s.letter_id = e.id AND s.subject_id = l.subject_id)
     ORDER BY e.kind = 'reminders' DESC, e.created_at DESC, e.id
@@ -209,7 +211,7 @@ WHERE l.created_at = now() AND l.kind IN ('reminder', 'nudge') AND o.state = 'qu
         WHERE e.recipient_id = l.recipient_id AND e.id <> l.id
             AND e.kind IN ('reminder', 'nudge', 'reminders')
             AND w.state IN ('queued', 'sending', 'uncertain', 'sent')
-            AND e.created_at >= date_trunc('day', now(), 'Europe/Berlin'))
+            AND e.created_at >= {_TODAY})
 """
 # $1 letters that wait, $2 those that join them, pair by pair.
 FOLD_BEYOND = """

@@ -1,6 +1,8 @@
 """At most five reminders to one person a day: the rest is one letter, none is left out."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from notifications.clerk import Go, Stop
 from service import reminding
@@ -19,16 +21,13 @@ ready, services = test_composing.ready, test_composing.services
 NOW = test_composing.NOW
 
 
-async def sessions(database: Database, person: Row, count: int, first: int = 1) -> None:
+async def sessions(
+    database: Database, person: Row, count: int, first: int = 1, **rule_columns: object
+) -> None:
     """Insert sessions that the person comes to, each with a reminder that is due."""
-    rule = await insert(
-        database,
-        "reminder_rule",
-        kind="reminder",
-        audience=["accepted"],
-        days_before=1,
-        at_local_time=(NOW - timedelta(minutes=1)).time(),
-    )
+    of_days = {"days_before": 1, "at_local_time": (NOW - timedelta(minutes=1)).time()}
+    columns = {"kind": "reminder", "audience": ["accepted"], **(rule_columns or of_days)}
+    rule = await insert(database, "reminder_rule", **columns)
     for number in range(first, first + count):
         meeting = await builders.a_meeting(
             database,
@@ -148,3 +147,64 @@ async def test_what_comes_after_all_have_left_is_left_out(
 
     late = await database.fetchval("SELECT id FROM letter ORDER BY created_at DESC, id LIMIT 1")
     assert {late: Stop("too_many")} == dict(await Clerk(services).look_up([late]))
+
+
+def zone_at(hour: int, now: datetime) -> str:
+    """Return a zone in which it is this hour now."""
+    ahead = (hour - now.hour + 11) % 24 - 11
+    # Their names say how far behind they are.
+    return f"Etc/GMT{-ahead:+d}"
+
+
+@pytest.mark.parametrize(
+    ("hour", "left"),
+    [(0, [("reminder", 6)]), (12, [("reminder", 4), ("reminders", 1)])],
+    ids=["five_were_yesterday", "five_were_today"],
+)
+async def test_five_a_day_are_those_of_the_office_s_day(
+    services: Services, database: Database, hour: int, left: list[tuple[str, int]]
+) -> None:
+    person = await builders.a_person(database)
+    before = datetime.now(UTC)
+    await database.fetch("UPDATE instance SET time_zone = $1", zone_at(hour, before))
+    # Rules of minutes wait for no morning.
+    await sessions(database, person, 5, minutes_before=90)
+    await reminding.queue_due(database, NOW)
+    await database.fetch("UPDATE letter SET created_at = $1", before - timedelta(hours=1))
+    await sessions(database, person, 1, first=6, minutes_before=91)
+
+    await reminding.queue_due(database, NOW)
+
+    rows = await database.fetch("SELECT kind, count(*)::int FROM letter GROUP BY 1 ORDER BY 1")
+    assert left == [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("five_at", "sixth_at", "reason"),
+    [
+        # In Berlin the first five are of the day before, and then of the same day.
+        (datetime(2027, 1, 10, 22, tzinfo=UTC), datetime(2027, 1, 11, 4, tzinfo=UTC), "too_many"),
+        (datetime(2027, 1, 11, 3, tzinfo=UTC), datetime(2027, 1, 11, 15, tzinfo=UTC), None),
+    ],
+)
+async def test_the_sixth_is_left_out_by_the_office_s_day(
+    services: Services,
+    database: Database,
+    five_at: datetime,
+    sixth_at: datetime,
+    reason: str | None,
+) -> None:
+    person = await builders.a_person(database)
+    await database.fetch("UPDATE instance SET time_zone = 'America/New_York'")
+    await sessions(database, person, 5, minutes_before=90)
+    await reminding.queue_due(database, NOW)
+    await database.fetch("UPDATE letter SET created_at = $1", five_at)
+    await database.fetch("UPDATE outbox SET state = 'sent', accepted_at = now()")
+    await sessions(database, person, 1, first=6, minutes_before=91)
+    await reminding.queue_due(database, NOW)
+    sixth = await database.fetchval("SELECT id FROM outbox WHERE state = 'queued'")
+    await database.fetch("UPDATE letter SET created_at = $2 WHERE id = $1", sixth, sixth_at)
+
+    verdicts = await Clerk(services).look_up([sixth])
+
+    assert reason == getattr(verdicts[sixth], "reason", None)
