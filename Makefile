@@ -8,6 +8,7 @@
 #   make lint       style, types, direction of imports
 #   make bench      the figures of the README
 #   make soak       everything fails at once for SECONDS (1800); SEED repeats a run, ONLY names faults
+#   make faults     each fault of the promises as often as they say, hours; SEED, ONLY="F2 F4"
 #   make dev        pages and worker on your own data under ./var, with logs to read
 #
 # PYTHON=... chooses another Python, VENV=... another folder for it.
@@ -21,7 +22,7 @@ JOBS ?= 3
 # Tests and demo start many programs: without kept bytecode each compiles everything anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: setup demo test test-long test-all lint bench soak dev vendor clean
+.PHONY: setup demo test test-long test-all lint bench soak faults dev vendor clean
 
 setup: $(STAMP)
 
@@ -85,6 +86,9 @@ bench: setup
 SECONDS ?= 1800
 soak: setup
 	$(BIN)/python -m tests.faults.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+
+faults: setup
+	$(BIN)/python -m tests.faults.programme $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 dev: setup
 	TERMINBUCH_LOG_FORMAT=text TERMINBUCH_LOG_LEVEL=debug $(BIN)/terminbuch serve

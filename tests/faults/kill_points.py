@@ -11,6 +11,7 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from notifications import crashing
@@ -61,8 +62,17 @@ class Sum:
             print(f"    {each}", flush=True)
 
 
-async def kill_at(stage: Stage, point: str, letters: int, dice: random.Random) -> History:
-    """Let a worker die at the point, and another one do the rest."""
+Recover = Callable[[Server], Awaitable[object]]
+
+
+async def kill_at(
+    stage: Stage,
+    point: str,
+    letters: int,
+    dice: random.Random,
+    recover: Recover | None = None,
+) -> History:
+    """Let a worker die at the point, and another one do the rest; at first in its own time."""
     await stage.clean()
     passes = 1 if point in RARE else dice.randint(1, letters // 2)
     if point in {"in_posting", "before_wake"}:
@@ -77,6 +87,8 @@ async def kill_at(stage: Stage, point: str, letters: int, dice: random.Random) -
             async with stage.worker(server.port):
                 await stage.in_state("sent", letters)
         server.script, server.delays = servers.NOTHING, {}
+        if recover is not None:
+            await recover(server)
         await stage.rescue(server.port)
         return await stage.history(servers.copies(server))
 

@@ -1,0 +1,209 @@
+"""F10: three replicas are restarted one after the other, ten times, while people and letters go on.
+
+Each replica serves pages and sends letters. Before them is what any proxy does: who gets no reply,
+or is told to come again, asks the next replica.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, field
+
+import httpx
+
+from service import publishing, subscribing, tokens
+from service.demo.visitor import read_page
+from service.setting_kinds import read_keys
+from service.tokens import Purpose
+from tests import database as test_database
+from tests.end_to_end import programs
+from tests.end_to_end.programs import Program
+from tests.faults import harness, servers
+from tests.faults.crew import BROKEN, PRESSED, REFUSED
+from tests.faults.harness import Stage
+from tests.faults.programme.pages import KEYS
+from tests.faults.programme.tallies import Run, Tally
+from tests.notifications import smtp_servers
+from tests.notifications.smtp_servers import Server
+from tests.ports import free_port
+
+RUNS, REPLICAS, CLIENTS, PEOPLE, LETTERS = 10, 3, 8, 400, 300
+DRAIN_SECONDS = 15.0
+# A proxy gives up after that: by then every replica was asked more than once.
+TRIES = 6
+PAUSE_SECONDS = 0.05
+BETWEEN_REQUESTS = 20
+REPLY_SECONDS = 0.02
+
+_INVITATIONS = "SELECT handle, epoch FROM invitation ORDER BY id LIMIT $1"
+
+
+@dataclass
+class Traffic:
+    """Clients that read and answer without an end, behind a proxy that asks again."""
+
+    ports: Sequence[int]
+    dice: random.Random
+    forms: list[str]
+    feeds: list[str]
+    fields: dict[str, str]
+    asked: int = 0
+    again: int = 0
+    failed: list[str] = field(default_factory=list)
+    is_over: bool = False
+
+    async def flow(self) -> None:
+        """Ask until it is over."""
+        async with httpx.AsyncClient(timeout=60) as client, asyncio.TaskGroup() as tasks:
+            for _ in range(CLIENTS):
+                tasks.create_task(self._ask_on(client))
+
+    async def _ask_on(self, client: httpx.AsyncClient) -> None:
+        while not self.is_over:
+            kind = self.dice.randrange(3)
+            if kind == 0:
+                said = {"answer": self.dice.choice(("in_person", "declined", "undecided"))}
+                fields = self.fields | said
+                await self._ask(client, "POST", self.dice.choice(self.forms), fields)
+            else:
+                path = self.dice.choice(self.forms if kind == 1 else self.feeds)
+                await self._ask(client, "GET", path, {})
+
+    async def _ask(
+        self, client: httpx.AsyncClient, method: str, path: str, fields: dict[str, str]
+    ) -> None:
+        """Ask one replica after the other, as a proxy does, and count what none could answer."""
+        self.asked += 1
+        start, heard = self.dice.randrange(REPLICAS), ""
+        for turn in range(TRIES):
+            url = f"http://localhost:{self.ports[(start + turn) % REPLICAS]}{path}"
+            try:
+                answer = await client.request(
+                    method, url, data=fields or None, headers=PRESSED if fields else None
+                )
+            except httpx.TransportError as error:
+                heard = type(error).__name__
+            else:
+                if answer.status_code < REFUSED:
+                    return
+                heard = str(answer.status_code)
+                if answer.status_code < BROKEN:
+                    break
+            self.again += 1
+            await asyncio.sleep(PAUSE_SECONDS)
+        self.failed.append(f"{method} {path[:6]}: {heard}")
+
+
+@dataclass
+class Replicas:
+    """Processes that do everything, at ports of their own."""
+
+    stage: Stage
+    server: Server
+    ports: Sequence[int]
+    stacks: list[AsyncExitStack] = field(default_factory=list)
+    programs: list[Program] = field(default_factory=list)
+
+    def launch(self, place: int) -> AbstractAsyncContextManager[Program]:
+        """Start the replica of this place."""
+        settings = self.stage.environment(self.server.port)
+        more = {"TERMINBUCH_PORT": str(self.ports[place])}
+        return programs.running(settings | more, "serve", "--role", "all")
+
+    async def start(self) -> None:
+        """Start all of them, and wait until they answer."""
+        for place in range(len(self.ports)):
+            self.stacks.append(AsyncExitStack())
+            self.programs.append(await self.stacks[place].enter_async_context(self.launch(place)))
+            await self._until_ready(place)
+
+    async def _until_ready(self, place: int) -> None:
+        await programs.until_ready(f"http://localhost:{self.ports[place]}", self.programs[place])
+
+    async def restart(self, place: int) -> tuple[int, float]:
+        """Ask one to stop, start it anew, and return its exit code and how long it took to end."""
+        asked = time.monotonic()
+        code = await self.programs[place].stop()
+        seconds = time.monotonic() - asked
+        await self.stacks[place].aclose()
+        self.stacks[place] = AsyncExitStack()
+        self.programs[place] = await self.stacks[place].enter_async_context(self.launch(place))
+        await self._until_ready(place)
+        return code, seconds
+
+    async def end(self) -> None:
+        """End all of them."""
+        for stack in self.stacks:
+            await stack.aclose()
+
+
+async def play(tally: Tally, seed: int) -> None:
+    """Play all runs."""
+    folder = test_database.make_folder()
+    try:
+        async with (
+            harness.open_stage(folder, people=PEOPLE) as stage,
+            smtp_servers.running() as server,
+        ):
+            await stage.trust(server.port)
+            await publishing.ensure_all_feeds(stage.database)
+            server.delays["."] = REPLY_SECONDS
+            replicas = Replicas(stage, server, [free_port() for _ in range(REPLICAS)])
+            try:
+                await replicas.start()
+                for turn in range(RUNS):
+                    with tally.run(f"three replicas restarted, run {turn + 1}") as run:
+                        await _roll(run, replicas, random.Random(f"{seed}:{turn}"))  # noqa: S311
+            finally:
+                await replicas.end()
+    finally:
+        test_database.remove_folder(folder)
+
+
+async def _roll(run: Run, replicas: Replicas, dice: random.Random) -> None:
+    stage = replicas.stage
+    await stage.clean()
+    replicas.server.mails.clear()
+    traffic = await _traffic(replicas, dice)
+    flowing = asyncio.create_task(traffic.flow())
+    try:
+        await stage.post(LETTERS)
+        for place in range(REPLICAS):
+            before = traffic.asked
+
+            async def has_flowed(before: int = before) -> bool:
+                return traffic.asked >= before + BETWEEN_REQUESTS
+
+            await stage.until(has_flowed, "requests are answered")
+            code, seconds = await replicas.restart(place)
+            run.recoveries.append(seconds)
+            run.expect(holds=code == 0, otherwise=f"a replica ended with {code}")
+            run.expect(holds=seconds < DRAIN_SECONDS, otherwise=f"it took {seconds:.1f} s to end")
+    finally:
+        traffic.is_over = True
+        await flowing
+    await stage.settled(hurry=False)
+    run.judge(await stage.history(servers.copies(replicas.server)))
+    run.expect(holds=run.unclear == 0, otherwise=f"{run.unclear} letters are unclear")
+    run.wrong += traffic.failed
+    run.notes.append(
+        f"{traffic.asked} requests, {len(traffic.failed)} failed, {traffic.again} asked again"
+    )
+
+
+async def _traffic(replicas: Replicas, dice: random.Random) -> Traffic:
+    keys, database = read_keys(KEYS), replicas.stage.database
+    rows = await database.fetch(_INVITATIONS, 100)
+    forms = [
+        f"/a/{tokens.derive(keys, Purpose.ANSWER, row['handle'], row['epoch'])}" for row in rows
+    ]
+    async with httpx.AsyncClient(timeout=60) as client:
+        opened = await client.get(f"http://localhost:{replicas.ports[0]}{forms[0]}")
+    page = read_page(str(opened.url), opened)
+    form, (name, value) = page.form(
+        "Antwort ändern" if "Antwort ändern" in page.text else "Antwort senden"
+    )
+    fields = dict(form.fields) | ({name: value} if name else {})
+    return Traffic(replicas.ports, dice, forms, [subscribing.public_path(), "/"], fields)
