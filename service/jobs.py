@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
 
 from notifications.hurrying import hurried
 from service.clock import Clock, SharedClock
@@ -44,6 +45,23 @@ class Tick:
     work: Callable[[datetime], Awaitable[object]]
 
 
+class _Every(IntervalTrigger):  # type: ignore[misc] - the library has no types
+    """An interval that leaves out what was missed: one run makes up for all of it.
+
+    The library would list each missed run before it joins them. After a machine slept for days, or
+    its clock was set, these are thousands for each tick, and everything else stands still.
+    """
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
+        """Return the first instant of the interval after now."""
+        if previous is None:
+            first: datetime | None = super().get_next_fire_time(previous, now)
+            return first
+        missed = max(0, (now - previous) // self.interval)
+        following: datetime = previous + (1 + missed) * self.interval
+        return following
+
+
 class Ticks:
     """Runs ticks until stopped; a failing tick is logged, counted and tried again next time."""
 
@@ -63,10 +81,9 @@ class Ticks:
         for tick, first_at in self._first_runs():
             self._scheduler.add_job(
                 self._wake,
-                "interval",
+                _Every(seconds=hurried(tick.every_seconds, least=0.5), timezone=UTC),
                 args=[tick],
                 id=tick.name,
-                seconds=hurried(tick.every_seconds, least=0.5),
                 next_run_time=first_at,
             )
         self._scheduler.start()

@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES
 
@@ -66,6 +66,26 @@ async def test_ticks_begin_one_after_the_other_so_that_a_small_pool_serves_them(
     # A machine that was busy meanwhile may begin two of them late, and then in any order.
     assert {0, 1, 2, 3} == set(delays)
     assert all(number * APART_SECONDS <= each for number, each in delays.items())
+
+
+async def test_what_was_missed_while_the_clock_stepped_is_made_up_for_by_one_run(
+    database: Database,
+) -> None:
+    async def work(_: datetime) -> None:
+        pass
+
+    clockwork = a_clockwork(database, work, every=60)
+    clockwork.start()
+    job = clockwork._scheduler.get_job("tick0")
+    due = job.next_run_time
+    missed = job._get_run_times(due + timedelta(days=3, seconds=1))
+    following = job.trigger.get_next_fire_time(due, due + timedelta(days=3, seconds=1))
+    in_time = job.trigger.get_next_fire_time(due, due)
+    await clockwork.stop()
+
+    assert [due] == missed
+    assert due + timedelta(days=3, minutes=1) == following
+    assert due + timedelta(minutes=1) == in_time
 
 
 async def test_a_failing_tick_is_noted_and_runs_again_and_stops_no_other(
