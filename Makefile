@@ -26,6 +26,12 @@ export PYTHONDONTWRITEBYTECODE =
 
 setup: $(STAMP)
 
+# Programs of a folder that was copied or moved still name the old one.
+ifeq ($(shell [ ! -e "$(BIN)/activate" ] || grep -qF "$(abspath $(VENV))" "$(BIN)/activate" || echo moved),moved)
+.PHONY: $(STAMP)
+MOVED = moved
+endif
+
 # A Python counts only when it runs: version managers leave stubs that fail.
 $(STAMP): pyproject.toml uv.lock
 	@set -eu; \
@@ -46,7 +52,7 @@ $(STAMP): pyproject.toml uv.lock
 	have=$$("$(BIN)/python" -c "$$version" 2>/dev/null || true); \
 	want=$$("$$python" -c "$$version"); \
 	if [ -z '$(PYTHON)' ]; then case "$$have" in 3.1[1-9]) want=$$have;; esac; fi; \
-	if [ "$$have" != "$$want" ] || ! "$(BIN)/python" -m pip --version >/dev/null 2>&1; then \
+	if [ -n '$(MOVED)' ] || [ "$$have" != "$$want" ] || ! "$(BIN)/python" -m pip --version >/dev/null 2>&1; then \
 	  if ! "$$python" -c 'import venv, ensurepip' >/dev/null 2>&1; then \
 	    echo "The module venv of $$python is missing. On Debian: apt install python$$want-venv" >&2; \
 	    exit 1; \
