@@ -14,7 +14,16 @@ RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
 }
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+# In containers the memory that processes share is often too small for a page.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-dev-shm-usage",
+]
+# Two cores are shared with a database, a server and other tests.
+STEP_MILLISECONDS = 100_000
+LAUNCH_MILLISECONDS = 300_000
 
 needs_chromium = [
     pytest.mark.browser,
@@ -30,6 +39,8 @@ needs_chromium = [
 async def launched() -> AsyncIterator[Browser]:
     """Start Chromium and end it."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=ARGUMENTS, timeout=LAUNCH_MILLISECONDS
+        )
         yield browser
         await browser.close()

@@ -16,10 +16,8 @@ from playwright.async_api import (
     expect,
 )
 
-from tests.chromium import RULES
+from tests.chromium import RULES, STEP_MILLISECONDS
 
-# Two cores are shared with a database, a server and other tests.
-STEP_MILLISECONDS = 45_000
 # What is expected of a page waits five seconds otherwise, whatever its context says.
 expect.set_options(timeout=STEP_MILLISECONDS)
 # Where scripts run, a refusal is an event; where they do not, the console still tells of it.

@@ -22,7 +22,7 @@ from service.domain.words import State
 from service.furnishing import InstanceData
 from service.settings import Settings
 from tests import builders
-from tests.chromium import needs_chromium
+from tests.chromium import STEP_MILLISECONDS, needs_chromium
 from tests.end_to_end.programs import running, until, until_ready
 from tests.end_to_end.stage import sums_of_tables
 
@@ -91,6 +91,7 @@ async def test_37_a_browser_that_runs_scripts_and_presses_nothing_changes_nothin
 async def _look(chromium: Browser, link: str) -> int:
     """Open a link in a browser until nothing loads any more; return its status."""
     context = await chromium.new_context()
+    context.set_default_timeout(STEP_MILLISECONDS)
     page = await context.new_page()
     answer = await page.goto(link, wait_until="networkidle")
     await context.close()

@@ -11,7 +11,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 
 from service.pages.assets import find
-from tests.chromium import RULES, needs_chromium
+from tests.chromium import RULES, STEP_MILLISECONDS, needs_chromium
 from tests.pages.specimens import STAFF, specimen, with_errors
 
 POLICY = (
@@ -75,6 +75,7 @@ def site() -> Iterator[str]:
 async def opened(browser: Browser, address: str, **options: Any) -> AsyncIterator[Page]:
     """Open an address in a fresh profile and wait until all of it is there."""
     context = await browser.new_context(**options)
+    context.set_default_timeout(STEP_MILLISECONDS)
     page = await context.new_page()
     await page.add_init_script(WATCH)
     await page.goto(address, wait_until="load")
@@ -111,6 +112,7 @@ async def test_nothing_is_refused_and_nothing_is_asked_of_others(
 ) -> None:
     asked: list[str] = []
     context = await chromium.new_context()
+    context.set_default_timeout(STEP_MILLISECONDS)
     page = await context.new_page()
     await page.add_init_script(WATCH)
     page.on("request", lambda request: asked.append(request.url))
@@ -166,6 +168,7 @@ async def test_the_copy_button_appears_with_scripts_and_says_what_it_did(
 async def test_leaving_a_half_typed_form_asks_first(chromium: Browser, site: str) -> None:
     asked: list[str] = []
     context = await chromium.new_context()
+    context.set_default_timeout(STEP_MILLISECONDS)
     page = await context.new_page()
     await page.goto(f"{site}/muster", wait_until="networkidle")
     await page.get_by_label("Name", exact=True).fill("Erika")

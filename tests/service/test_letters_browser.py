@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 
-from tests.chromium import RULES, needs_chromium
+from tests.chromium import RULES, STEP_MILLISECONDS, needs_chromium
 from tests.every_letter import EVERY, html_of
 
 # A mail program puts a letter into its own landmarks, so those rules are not ours.
@@ -32,6 +32,7 @@ async def test_letters_are_accessible_and_fit_by_day_and_by_night(
             viewport={"width": 320, "height": 800},
             color_scheme=scheme,  # type: ignore[arg-type]
         )
+        page.set_default_timeout(STEP_MILLISECONDS)
         for name in names:
             await page.set_content(html_of(name))
             results = await Axe().run(page, options=OURS)
@@ -47,6 +48,7 @@ async def test_every_address_in_a_letter_is_a_link_that_the_tab_key_reaches(
     chromium: Browser,
 ) -> None:
     page = await chromium.new_page(viewport={"width": 320, "height": 800})
+    page.set_default_timeout(STEP_MILLISECONDS)
     found = []
     for name in ("lost_links", "digest", "invitation", "several", "reminder"):
         # So that the first press begins at the top.

@@ -15,7 +15,7 @@ from service.database import Database
 from service.services import Services
 from service.web import embedding
 from tests import shown
-from tests.chromium import RULES, needs_chromium
+from tests.chromium import RULES, STEP_MILLISECONDS, needs_chromium
 from tests.web.conftest import Clock, open_client, over_https
 
 OURS, THEIRS = "https://termine.example.org", "https://www.example.org"
@@ -42,6 +42,7 @@ async def their_page(
 ) -> AsyncIterator[Page]:
     """Open a page of the other site; both sites answer without a network."""
     context = await browser.new_context(**options)  # type: ignore[arg-type]
+    context.set_default_timeout(STEP_MILLISECONDS)
 
     async def answer_ours(route: Route) -> None:
         asked = route.request
