@@ -17,6 +17,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 
+from notifications import hurrying
 from service import reminding, tokens
 from service.demo.visitor import read_page
 from service.domain import instants
@@ -39,6 +40,8 @@ from tests.ports import free_port
 RUNS = 5
 PEOPLE, INVITED, SEATS, CONNECTIONS = 5000, 500, 50, 50
 WORKERS, POOL = 3, 5
+# With more of it three workers have nothing to do but to look whether there is something to do.
+HASTE = 8
 AWAY_SECONDS, BACK_SECONDS = 20.0, 10.0
 # What was under way when the database went may be told so late: all of it has limits of its own.
 TAKEN_BEFORE, SENT_BEFORE = 20, 200
@@ -299,9 +302,9 @@ async def play(tally: Tally, seed: int, runs: Sequence[int] = range(RUNS)) -> No
             smtp_servers.running() as server,
             AsyncExitStack() as stack,
         ):
-            port = free_port()
-            web = await stack.enter_async_context(fleet.serving(stage, [port], dice))
-            sailing = fleet.sailing(stage, server.port, WORKERS, dice)
+            port, more = free_port(), {hurrying.VARIABLE: str(HASTE)}
+            web = await stack.enter_async_context(fleet.serving(stage, [port], dice, **more))
+            sailing = fleet.sailing(stage, server.port, WORKERS, dice, **more)
             load = Load(stage, server, port, web, await stack.enter_async_context(sailing), dice)
             faults = {
                 "restarted at once": load.die,

@@ -55,6 +55,8 @@ class Tally:
         run, started = Run(title), time.monotonic()
         try:
             yield run
+        except pytest.skip.Exception as reason:
+            run.notes.append(f"skipped: {reason}")
         except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - it is a finding
             place = traceback.extract_tb(error.__traceback__)[-1]
             run.wrong.append(f"{type(error).__name__} in {place.name}: {place.line} {error}"[:2000])

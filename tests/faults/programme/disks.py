@@ -1,0 +1,69 @@
+"""F7: the disk of the database is full, in three ways, or may only be read for a while."""
+
+import asyncio
+import subprocess
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+
+from tests.faults import servers
+from tests.faults import test_full_disks as full
+from tests.faults.harness import Stage
+from tests.faults.programme.tallies import Run, Tally
+from tests.faults.test_full_disks import COUNT, PATIENCE_SECONDS, REPLY_SECONDS, Disk
+from tests.notifications import smtp_servers
+
+MEGABYTES = 64
+FULL: dict[str, Callable[[], Awaitable[None]]] = {
+    "no room for rows": full.test_f7_a_disk_without_room_for_rows_costs_no_letter_and_no_process,
+    "no room to write ahead": full.test_f7_a_disk_without_room_to_write_ahead_costs_no_letter,
+    "no room, and pages alone": full.test_f7_pages_alone_hear_of_a_full_disk_by_what_they_write,
+}
+_CHECK = """
+SELECT count(bt_index_check(c.oid, true)) FROM pg_class c JOIN pg_am a ON a.oid = c.relam
+WHERE a.amname = 'btree' AND c.relkind = 'i' AND c.relpersistence = 'p'
+"""
+
+
+async def play(tally: Tally, seed: int) -> None:
+    """Play all runs."""
+    for name, test in FULL.items():
+        with tally.run(name):
+            await test()
+    with tally.run("to be read only") as run:
+        await _may_only_be_read(run)
+
+
+async def _may_only_be_read(run: Run) -> None:
+    """Let PostgreSQL find its tables where nobody may write; it goes on once everybody may."""
+    async with full.a_stage(MEGABYTES) as (stage, disk), smtp_servers.running() as server:
+        await full.move_tables(stage, disk)
+        server.delays["."] = REPLY_SECONDS
+        async with full.a_program(stage, server.port) as (program, port):
+            await stage.post(COUNT)
+            await stage.in_state("sent", 5, PATIENCE_SECONDS)
+            # Nothing can be made read-only while somebody has it open for writing.
+            await asyncio.to_thread(stage.postgres, "stop", "-m", "fast")
+            _remount(disk, "ro")
+            await asyncio.to_thread(stage.server.start, fsync=True)
+            await full.until_says(stage, port, 503)
+            _remount(disk, "rw")
+            await full.until_says(stage, port, 200)
+            await stage.settled(PATIENCE_SECONDS)
+            run.judge(await stage.history(servers.copies(server)))
+            run.expect(holds=program.process.returncode is None, otherwise="the process ended")
+        run.notes.append(f"{await _check(stage)} indexes are sound")
+
+
+def _remount(disk: Disk, how: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{how}", str(disk.path)], check=True)
+
+
+async def _check(stage: Stage) -> int:
+    """Let PostgreSQL look whether every index fits its table."""
+    connection = await asyncpg.connect(stage.server.dsn(role="postgres"))
+    try:
+        await connection.execute("CREATE EXTENSION IF NOT EXISTS amcheck")
+        return int(await connection.fetchval(_CHECK))
+    finally:
+        await connection.close()
