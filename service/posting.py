@@ -44,6 +44,9 @@ class Wanted:
     `open_at` leaves out what nobody can do anything about at that moment: letters that were sent
     again since, and those about sessions that are over. `is_refused` leaves only what was refused
     for good although nothing is wrong with the address.
+
+    With `behind_id` or `before_id` the page goes on from that letter, whatever came or fell away
+    meanwhile; `page` counts where it is gone.
     """
 
     states: tuple[State, ...] = ()
@@ -57,6 +60,8 @@ class Wanted:
     from_at: datetime | None = None
     until_at: datetime | None = None
     is_refused: bool = False
+    behind_id: UUID | None = None
+    before_id: UUID | None = None
 
     @property
     def values(self) -> tuple[object, ...]:
@@ -126,16 +131,33 @@ class PostedLetter:
 
 @dataclass(frozen=True, slots=True)
 class PostedPage:
-    """One page of the log, the newest letters first."""
+    """One page of the log, the newest letters first; so many newer ones stand `before` it."""
 
     letters: tuple[PostedLetter, ...]
     total: int
-    page: int
+    before: int
+
+    @property
+    def page(self) -> int:
+        """Which page this is, from 1; it may begin in the middle of one."""
+        return self.before // PER_PAGE + 1
 
     @property
     def pages(self) -> int:
         """How many pages there are, one at least."""
-        return max(1, -(-self.total // PER_PAGE))
+        if not self.has_older:
+            return self.page
+        return max(self.page + 1, -(-self.total // PER_PAGE))
+
+    @property
+    def has_newer(self) -> bool:
+        """Whether letters stand before this page."""
+        return self.before > 0
+
+    @property
+    def has_older(self) -> bool:
+        """Whether letters stand behind this page."""
+        return self.before + len(self.letters) < self.total
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +176,29 @@ class SessionChoice:
 async def list_letters(database: Database, wanted: Wanted) -> PostedPage:
     """Return fifty letters; a page beyond the end is the last one."""
     total = await _count(database, wanted)
+    letters = tuple(_letter(row) for row in await _read_page(database, wanted, total))
+    before: int = 0
+    if letters:
+        before = await database.fetchval(statements.COUNT_BEFORE, *wanted.values, letters[0].id)
+    return PostedPage(letters, total, before)
+
+
+async def _read_page(database: Database, wanted: Wanted, total: int) -> Sequence[Any]:
     page = min(max(1, wanted.page), max(1, -(-total // PER_PAGE)))
+    if wanted.behind_id is not None:
+        behind = (*wanted.values, PER_PAGE, wanted.behind_id)
+        rows = await database.fetch(statements.LETTERS_BEHIND, *behind)
+        if rows:
+            return rows
+    elif wanted.before_id is not None:
+        before = (*wanted.values, PER_PAGE, wanted.before_id)
+        rows = await database.fetch(statements.LETTERS_BEFORE, *before)
+        if len(rows) == PER_PAGE:
+            return rows
+        # What is left of the newest ones is filled up.
+        page = 1 if rows else page
     offset = (page - 1) * PER_PAGE
-    rows = await database.fetch(statements.LETTERS, *wanted.values, PER_PAGE, offset)
-    return PostedPage(tuple(_letter(row) for row in rows), total, page)
+    return await database.fetch(statements.LETTERS, *wanted.values, PER_PAGE, offset)
 
 
 async def list_all(database: Database, wanted: Wanted) -> list[PostedLetter]:

@@ -46,11 +46,15 @@ WHERE ($1::text[] IS NULL OR o.state = ANY ($1))
     AND l.created_at < coalesce($9::timestamptz, 'infinity')
     AND (NOT $10::boolean OR {REFUSED})
 """
+# Letters of one press were written at one instant: they stand in the order of names, and a copy
+# behind what it is a copy of.
+_NAME = "coalesce(p.sort_key, lower(a.full_name), '')"
+_TIES = f"{_NAME}, l.kind = 'copy', l.id"
 _COLUMNS = f"""
 SELECT l.id, l.kind, l.created_at, l.subject_id, l.recipient_id, l.cause, l.to_addr, o.state,
     o.reason, o.attempts, o.next_attempt_at, o.expires_at, o.accepted_at, o.last_code, o.last_text,
     o.dsn_state AS report, {_TITLE} AS meeting_title, m.id AS meeting_id, p.id AS person_id,
-    coalesce(p.full_name, a.full_name, '') AS name,
+    coalesce(p.full_name, a.full_name, '') AS name, {_NAME} AS sort_name,
     coalesce(l.to_addr, {_ADDRESS}, '') AS address, coalesce({_ADDRESS}, '') AS current_address
 """
 _SHOWN = f"""
@@ -59,13 +63,41 @@ SELECT f.id, f.kind, f.created_at, f.state, f.reason, f.attempts, f.next_attempt
     f.name, f.address, f.current_address, (
         SELECT started_at FROM mail_attempt WHERE letter_id = f.id ORDER BY id DESC LIMIT 1
     ) AS tried_at, {_IS_NEWEST.format(f="f")} AS is_newest
-FROM found f ORDER BY f.created_at DESC, f.id
+FROM found f ORDER BY f.created_at DESC, f.sort_name, f.kind = 'copy', f.id
 """
 LETTERS = f"""
 WITH found AS MATERIALIZED (
-    {_COLUMNS} {_WANTED} ORDER BY l.created_at DESC, l.id LIMIT $11 OFFSET $12)
+    {_COLUMNS} {_WANTED} ORDER BY l.created_at DESC, {_TIES} LIMIT $11 OFFSET $12)
 {_SHOWN}
 """
+# Where one letter stands in that order: whatever is posted or settled meanwhile, the pages before
+# and behind it go on from there.
+_PLACE = f"""
+place AS MATERIALIZED (
+    SELECT l.created_at, {_NAME} AS sort_name, l.kind = 'copy' AS is_copy, l.id
+    FROM letter l
+    LEFT JOIN person p ON p.id = l.recipient_id
+    LEFT JOIN account a ON a.id = l.recipient_id
+    WHERE l.id = {{letter}})
+"""
+_WRITTEN_THEN = "(SELECT created_at FROM place)"
+_TIES_THEN = "(SELECT sort_name, is_copy, id FROM place)"
+_BEHIND = f"""l.created_at <= {_WRITTEN_THEN}
+    AND (l.created_at < {_WRITTEN_THEN} OR ({_TIES}) > {_TIES_THEN})"""
+_BEFORE = f"""l.created_at >= {_WRITTEN_THEN}
+    AND (l.created_at > {_WRITTEN_THEN} OR ({_TIES}) < {_TIES_THEN})"""
+_BACKWARDS = f"{_NAME} DESC, l.kind = 'copy' DESC, l.id DESC"
+LETTERS_BEHIND = f"""
+WITH {_PLACE.format(letter="$12")}, found AS MATERIALIZED (
+    {_COLUMNS} {_WANTED} AND {_BEHIND} ORDER BY l.created_at DESC, {_TIES} LIMIT $11)
+{_SHOWN}
+"""
+LETTERS_BEFORE = f"""
+WITH {_PLACE.format(letter="$12")}, found AS MATERIALIZED (
+    {_COLUMNS} {_WANTED} AND {_BEFORE} ORDER BY l.created_at, {_BACKWARDS} LIMIT $11)
+{_SHOWN}
+"""
+COUNT_BEFORE = f"WITH {_PLACE.format(letter='$11')} SELECT count(*) {_WANTED} AND {_BEFORE}"
 COUNT = f"SELECT count(*) {_WANTED}"
 LETTER = f"""
 WITH found AS ({_COLUMNS} {_WANTED.replace("WHERE ($1", "WHERE l.id = $11 AND ($1")})
@@ -94,7 +126,7 @@ SELECT id FROM outbox WHERE state = 'held' AND reason = 'restored'
 # The statement of the log, with a condition more and the oldest first.
 RESTORED_LETTERS = f"""
 WITH found AS MATERIALIZED (
-    {_COLUMNS} {_WANTED} AND o.reason = 'restored' ORDER BY l.created_at, l.id LIMIT $11)
+    {_COLUMNS} {_WANTED} AND o.reason = 'restored' ORDER BY l.created_at, {_TIES} LIMIT $11)
 {_SHOWN.replace("ORDER BY f.created_at DESC", "ORDER BY f.created_at")}
 """
 RESTORED_COUNT = "SELECT count(*) FROM outbox WHERE state = 'held' AND reason = 'restored'"

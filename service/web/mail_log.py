@@ -47,6 +47,8 @@ FILTERS = (
     Field("bis", kind="day", label="log.until"),
     Field("suche", label="log.search", most=100),
     Field("seite", kind="number", label="log.page"),
+    Field("nach", kind="id"),
+    Field("vor", kind="id"),
     Field("getan", most=20),
     Field("n", kind="number"),
 )
@@ -221,6 +223,8 @@ def _wanted(typed: Form, now: datetime) -> Wanted:
         until_at=_midnight(typed.parsed.get("bis"), after=1),
         text=typed.parsed.get("suche") or "",
         page=typed.parsed.get("seite") or 1,
+        behind_id=typed.parsed.get("nach"),
+        before_id=typed.parsed.get("vor"),
     )
 
 

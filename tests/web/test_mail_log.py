@@ -1,6 +1,7 @@
 """The mail log as the office reads it, and what it can do about a letter."""
 
 import ast
+import html
 import re
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -95,6 +96,65 @@ async def test_the_log_is_filtered_by_state_session_and_words(
         shown.append([letter["id"] for letter in (erika, jan) if str(letter["id"]) in text])
     one, two = erika["id"], jan["id"]
     assert [[one], [two], [one], [two], [two], [], [one, two]] == shown
+
+
+async def test_letters_of_one_press_stand_by_name_and_a_copy_behind_its_letter(
+    database: Database,
+) -> None:
+    people = [
+        await builders.a_person(database, full_name=name, sort_key=name.lower())
+        for name in ("Mira Muster", "Anna Amt", "Zoe Zimmer")
+    ]
+    kinds = ("copy", "invitation")
+    letters = [a_letter(recipient_id=one["id"], kind=kind) for one in people for kind in kinds]
+    await mail.post(database, *letters)
+
+    found = await posting.list_letters(database, Wanted())
+
+    names = sorted(person["full_name"] for person in people)
+    wanted = [(name, kind) for name in names for kind in ("invitation", "copy")]
+    assert wanted == [(one.name, one.kind) for one in found.letters]
+    assert found.letters == tuple(await posting.list_all(database, Wanted()))
+
+
+async def test_leafing_through_the_log_skips_and_repeats_no_letter_whatever_happens_meanwhile(
+    sign_in: SignIn, database: Database
+) -> None:
+    posted = [
+        *await mail.post(database, *(a_letter(number) for number in range(60))),
+        *await mail.post(database, *(a_letter(number) for number in range(60))),
+    ]
+    browser = await sign_in("coordinator")
+    seen: list[list[UUID]] = []
+    path: str | None = "/buero/versand?zustand=queued"
+    while path:
+        text = (await browser.get(path)).text
+        seen.append(_shown(text))
+        path = _leaf(text, "next")
+        if len(seen) == 1:
+            # New letters arrive in front, and some of the first page are settled.
+            await mail.post(database, *(a_letter(number) for number in range(7)))
+            for one in seen[0][:11]:
+                await set_state(database, one, "cancelled", "taken_back")
+    back = [_shown(text)]
+    while (path := _leaf(text, "prev")) and len(back) < len(seen):
+        text = (await browser.get(path)).text
+        back.append(_shown(text))
+
+    assert [50, 50, 20] == [len(page) for page in seen]
+    assert sorted(posted) == sorted(one for page in seen for one in page)
+    assert seen[1] == back[1]
+    # What arrived meanwhile stands in front of what is left of the first page, which is filled up.
+    assert [*seen[0][11:], *seen[1][:4]] == back[2][7:]
+
+
+def _shown(text: str) -> list[UUID]:
+    return [UUID(one) for one in re.findall(r'href="/buero/versand/([0-9a-f-]{36})"', text)]
+
+
+def _leaf(text: str, rel: str) -> str | None:
+    found = re.search(rf'rel="{rel}" href="([^"]+)"', text)
+    return found and html.unescape(found[1])
 
 
 async def test_the_log_is_filtered_by_kind_person_day_and_report(
