@@ -12,14 +12,15 @@ from asyncpg import Record
 from service import barring, obstacles
 from service.barring import EndedList
 from service.database import Database
-from service.domain import meetings, replies
+from service.domain import meetings
 from service.domain.accounts import Account
 from service.domain.errors import NotFoundError
+from service.domain.last_letters import LastLetter
 from service.domain.meetings import Move
 from service.domain.obstacles import Obstacle, touching
 from service.domain.reminders import is_too_soon
 from service.domain.shown import ShownMeeting
-from service.domain.words import Answer, Heading, Mode, State
+from service.domain.words import Answer, Heading, State
 from service.obstacles import Region
 from service.tables import overseeing_statements as statements
 from service.tables import shown_meetings
@@ -29,7 +30,9 @@ PLANNED = "planned"
 UNINVITED = "uninvited"
 WROTE = "wrote"
 AUTOMATIC = "automatic"
-"""Not answers: who wrote words that wait, and whose answer a program may have given."""
+LOST = "lost"
+"""Not answers: who wrote words that wait, whose answer a program may have given, whose newest
+letter did not arrive."""
 
 BUCKETS = (*(answer.value for answer in Answer), NONE)
 # Later than this nobody reads mail in time: somebody has to call.
@@ -98,10 +101,7 @@ class InvitedPerson:
     has_address: bool
     partner_id: UUID | None
     partner: str
-    letter_kind: str | None
-    letter_state: str | None
-    letter_reason: str | None
-    letter_at: datetime | None
+    letter: LastLetter
     told_kinds: Sequence[str]
     standing_kinds: Sequence[str]
     reminded_at: datetime | None
@@ -349,7 +349,9 @@ def needs_calls(session: Session, now: datetime) -> bool:
 
 
 def _person(row: Record, session: Session) -> InvitedPerson:
-    person = InvitedPerson(**dict(row))
+    values = dict(row)
+    letter = {name: values.pop(f"letter_{name}") for name in LastLetter.__slots__}
+    person = InvitedPerson(**values, letter=LastLetter(**letter))
     if session.sees_private:
         return person
     return replace(person, note="", access_needs="", meal="", email="", phone="")
@@ -362,6 +364,8 @@ def _matches(
         is_shown = person.id in wrote
     elif chosen == AUTOMATIC:
         is_shown = person.looks_automatic
+    elif chosen == LOST:
+        is_shown = person.letter.is_lost
     else:
         is_shown = person.bucket == chosen if chosen else person.bucket != UNINVITED
     words = f"{person.full_name} {person.partner} {person.deputy_name}".casefold()
@@ -390,8 +394,3 @@ def _sums(people: Sequence[InvitedPerson], name: str) -> tuple[tuple[str, int], 
     coming = {Answer.IN_PERSON, Answer.REPRESENTED}
     words = (getattr(each, name) for each in people if each.bucket in coming)
     return tuple(Counter(word for word in words if word).most_common())
-
-
-def offered_answers(session: Session) -> tuple[Answer, ...]:
-    """Name the answers that can be entered for this session."""
-    return replies.offered_answers(Mode(session.meeting.mode))

@@ -1,5 +1,6 @@
 """See what became of letters, and repeat, withdraw or release them: the office's mail log."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +32,7 @@ _NEVER_REPEATED = frozenset({"sign_in"})
 _RELEASABLE = frozenset({"restored", "undeliverable"})
 # Sending again means that somebody believes in the address.
 _ADDRESS_REFUSED = frozenset({"address_refused", BOUNCED, "undeliverable"})
+_ADDRESS_WRONG = _ADDRESS_REFUSED | {"address_malformed"}
 _LIFE = timedelta(days=3)
 
 
@@ -84,6 +86,7 @@ class PostedLetter:
     """One line of the log; times are None while they did not come, names "" where unknown.
 
     `address` is where it went or will go, `current_address` the one that we hold now.
+    `invitation_id` is the person's place on the list of the session.
     """
 
     id: UUID
@@ -105,6 +108,7 @@ class PostedLetter:
     address: str
     current_address: str
     tried_at: datetime | None
+    invitation_id: UUID | None
     is_newest: bool
 
     @property
@@ -117,6 +121,12 @@ class PostedLetter:
     def can_withdraw(self) -> bool:
         """Tell whether it still waits."""
         return self.state is State.QUEUED
+
+    @property
+    def needs_address(self) -> bool:
+        """Tell whether it did not arrive because of the address, which somebody can correct."""
+        is_held = self.state in {State.FAILED, State.HELD}
+        return is_held and self.reason in _ADDRESS_WRONG and self.person_id is not None
 
     @property
     def can_anything(self) -> bool:
@@ -240,6 +250,14 @@ async def list_sessions(database: Database, now: datetime) -> Sequence[SessionCh
 async def count_unsolved(database: Database, now: datetime) -> int:
     """Count the letters that a person of the office should look at."""
     return await _count(database, unsolved(now))
+
+
+async def count_states(database: Database) -> dict[State, int]:
+    """Count all letters by their states, in the order of a letter's life; none for no letters."""
+    counts = Counter[State]()
+    for (_, state), n in (await log.counts(database)).items():
+        counts[state] += n
+    return {state: counts[state] for state in State if counts[state]}
 
 
 async def count_restored(database: Database) -> int:

@@ -19,6 +19,7 @@ from service.auditing import Actor
 from service.database import Database
 from service.domain import replies
 from service.domain.errors import NotFoundError
+from service.domain.last_letters import NOT_ARRIVED
 from service.domain.reminders import Kind
 from service.domain.words import Answer
 from service.occasions import Occasion
@@ -34,8 +35,6 @@ MOST_LINES = 60
 _NONE = "none"
 _COMING = (Answer.IN_PERSON, Answer.ONLINE, Answer.REPRESENTED)
 _LISTED = ("silent", "undecided", "unreached", "planned")
-# What ended so, arrived nowhere; of what is held back, only what an address holds.
-_NOT_ARRIVED = frozenset({"failed", "dead"})
 _BAD_ADDRESS = frozenset({"undeliverable", "blocked"})
 
 Row = Mapping[str, Any]
@@ -198,7 +197,7 @@ def _unreached(row: Row) -> str:
         return "no_address"
     if row["address_state"] in _BAD_ADDRESS:
         return "bad_address"
-    if row["letter_state"] in _NOT_ARRIVED:
+    if row["letter_state"] in NOT_ARRIVED:
         return "not_arrived"
     return "unclear" if row["letter_state"] == "uncertain" else ""
 

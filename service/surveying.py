@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from asyncpg import Record
 
-from notifications import log
 from notifications.outbox import State as LetterState
 from service import mending, posting, sifting, transcribing
 from service.database import Database
@@ -104,7 +103,7 @@ async def survey(database: Database, account: Account, now: datetime) -> Board:
     others = await database.fetch(statements.OTHERS, groups, now, now + AHEAD, now - BEHIND)
     rows = await database.fetch(statements.OPEN, groups, now)
     tasks = [task for row in rows for task in _tasks(row, now)]
-    letters = await _count_letters(database) if account.is_office else {}
+    letters = await posting.count_states(database) if account.is_office else {}
     return Board(
         tasks=tuple(task for task in tasks if task.todo is not Todo.DRAFT),
         drafts=tuple(task for task in tasks if task.todo is Todo.DRAFT),
@@ -118,13 +117,6 @@ async def survey(database: Database, account: Account, now: datetime) -> Board:
         calendar_answers=await sifting.count_open(database) if account.is_office else 0,
         jobs=tuple(_job(row, now) for row in await database.fetch(statements.JOBS)),
     )
-
-
-async def _count_letters(database: Database) -> dict[LetterState, int]:
-    counts: dict[LetterState, int] = {}
-    for (_, state), n in (await log.counts(database)).items():
-        counts[state] = counts.get(state, 0) + n
-    return counts
 
 
 def _day(moment: datetime) -> date:

@@ -26,15 +26,17 @@ SELECT i.id, i.person_id, {_STATE} AS state, i.answer, i.answer_way, i.answered_
     coalesce(i.answer IS NOT NULL AND {HOLDS}, false) AS holds,
     p.full_name, coalesce(p.email, '') AS email, p.phone, p.email IS NOT NULL AS has_address,
     o.id AS partner_id, coalesce(o.name, '') AS partner,
-    last.kind AS letter_kind, last.state AS letter_state, last.reason AS letter_reason,
-    last.at AS letter_at, coalesce(told.kinds, '{{}}') AS told_kinds,
+    last.letter_id, last.kind AS letter_kind, last.state AS letter_state,
+    last.reason AS letter_reason, last.report AS letter_report, last.at AS letter_at,
+    coalesce(told.kinds, '{{}}') AS told_kinds,
     coalesce(told.standing, '{{}}') AS standing_kinds, told.reminded_at
 FROM invitation i
 JOIN meeting m ON m.id = i.meeting_id
 JOIN person p ON p.id = i.person_id
 LEFT JOIN organisation o ON o.id = i.organisation_id
 LEFT JOIN LATERAL (
-    SELECT l.kind, CASE WHEN l.dropped_because IS NULL THEN b.state ELSE 'cancelled' END AS state,
+    SELECT l.letter_id, l.kind, b.dsn_state AS report,
+        CASE WHEN l.dropped_because IS NULL THEN b.state ELSE 'cancelled' END AS state,
         coalesce(l.dropped_because, b.reason) AS reason,
         coalesce(b.accepted_at, b.finished_at, b.next_attempt_at) AS at
     FROM letter_about l JOIN outbox b ON b.id = l.letter_id

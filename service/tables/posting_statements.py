@@ -62,7 +62,10 @@ SELECT f.id, f.kind, f.created_at, f.state, f.reason, f.attempts, f.next_attempt
     f.accepted_at, f.last_code, f.last_text, f.report, f.meeting_title, f.meeting_id, f.person_id,
     f.name, f.address, f.current_address, (
         SELECT started_at FROM mail_attempt WHERE letter_id = f.id ORDER BY id DESC LIMIT 1
-    ) AS tried_at, {_IS_NEWEST.format(f="f")} AS is_newest
+    ) AS tried_at, (
+        SELECT i.id FROM invitation i
+        WHERE i.meeting_id = f.meeting_id AND i.person_id = f.person_id
+    ) AS invitation_id, {_IS_NEWEST.format(f="f")} AS is_newest
 FROM found f ORDER BY f.created_at DESC, f.sort_name, f.kind = 'copy', f.id
 """
 LETTERS = f"""

@@ -19,14 +19,16 @@ from service import (
     hearing,
     housekeeping,
     mending,
+    noticing,
     pausing,
     posting,
+    repeating,
     rereading,
     tabulating,
 )
 from service.pages.catalogue import texts
 from service.pages.dates import BERLIN
-from service.posting import Wanted
+from service.posting import PostedLetter, Wanted
 from service.services import Services
 from service.web import forms, respond
 from service.web.forms import Field, Form
@@ -83,6 +85,8 @@ async def list_letters(
         person_name=await posting.find_name(services.database, typed.parsed.get("person")),
         states=[(state.value, visitor.t(f"mail.state.{state}")) for state in State],
         sessions=await posting.list_sessions(services.database, visitor.now),
+        counts=await posting.count_states(services.database),
+        running=len(await noticing.list_running(services.database, visitor.staff, visitor.now)),
         restored=await posting.count_restored(services.database),
         unmatched=await mending.list_unmatched(services.database),
         query=_query(typed),
@@ -143,6 +147,7 @@ async def show_letter(
         "mail/letter.html",
         letter=letter,
         can_mark=await mending.can_mark(services.database, letter),
+        again=await _can_follow(services, letter, visitor.now),
         written=await rereading.read(services.database, letter_id),
         attempts=await posting.list_attempts(services.database, letter_id),
         returned=await mending.list_returned(services.database, letter_id),
@@ -202,6 +207,16 @@ async def resume_sending(
     is_done = await pausing.resume(services, visitor.actor)
     done = "resumed" if is_done else "too_late"
     return respond.see_other(visitor, f"/buero/versand?getan={done}")
+
+
+async def _can_follow(services: Services, letter: PostedLetter, now: datetime) -> bool:
+    """Tell whether what counts now can go once more to whom a letter that left may not reach."""
+    if letter.state is not State.SENT or letter.invitation_id is None or letter.meeting_id is None:
+        return False
+    chance = await repeating.find_chance(
+        services.database, letter.meeting_id, letter.invitation_id, now
+    )
+    return chance.kind is not None
 
 
 def _wanted(typed: Form, now: datetime) -> Wanted:

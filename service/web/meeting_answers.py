@@ -10,13 +10,14 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from service import doubting, inviting, overseeing, replying, tabulating, transcribing
+from service.domain import replies
 from service.domain.errors import (
     AnsweringClosedError,
     FieldsError,
     MeetingChangedError,
     SeatsTakenError,
 )
-from service.domain.words import Answer, Way
+from service.domain.words import Answer, Mode, Way
 from service.overseeing import InvitedPerson, Session
 from service.pages.rendering import localised
 from service.replying import InvitationView, Reply
@@ -244,7 +245,7 @@ async def _show(
         words=words,
         offered_options=[
             (answer.value, visitor.t(f"answer.{answer}"))
-            for answer in overseeing.offered_answers(session)
+            for answer in replies.offered_answers(Mode(session.meeting.mode))
         ],
         answers=await replying.list_answers(services.database, person.id),
     )
