@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import Any, Literal, Self, TypeVar
@@ -15,6 +15,7 @@ import structlog
 from notifications.hurrying import hurried
 from service import migrations
 from service.engine import (
+    ACQUIRE_SECONDS,
     ENGINE,
     DatabaseBusyError,
     DatabaseError,
@@ -106,11 +107,23 @@ class _CurtainError(Exception):
 
 
 class Database:
-    """A pool of connections to one PostgreSQL; several may be open, the last one is active."""
+    """A pool of connections to one PostgreSQL; several may be open, the last one is active.
 
-    def __init__(self, dsn: str, *, pool_size: int = 10) -> None:
+    `limits` replace some of `SESSION_LIMITS` where nobody waits for a page.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        pool_size: int = 10,
+        limits: Mapping[str, str] | None = None,
+        acquire_seconds: float = ACQUIRE_SECONDS,
+    ) -> None:
         self.dsn = dsn
         self._pool_size = pool_size
+        self._limits = SESSION_LIMITS | dict(limits or {})
+        self._acquire_seconds = acquire_seconds
         self._pool: asyncpg.Pool | None = None
         self._listeners: set[asyncpg.Connection] = set()
         self._full_tick: float | None = None
@@ -135,7 +148,7 @@ class Database:
             max_size=self._pool_size,
             init=prepare_connection,
             reset=_keep_session,
-            server_settings=SESSION_LIMITS,
+            server_settings=self._limits,
             timeout=10,
             command_timeout=COMMAND_SECONDS,
         )
@@ -226,7 +239,7 @@ class Database:
         if unit is not None:
             return await getattr(unit.connection, kind)(sql, *args)
         pool = self.pool
-        connection = await acquire(pool)
+        connection = await acquire(pool, self._acquire_seconds)
         try:
             with self._watching(connection):
                 return await getattr(connection, kind)(sql, *args)
@@ -298,7 +311,8 @@ class Database:
     async def _borrowed(self, *, transactional: bool) -> AsyncIterator[UnitOfWork]:
         """Whatever happens inside, the slot goes back to the pool and the task forgets the unit."""
         pool = self.pool
-        unit = UnitOfWork(await acquire(pool), transactional=transactional)
+        connection = await acquire(pool, self._acquire_seconds)
+        unit = UnitOfWork(connection, transactional=transactional)
         current: contextvars.ContextVar[Any] = ENGINE.current_transaction
         token = current.set(unit)
         try:

@@ -112,10 +112,10 @@ class Engine(PostgresEngine):
         return await super().run_ddl(ddl, in_pool=self.pool is not None)
 
 
-async def acquire(pool: asyncpg.Pool) -> asyncpg.Connection:
-    """Take a connection within three seconds, or raise `DatabaseBusyError`."""
+async def acquire(pool: asyncpg.Pool, seconds: float = ACQUIRE_SECONDS) -> asyncpg.Connection:
+    """Take a connection within so many seconds, or raise `DatabaseBusyError`."""
     try:
-        return await pool.acquire(timeout=ACQUIRE_SECONDS)
+        return await pool.acquire(timeout=seconds)
     except TimeoutError:
         raise DatabaseBusyError from None
 

@@ -79,7 +79,7 @@ async def database_url(server_folder: Path) -> AsyncIterator[str]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def _open_database(database_url: str) -> AsyncIterator[tuple[Database, str]]:
     cleaning = await test_database.compose_cleaning(database_url)
-    async with Database(database_url, pool_size=8) as database:
+    async with test_database.patient(database_url, pool_size=8) as database:
         yield database, cleaning
 
 

@@ -16,6 +16,12 @@ from service.database import Database
 
 # Address of another server for the tests to use, instead of the embedded one.
 SERVER = "TERMINBUCH_TESTS_SERVER"
+# What several do at once is judged by what comes of it, and not by how long a busy machine takes.
+_LIMITS = {
+    "statement_timeout": "100s",
+    "lock_timeout": "100s",
+    "idle_in_transaction_session_timeout": "100s",
+}
 _PREFIX = "terminbuch-tests-"
 _TEMPLATE = "template_of_tests"
 
@@ -59,6 +65,11 @@ def remove_folder(folder: Path) -> None:
     if (data / "postgres").exists():
         embedded.Server.under(data).stop()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def patient(dsn: str, *, pool_size: int) -> Database:
+    """Return a database that nobody waits for in front of a page."""
+    return Database(dsn, pool_size=pool_size, limits=_LIMITS, acquire_seconds=100)
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from service import noticing, replying, scheduling
 from service.database import Database
 from service.domain.errors import SeatsTakenError
 from tests import builders
+from tests import database as test_database
 from tests.invited import a_meeting, a_person, invite
 from tests.service import test_migrations
 from tests.service.test_migrations import _app
@@ -32,7 +33,7 @@ empty = test_migrations.empty
 @pytest_asyncio.fixture(loop_scope="session")
 async def replicas(database: Database) -> AsyncIterator[tuple[Database, Database]]:
     """Return two processes' ways to one database."""
-    async with Database(database.dsn, pool_size=2) as other:
+    async with test_database.patient(database.dsn, pool_size=2) as other:
         yield database, other
 
 

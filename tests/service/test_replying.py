@@ -26,6 +26,7 @@ from service.domain.errors import (
 from service.domain.words import Answer, Way
 from service.replying import Reply
 from service.tokens import Key, Keys, Purpose
+from tests import database as test_database
 from tests.invited import (
     KEYS,
     NOW,
@@ -394,7 +395,7 @@ async def test_five_hundred_answers_to_fifty_seats_fill_fifty(
 
     waiting = iter(rivals)
     # Both workers may run this at once, and their server has a hundred connections.
-    async with Database(database_url, pool_size=30) as wide:
+    async with test_database.patient(database_url, pool_size=30) as wide:
         done = [
             one
             for each in await asyncio.gather(

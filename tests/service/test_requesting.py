@@ -37,6 +37,7 @@ from service.services import Services
 from service.settings import Settings
 from service.tables import meeting_statements
 from tests import builders
+from tests import database as test_database
 from tests.builders import Row
 from tests.calendars import readers
 from tests.calendars.samples import an_entry
@@ -253,7 +254,7 @@ def test_major_vs_minor_change_table_names_every_field() -> None:
 
 async def test_concurrent_edits_two_replicas_unique_sequence(database: Database) -> None:
     meeting = await builders.a_meeting(database, of=await builders.a_group(database))
-    async with Database(database.dsn, pool_size=4) as replica:
+    async with test_database.patient(database.dsn, pool_size=4) as replica:
 
         async def edit(where: Database, number: int) -> int:
             form, _ = await planning.load_form(where, meeting["id"])
@@ -273,7 +274,7 @@ async def test_concurrent_edits_two_replicas_unique_sequence_when_people_are_tak
     database: Database,
 ) -> None:
     meeting = await a_session(database)
-    async with Database(database.dsn, pool_size=4) as replica:
+    async with test_database.patient(database.dsn, pool_size=4) as replica:
 
         async def edit(where: Database) -> UUID | None:
             async with where.unit_of_work() as unit:
