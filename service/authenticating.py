@@ -1,7 +1,9 @@
 """Let people of the office in by a letter: a link or six digits, good once and for 15 minutes.
 
 Anybody may ask for a letter to any address, so a new one leaves the older ones as they are: all
-links of an account are good until one of them is used, which ends the others.
+links of an account are good until one of them is used, which ends the others. Whoever asks when no
+more letters may leave makes the link of the last one good again for its time: a stranger who asks
+for all of them fills no mailbox and locks nobody out. Signing in begins the count anew.
 
 Every address is treated alike, known or not: the same rows, the same page, the same count of
 tries. An unknown one has a row without an account, so no letter leaves and no code fits.
@@ -43,9 +45,22 @@ _ACCOUNT = """
 SELECT id, locale, email FROM account
 WHERE email_normal = $1 AND disabled_at IS NULL FOR UPDATE
 """
-_COUNT = """
-SELECT count(*) FILTER (WHERE created_at > $2) AS this_hour, count(*) AS today
-FROM one_time_token WHERE purpose = 'sign_in' AND account_id = $1 AND created_at > $3
+# Letters to an account by which nobody has signed in yet. What expired in the queue or was stopped
+# there reached nobody, and links printed for a terminal are no letters.
+_UNUSED = """
+FROM one_time_token t
+JOIN letter l ON l.dedupe_key = 'sgn:' || t.id
+JOIN outbox o ON o.id = l.id
+WHERE t.purpose = 'sign_in' AND t.account_id = $1 AND t.created_at > $2
+    AND t.used_at IS NULL AND t.replaced_at IS NULL AND o.state NOT IN ('expired', 'cancelled')
+"""
+_COUNT = f"""
+SELECT count(*) FILTER (WHERE t.created_at > $3) AS this_hour, count(*) AS today {_UNUSED}
+"""
+_LAST_AGAIN = f"""
+UPDATE one_time_token SET expires_at = greatest(expires_at, $3)
+WHERE id = (SELECT t.id {_UNUSED} AND o.state IN ('sending', 'uncertain', 'sent')
+    ORDER BY t.created_at DESC LIMIT 1)
 """
 _ADD = """
 INSERT INTO one_time_token
@@ -101,11 +116,17 @@ class Invitation:
 async def request_link(
     database: Database, keys: Keys, email: str, browser_secret: str, now: datetime
 ) -> None:
-    """Post a sign-in letter if the address has access and its limits are kept; say nothing."""
+    """Post a sign-in letter if the address has access and its limits are kept; say nothing.
+
+    Beyond the limits the link of the last letter is good again, its tries of the code are not.
+    """
     async with database.unit_of_work() as unit:
         account = await unit.connection.fetchrow(_ACCOUNT, addressing.normal(email))
         allowed = account is not None and await _is_within_limits(unit.connection, account, now)
         known = account if allowed else None
+        if account is not None and not allowed:
+            again = (account["id"], now - timedelta(days=1), now + LINK_LIFE)
+            await unit.connection.execute(_LAST_AGAIN, *again)
         row_id = await _add_token(
             unit.connection, keys, known and known["id"], browser_secret, (now, now + LINK_LIFE)
         )
@@ -239,7 +260,7 @@ def link_path(keys: Keys, row_id: UUID) -> str:
 
 
 async def _is_within_limits(connection: "Connection[Any]", account: Record, now: datetime) -> bool:
-    since = now - timedelta(hours=1), now - timedelta(days=1)
+    since = now - timedelta(days=1), now - timedelta(hours=1)
     row = await connection.fetchrow(_COUNT, account["id"], *since)
     return bool(row["this_hour"] < LETTERS_PER_HOUR and row["today"] < LETTERS_PER_DAY)
 

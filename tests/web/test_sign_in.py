@@ -18,6 +18,7 @@ from service.web.sign_in import LEAST_SECONDS
 from tests.web.conftest import PUBLIC_URL, Clock, SignIn, open_client, over_https
 
 ADDRESS = "ada@example.org"
+_TOKENS = "SELECT id FROM one_time_token ORDER BY created_at, used_at NULLS FIRST"
 
 
 @pytest.fixture
@@ -114,6 +115,93 @@ async def test_an_address_gets_five_letters_a_day(
     letters = await database.fetchval("SELECT count(*) FROM letter")
 
     assert letters == 5
+
+
+async def leave(database: Database) -> None:
+    """Let the letters that wait be with their mail server."""
+    await database.fetch("UPDATE outbox SET state = 'sent' WHERE state = 'queued'")
+
+
+async def count_letters(database: Database) -> int:
+    found: int = await database.fetchval("SELECT count(*) FROM letter")
+    return found
+
+
+@pytest.mark.parametrize(("most", "apart"), [(2, 10), (5, 31)], ids=["of_an_hour", "of_a_day"])
+async def test_a_stranger_who_asks_for_all_letters_locks_nobody_out(
+    services: Services, ready: None, clock: Clock, account: UUID, *, most: int, apart: int
+) -> None:
+    database = services.database
+    async with open_client(services) as owner, open_client(services) as stranger:
+        for _ in range(most):
+            await ask(stranger)
+            await leave(database)
+            *older, last = [row["id"] for row in await database.fetch(_TOKENS)]
+            clock.go_on(timedelta(minutes=apart))
+        last_path = authenticating.link_path(services.keys, last)
+        before = await owner.get(last_path)
+        await ask(owner)
+        letters = await count_letters(database)
+        clock.go_on(authenticating.LINK_LIFE - timedelta(seconds=1))
+        signed_in = await open_link(owner, last_path)
+        others = {
+            (await owner.get(authenticating.link_path(services.keys, one))).status_code
+            for one in older
+        }
+        await ask(stranger)
+
+    assert (most, most - 1) == (letters, len(older))
+    assert [410 if most == 5 else 200, 303] == [before.status_code, signed_in.status_code]
+    assert {410} == others
+    # Whoever signed in may ask for as many again.
+    assert most + 1 == await count_letters(database)
+
+
+async def test_a_link_that_is_good_again_ends_after_its_time_and_its_code_stays_spent(
+    services: Services, ready: None, clock: Clock, account: UUID
+) -> None:
+    database = services.database
+    async with open_client(services) as owner, open_client(services) as stranger:
+        for _ in range(2):
+            clock.go_on(timedelta(minutes=1))
+            await ask(stranger)
+            await leave(database)
+        last = await newest_token(database)
+        for _ in range(5):
+            await stranger.post("/anmelden/code", data={"code": "000000"})
+        clock.go_on(timedelta(minutes=20))
+        await ask(owner)
+        code = tokens.one_time_code(services.keys, last)
+        guessed = await stranger.post("/anmelden/code", data={"code": code})
+        path = authenticating.link_path(services.keys, last)
+        statuses = [(await owner.get(path)).status_code]
+        clock.go_on(authenticating.LINK_LIFE)
+        statuses.append((await owner.get(path)).status_code)
+
+    assert [200, 410] == statuses
+    assert "fünfmal falsch" in guessed.text
+
+
+async def test_letters_that_never_left_are_not_counted(
+    anonymous: httpx.AsyncClient, database: Database, account: UUID
+) -> None:
+    for _ in range(2):
+        await ask(anonymous)
+    await database.fetch("UPDATE outbox SET state = 'expired'")
+    await ask(anonymous)
+
+    assert 3 == await count_letters(database)
+
+
+async def test_links_from_a_terminal_are_no_letters(
+    anonymous: httpx.AsyncClient, services: Services, clock: Clock, account: UUID
+) -> None:
+    for _ in range(3):
+        await authenticating.print_link(services.database, services.keys, account, clock())
+
+    await ask(anonymous)
+
+    assert 1 == await count_letters(services.database)
 
 
 async def test_an_account_that_was_ended_gets_no_letter_and_its_link_is_dead(
