@@ -12,7 +12,9 @@ pytestmark = pytest.mark.xdist_group("database")
 
 _LOCK = "LOCK TABLE worker IN ACCESS EXCLUSIVE MODE"
 _ACTIVE = "SELECT state FROM pg_stat_activity WHERE pid = $1"
-_SLEEPS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+_SLEEPS = """
+SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()
+"""
 _GONE = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)"
 
 

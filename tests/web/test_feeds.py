@@ -17,6 +17,7 @@ from service.auditing import COMMAND
 from service.database import Database
 from service.services import Services
 from service.web.feeds import FeedApplication, client_family
+from tests import database as test_database
 from tests import shown
 from tests.calendars import lint
 from tests.web.conftest import Clock
@@ -750,7 +751,7 @@ async def test_feed_polled_500_times_never_429_or_5xx(services: Services, ready:
     # Whoever writes a row here is refused by the database, and would answer 503.
     dsn = f"{services.database.dsn}{mark}default_transaction_read_only=on"
 
-    async with Database(dsn, pool_size=2) as readable:
+    async with test_database.patient(dsn, pool_size=2) as readable:
         application = FeedApplication(replace(services, database=readable))
         transport = httpx.ASGITransport(application)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as program:
