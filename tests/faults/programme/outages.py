@@ -18,19 +18,16 @@ import asyncpg
 import httpx
 
 from notifications import hurrying
-from service import reminding, tokens
-from service.demo.visitor import read_page
+from service import reminding
 from service.domain import instants
 from service.domain.reminders import Audience, Kind, Rule
-from service.setting_kinds import read_keys
-from service.tokens import Purpose
 from tests import builders
 from tests import database as test_database
 from tests.faults import fleet, harness, servers
 from tests.faults.crew import BROKEN, PRESSED, SAVED
 from tests.faults.fleet import Fleet
 from tests.faults.harness import Stage
-from tests.faults.programme.pages import KEYS
+from tests.faults.programme.forms import Form, open_all, path_of
 from tests.faults.programme.tallies import Run, Tally
 from tests.faults.test_clocks import ticks_go_on
 from tests.notifications import smtp_servers
@@ -65,7 +62,7 @@ _TAKEN = """
 SELECT s.taken, count(i.id) FILTER (WHERE i.answer = 'in_person') AS said_yes
 FROM meeting_seats s JOIN invitation i USING (meeting_id) WHERE s.meeting_id = $1 GROUP BY 1
 """
-_SAID_YES = "SELECT handle FROM invitation WHERE meeting_id = $1 AND answer = 'in_person'"
+_SAID_YES = "SELECT handle, epoch FROM invitation WHERE meeting_id = $1 AND answer = 'in_person'"
 _HANG_UP = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
@@ -82,10 +79,8 @@ class Burst:
     """Everybody who answers, and when they heard what."""
 
     base: str
-    dice: random.Random
-    fields: dict[str, str]
-    waiting: list[tuple[UUID, int]]
-    yes: list[UUID] = field(default_factory=list)
+    waiting: list[Form]
+    yes: list[str] = field(default_factory=list)
     no: int = 0
     errors: list[float] = field(default_factory=list)
     heard: list[float] = field(default_factory=list)
@@ -103,16 +98,15 @@ class Burst:
 
     async def _answer_some(self, client: httpx.AsyncClient) -> None:
         while self.waiting:
-            handle, epoch = self.waiting.pop()
-            token = tokens.derive(read_keys(KEYS), Purpose.ANSWER, handle, epoch)
-            while not await self._answer(client, f"/a/{token}", handle):
+            form = self.waiting.pop()
+            while not await self._answer(client, form):
                 await asyncio.sleep(AGAIN_SECONDS)
 
-    async def _answer(self, client: httpx.AsyncClient, path: str, handle: UUID) -> bool:
+    async def _answer(self, client: httpx.AsyncClient, form: Form) -> bool:
         """Send the form once; False when nobody knows what became of it."""
         answer = None
         with suppress(httpx.TransportError):
-            answer = await client.post(path, data=self.fields, headers=PRESSED)
+            answer = await client.post(form[0], data=form[1], headers=PRESSED)
         now = time.time()
         if answer is None or answer.status_code >= BROKEN:
             self.errors.append(now)
@@ -120,7 +114,7 @@ class Burst:
             return False
         self.heard.append(now)
         if answer.status_code == SAVED:
-            self.yes.append(handle)
+            self.yes.append(form[0])
         else:
             self.no += 1
             self.odd[answer.status_code] += 1
@@ -136,7 +130,6 @@ class Load:
     port: int
     web: Fleet
     workers: Fleet
-    dice: random.Random
 
     @property
     def base(self) -> str:
@@ -151,7 +144,11 @@ class Load:
         reminded = await self._remind()
         await self.stage.in_state("sent", SENT_BEFORE, PATIENCE_SECONDS)
         answering = asyncio.create_task(burst.answer_all())
-        await self.stage.until(lambda: self._are_taken(seats), "some seats are taken")
+        try:
+            await self.stage.until(lambda: self._are_taken(seats), "some seats are taken")
+        except AssertionError:
+            run.wrong.append(f"heard {len(burst.yes)} yes, {burst.no} no and {burst.odd}")
+            raise
         struck = time.time()
         back = await fault()
         await answering
@@ -172,14 +169,11 @@ class Load:
         starts = datetime.now(UTC).replace(tzinfo=None, microsecond=0) + timedelta(days=40)
         meeting = await builders.a_meeting(self.stage.database, starts_local=starts, capacity=SEATS)
         rows = await self.stage.database.fetch(_INVITE, meeting["id"], INVITED)
-        waiting = [(row["handle"], row["epoch"]) for row in rows]
-        token = tokens.derive(read_keys(KEYS), Purpose.ANSWER, *waiting[0])
-        async with httpx.AsyncClient(timeout=60) as client:
-            opened = await client.get(f"{self.base}/a/{token}")
-        form, (name, value) = read_page(str(opened.url), opened).form("Antwort senden")
-        fields = dict(form.fields) | {"answer": "in_person"} | ({name: value} if name else {})
+        paths = [path_of(row["handle"], row["epoch"]) for row in rows]
+        opened = await open_all(self.base, paths)
         meeting_id: UUID = meeting["id"]
-        return meeting_id, Burst(self.base, self.dice, fields, waiting)
+        yes = {"answer": "in_person"}
+        return meeting_id, Burst(self.base, [(path, fields | yes) for path, fields in opened])
 
     async def _remind(self) -> UUID:
         """Let a reminder of 5,000 people be due."""
@@ -229,7 +223,8 @@ class Load:
         assert row is not None
         found = (row["taken"], row["said_yes"], len(burst.yes) + burst.no)
         run.expect(holds=found == (SEATS, SEATS, INVITED), otherwise=f"seats, yes, heard: {found}")
-        stands = {each["handle"] for each in await self.stage.database.fetch(_SAID_YES, seats)}
+        rows = await self.stage.database.fetch(_SAID_YES, seats)
+        stands = {path_of(each["handle"], each["epoch"]) for each in rows}
         gone = set(burst.yes) - stands
         run.expect(holds=not gone, otherwise=f"I1 {len(gone)} acknowledged answers are not there")
 
@@ -305,7 +300,7 @@ async def play(tally: Tally, seed: int, runs: Sequence[int] = range(RUNS)) -> No
             port, more = free_port(), {hurrying.VARIABLE: str(HASTE)}
             web = await stack.enter_async_context(fleet.serving(stage, [port], dice, **more))
             sailing = fleet.sailing(stage, server.port, WORKERS, dice, **more)
-            load = Load(stage, server, port, web, await stack.enter_async_context(sailing), dice)
+            load = Load(stage, server, port, web, await stack.enter_async_context(sailing))
             faults = {
                 "restarted at once": load.die,
                 "hung up on everybody": load.hang_up,

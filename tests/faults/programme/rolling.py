@@ -13,17 +13,14 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from service import publishing, subscribing, tokens
-from service.demo.visitor import read_page
-from service.setting_kinds import read_keys
-from service.tokens import Purpose
+from service import publishing, subscribing
 from tests import database as test_database
 from tests.end_to_end import programs
 from tests.end_to_end.programs import Program
 from tests.faults import harness, servers
 from tests.faults.crew import BROKEN, PRESSED, REFUSED
 from tests.faults.harness import Stage
-from tests.faults.programme.pages import KEYS
+from tests.faults.programme.forms import Form, open_all, path_of
 from tests.faults.programme.tallies import Run, Tally
 from tests.notifications import smtp_servers
 from tests.notifications.smtp_servers import Server
@@ -36,6 +33,7 @@ TRIES = 6
 PAUSE_SECONDS = 0.05
 BETWEEN_REQUESTS = 20
 REPLY_SECONDS = 0.02
+FORMS = 60
 
 _INVITATIONS = "SELECT handle, epoch FROM invitation ORDER BY id LIMIT $1"
 
@@ -46,9 +44,8 @@ class Traffic:
 
     ports: Sequence[int]
     dice: random.Random
-    forms: list[str]
+    forms: list[Form]
     feeds: list[str]
-    fields: dict[str, str]
     asked: int = 0
     again: int = 0
     failed: list[str] = field(default_factory=list)
@@ -62,14 +59,14 @@ class Traffic:
 
     async def _ask_on(self, client: httpx.AsyncClient) -> None:
         while not self.is_over:
+            path, fields = self.dice.choice(self.forms)
             kind = self.dice.randrange(3)
             if kind == 0:
                 said = {"answer": self.dice.choice(("in_person", "declined", "undecided"))}
-                fields = self.fields | said
-                await self._ask(client, "POST", self.dice.choice(self.forms), fields)
+                await self._ask(client, "POST", path, fields | said)
             else:
-                path = self.dice.choice(self.forms if kind == 1 else self.feeds)
-                await self._ask(client, "GET", path, {})
+                page = path if kind == 1 else self.dice.choice(self.feeds)
+                await self._ask(client, "GET", page, {})
 
     async def _ask(
         self, client: httpx.AsyncClient, method: str, path: str, fields: dict[str, str]
@@ -194,16 +191,7 @@ async def _roll(run: Run, replicas: Replicas, dice: random.Random) -> None:
 
 
 async def _traffic(replicas: Replicas, dice: random.Random) -> Traffic:
-    keys, database = read_keys(KEYS), replicas.stage.database
-    rows = await database.fetch(_INVITATIONS, 100)
-    forms = [
-        f"/a/{tokens.derive(keys, Purpose.ANSWER, row['handle'], row['epoch'])}" for row in rows
-    ]
-    async with httpx.AsyncClient(timeout=60) as client:
-        opened = await client.get(f"http://localhost:{replicas.ports[0]}{forms[0]}")
-    page = read_page(str(opened.url), opened)
-    form, (name, value) = page.form(
-        "Antwort ändern" if "Antwort ändern" in page.text else "Antwort senden"
-    )
-    fields = dict(form.fields) | ({name: value} if name else {})
-    return Traffic(replicas.ports, dice, forms, [subscribing.public_path(), "/"], fields)
+    rows = await replicas.stage.database.fetch(_INVITATIONS, FORMS)
+    paths = [path_of(row["handle"], row["epoch"]) for row in rows]
+    forms = await open_all(f"http://localhost:{replicas.ports[0]}", paths)
+    return Traffic(replicas.ports, dice, forms, [subscribing.public_path(), "/"])
