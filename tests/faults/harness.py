@@ -205,7 +205,7 @@ class Stage:
     def postgres(self, *arguments: str) -> None:
         """Run pg_ctl of the embedded server."""
         data = ("-D", str(self.server.cluster), "-l", str(self.server.cluster / "server.log"))
-        done = self.server._run("pg_ctl", *arguments, *data, "-w", "-t", "30")
+        done = self.server._run("pg_ctl", *arguments, *data, "-w", "-t", "300")
         assert 0 == done.returncode, done.stderr
 
     async def restart_at_once(self) -> None:

@@ -46,7 +46,7 @@ async def test_f11_a_slow_way_costs_time_and_no_letter(stage: Stage, millisecond
         network.delay = milliseconds / 2000
         await stage.post(COUNT)
         await stage.post(COUNT)
-        await stage.settled(90, hurry=False)
+        await stage.settled(300, hurry=False)
         found = await stage.check(server)
 
     assert {"sent": 2 * COUNT} == await stage.states()

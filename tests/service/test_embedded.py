@@ -80,13 +80,13 @@ def _start_client(folder: Path) -> subprocess.Popen[str]:
 
 
 def _end(client: subprocess.Popen[str]) -> None:
-    client.communicate(timeout=30)
+    client.communicate(timeout=100)
     assert client.returncode == 0
 
 
 def _kill(client: subprocess.Popen[str]) -> None:
     client.kill()
-    client.communicate(timeout=30)
+    client.communicate(timeout=100)
 
 
 def _owner(pid: int | None) -> int:
