@@ -21,7 +21,9 @@ from tests import database as test_database
 _FOLDER = "TERMINBUCH_TESTS_FOLDER"
 
 # How long one example takes says something about the machine, and nothing about the code.
-hypothesis.settings.register_profile("any_machine", deadline=None)
+hypothesis.settings.register_profile(
+    "any_machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("any_machine")
 
 

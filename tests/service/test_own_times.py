@@ -332,7 +332,8 @@ _RULES: Sequence[Rule] = (
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     people=st.lists(_PERSON, min_size=1, max_size=4),
