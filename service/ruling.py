@@ -48,15 +48,29 @@ __all__ = [
 _AS_IT_IS = None
 
 
+@dataclass(frozen=True, slots=True)
+class Nearer:
+    """A group or session with own rules of these kinds: farther rules do not count there."""
+
+    group_id: UUID | None
+    meeting_id: UUID | None
+    name: str
+    kinds: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleBook:
-    """The rules that count in a scope and its name; for one session, its groups and its slots."""
+    """The rules that count in a scope and its name; for one session, its groups and its slots.
+
+    `nearer` has rules of its own.
+    """
 
     scope: Scope
     name: str
     rules: tuple[KnownRule, ...]
     groups: tuple[tuple[UUID, str], ...] = ()
     slots: tuple[PlannedLetters, ...] = ()
+    nearer: tuple[Nearer, ...] = ()
 
     @property
     def has_own(self) -> bool:
@@ -127,7 +141,15 @@ async def open_book(
             rules=tuple(await rule_rows.load(connection, scope, group_ids)),
             groups=tuple((row["id"], row["name"]) for row in groups),
             slots=await _slots(database, scope),
+            nearer=await _nearer(connection, scope),
         )
+
+
+async def _nearer(connection: "Connection[Any]", scope: Scope) -> tuple[Nearer, ...]:
+    if scope.meeting_id is not None:
+        return ()
+    rows = await connection.fetch(rule_statements.NEARER, scope.group_id)
+    return tuple(Nearer(*row) for row in rows)
 
 
 async def find_rule(

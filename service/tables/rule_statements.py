@@ -47,6 +47,22 @@ GROUPS = """
 SELECT g.id, g.name FROM meeting_group mg JOIN working_group g ON g.id = mg.group_id
 WHERE mg.meeting_id = $1 ORDER BY mg.position
 """
+# Who has own rules in a nearer scope, where a change of these does not count: $1 is the group, null
+# for everybody; sessions that are over are past changing.
+NEARER = """
+SELECT r.group_id, r.meeting_id, coalesce(g.name, m.title) AS name,
+    array_agg(DISTINCT r.kind ORDER BY r.kind) AS kinds
+FROM reminder_rule r
+LEFT JOIN working_group g ON g.id = r.group_id
+LEFT JOIN meeting m ON m.id = r.meeting_id
+WHERE NOT r.is_choice
+    AND (r.group_id IS NOT NULL AND $1::uuid IS NULL AND g.ended_on IS NULL
+        OR m.state IN ('draft', 'tentative', 'confirmed', 'postponed')
+            AND ($1 IS NULL OR EXISTS (
+                SELECT FROM meeting_group mg WHERE mg.meeting_id = m.id AND mg.group_id = $1)))
+GROUP BY r.group_id, r.meeting_id, g.name, g.position, m.title, m.starts_at
+ORDER BY r.meeting_id IS NOT NULL, g.position, m.starts_at NULLS LAST, 3
+"""
 GROUP = "SELECT name FROM working_group WHERE id = $1"
 LOCK_MEETING = "SELECT FROM meeting WHERE id = $1 FOR UPDATE"
 # Weaker than FOR UPDATE: whoever saves a session of the group need not wait for its rules.

@@ -1,7 +1,8 @@
 """Confirm, postpone, cancel, un-cancel, invite, remind: each with a page that says what follows."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +12,21 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response import Response
 
-from service import noticing, overseeing, planning, rehearsing, repeating, scheduling
+from service import (
+    noticing,
+    overseeing,
+    planning,
+    rehearsing,
+    reminding,
+    repeating,
+    scheduling,
+)
 from service.domain.errors import FieldsError
 from service.domain.meetings import Move
+from service.domain.reminders import Kind
 from service.domain.words import State
 from service.moving import Ending, Letters, Options
+from service.overseeing import InvitedPerson, Session
 from service.rehearsing import Wish
 from service.services import Services
 from service.web import forms, meeting_previews, respond
@@ -27,6 +38,8 @@ from service.web.visitors import Visitor
 
 _OPT = {"policy": Policy.GROUP}
 _FORM = {"policy": Policy.GROUP, "form": True}
+# Whoever was invited so lately had hardly time to answer.
+_LATELY = timedelta(days=2)
 _HOW = {"now": Letters.NOW, "rule": Letters.BY_RULE, "silent": Letters.NONE}
 _MOVE_FIELDS = (
     Field("revision", "number"),
@@ -332,7 +345,22 @@ async def _ask_people(services: Services, visitor: Visitor, meeting_id: UUID, na
         wanted=wanted,
         spared=count_reminded(guests, visitor.now).spared if name == "remind" else 0,
         is_confirmed=session.meeting.state == State.CONFIRMED,
+        next_nudge=await _next_nudge(services, session) if name == "remind" else None,
+        fresh_at=_lately_invited(wanted, visitor.now) if name == "remind" else None,
     )
+
+
+async def _next_nudge(services: Services, session: Session) -> datetime | None:
+    """Return when the rules ask those without an answer next by themselves; None if never."""
+    planned = await reminding.planned_letters(services.database, session.meeting.id)
+    nudges = (one for one in planned if one.kind is Kind.NUDGE and one.state == "planned")
+    return min((one.due_at for one in nudges), default=None)
+
+
+def _lately_invited(wanted: Sequence[InvitedPerson], now: datetime) -> datetime | None:
+    """Return when somebody of these was invited last, if that is no two days ago."""
+    newest = max((one.invited_at for one in wanted if one.invited_at), default=None)
+    return newest if newest is not None and now - newest < _LATELY else None
 
 
 ROUTES = [

@@ -266,6 +266,7 @@ def _edit(  # noqa: PLR0917 - a form and what it is about
         anchors=rule_words.anchors(rule),
         units=tuple(rule_words.RANGES),
         look_choices=rule_words.LOOK_DAYS,
+        longest_look=max(map(int, rule_words.LOOK_DAYS)),
         **said,
     )
 

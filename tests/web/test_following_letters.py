@@ -7,9 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from service import noticing
+from service import noticing, reminding
 from service.auditing import COMMAND
 from service.database import Database
+from service.domain.reminders import DEFAULT_RULES
+from service.tables import rule_rows
+from service.tables.rule_rows import Scope
 from tests import builders
 from tests.builders import Row
 from tests.notifications import builders as mail
@@ -142,3 +145,59 @@ async def test_what_counts_down_is_not_offered_once_more(
 
     assert (True, False) == (f"{path}/einladen" in before, f"{path}/einladen" in after)
     assert (False, True) == ("/buero/vorschau?von=" in before, "/buero/vorschau?von=" in after)
+
+
+async def test_rules_say_where_nearer_ones_count_and_what_would_be_without_them(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    group = await builders.a_group(database, name="Klima")
+    starts = (clock.at + timedelta(days=30)).replace(tzinfo=None)
+    meeting = await builders.a_meeting(database, of=group, starts_local=starts, title="Eigenes")
+    held = await builders.a_meeting(database, of=group, title="Vorbei", state="held", number=15)
+    foreign = await builders.a_meeting(database, starts_local=starts, title="Fremdes")
+    async with database.unit_of_work() as unit:
+        await reminding.ensure_rules(unit.connection)
+        for one in (meeting, held, foreign):
+            await rule_rows.add(unit.connection, DEFAULT_RULES[0], Scope(meeting_id=one["id"]))
+        await rule_rows.add(unit.connection, DEFAULT_RULES[0], Scope(group_id=group["id"]))
+    browser = await sign_in("coordinator")
+    pages = [
+        (await browser.get(path)).text
+        for path in (
+            "/buero/erinnerungen",
+            f"/buero/gruppe/{group['id']}/erinnerungen",
+            f"/buero/termin/{meeting['id']}/erinnerungen",
+        )
+    ]
+    nearer = [re.findall(r'erinnerungen">(\w+)</a>: Bitten um Rückmeldung', page) for page in pages]
+
+    assert [["Klima", "Eigenes", "Fremdes"], ["Eigenes"], []] == nearer
+    assert "Was wäre ohne Regel 1?" in pages[0]
+
+
+async def test_a_reminder_by_hand_says_what_comes_by_itself_and_what_is_too_early(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    starts = (clock.at + timedelta(days=60)).replace(tzinfo=None)
+    meeting = await builders.a_meeting(
+        database, starts_local=starts, answer_by_local=starts - timedelta(days=7)
+    )
+    person = await builders.a_person(database, full_name="Bert Fort")
+    long_ago = clock.at - timedelta(days=9)
+    await builders.an_invitation(database, meeting, person, invited_at=long_ago)
+    letter = a_letter(recipient_id=person["id"], subject_id=meeting["id"])
+    [letter_id] = await mail.post(database, letter)
+    await end(database, letter_id, "failed", "policy")
+    async with database.unit_of_work() as unit:
+        await reminding.ensure_rules(unit.connection)
+        await reminding.plan_slots(unit.connection, meeting["id"], clock.at)
+    browser = await sign_in("coordinator")
+    path = f"/buero/termin/{meeting['id']}/erinnern"
+    before = (await browser.get(path)).text
+    await builders.an_invitation(database, meeting, invited_at=clock.at - timedelta(hours=3))
+    after = (await browser.get(path)).text
+
+    told = "Die letzte Einladung ging erst am"
+    assert (False, True) == (told in before, told in after)
+    assert "Von selbst geht die nächste Bitte um Antwort hinaus am" in before
+    assert "Bei 1 Person kam die letzte E-Mail nicht an." in before
