@@ -145,7 +145,7 @@ async def test_a_person_who_joins_is_asked_about_before_a_letter_leaves(
 
     assert 422 == asked.status_code
     assert "Nina Neu: Willkommen (16. Sitzung Klima, 17. Sitzung Klima)" in asked.text
-    assert "Wählen Sie aus, ob ein Brief hinausgehen soll" in asked.text
+    assert "Wählen Sie aus, ob eine E-Mail hinausgehen soll" in asked.text
     assert 303 == saved.status_code
     waiting = await database.fetch("SELECT batch_kind FROM notice")
     assert ["welcome", "welcome"] == [row["batch_kind"] for row in waiting]
