@@ -277,7 +277,6 @@ PROMISED: dict[str, tuple[str, ...]] = {
         ),
         f"{_PAGES}::test_f2_killed_before_its_reply_is_heard_the_next_press_changes_nothing",
     ),
-    # One seed; ten, with more letters and kills, run by `python -m tests.faults.kill_points`.
     "F3": (
         "tests/faults/test_random_kills.py::test_f3_kills_at_random_moments_lose_no_letter",
         f"{_SOAK}::test_f3_pages_and_workers_die_at_random_and_everything_promised_stands",
@@ -295,6 +294,7 @@ PROMISED: dict[str, tuple[str, ...]] = {
         ),
     ),
     "F6": (
+        f"{_RELAY}::test_a_certificate_that_nobody_vouches_for_gets_no_password",
         f"{_RELAYS}::test_14_a_greylisting_server_is_asked_again_later_and_nobody_is_blamed",
         f"{_RELAYS}::test_23_a_half_open_connection_hangs_no_longer_than_its_limit",
         f"{_RELAY}::test_stripped_starttls_sends_no_password",
@@ -322,8 +322,14 @@ PROMISED: dict[str, tuple[str, ...]] = {
         f"{_FAR}::test_f11_cut_again_and_again_it_goes_on_and_no_connections_pile_up",
         f"{_FAR}::test_f11_a_connection_that_went_dead_without_a_word_holds_nobody_up",
     ),
-    "F12": (f"{_POSTMAN}::test_one_unwritable_letter_of_a_hundred_is_dead_after_three_tries",),
+    "F12": (
+        f"{_POSTMAN}::test_one_unwritable_letter_of_a_hundred_is_dead_after_three_tries",
+        f"{_POSTMAN}::test_an_odd_address_never_reaches_the_server",
+    ),
 }
-"""The faults of the promises, by their number there."""
+"""The faults of the promises, by their number there.
+
+Many are played once here, or in short; as often as it was promised `make faults` plays them.
+"""
 
 UNPROMISED: dict[str, str] = {}

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from tests.benchmarks.__main__ import describe_machine
-from tests.faults.programme import clocks, deaths, disks, far, outages, pages, rolling
+from tests.faults.programme import clocks, deaths, disks, far, outages, pages, relays, rolling
 from tests.faults.programme.borrowed import tests_of
 from tests.faults.programme.tallies import Tally
 
@@ -26,7 +26,7 @@ PARTS: dict[str, tuple[str, Play]] = {
     "F3": ("three workers and three pages die at random for a minute", deaths.play_at_random),
     "F4": ("the database dies, hangs up or is away under full load", outages.play),
     "F5": ("twenty commits fail", tests_of("F5")),
-    "F6": ("mail servers refuse, hang, lose, strip and lie", tests_of("F6")),
+    "F6": ("mail servers refuse, hang, lose, strip and lie", relays.play),
     "F7": ("disks are full, or may only be read", disks.play),
     "F8": ("clocks step, and go over changes of the hour", clocks.play),
     "F9": ("two replicas do the same at the same moment, 200 times each", tests_of("F9")),

@@ -1,4 +1,4 @@
-"""F5, F6, F9 and F12: tests play them as often as it was promised, and run here as they are."""
+"""F5, F9, F12 and part of F6: tests play them as often as it was promised, and run as they are."""
 
 import asyncio
 import os

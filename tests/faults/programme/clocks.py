@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from notifications import hurrying
 from service import embedded, reminding
 from service.domain.reminders import Audience, Kind, Rule
 from service.embedded import Server
@@ -34,6 +35,7 @@ from tests.notifications import smtp_servers
 
 STEPS = ("+1h", "-1h", "+3h", "+3d")
 PEOPLE, EACH = 80, 20
+HASTE = 8
 # So long before a reminder is due the clock is set.
 BEFORE = timedelta(seconds=4)
 PATIENCE_SECONDS = 240.0
@@ -51,6 +53,7 @@ _SLOTS = """
 SELECT s.id, s.due_at, s.state, s.meeting_id, s.rule_id FROM reminder_slot s
 WHERE s.meeting_id = ANY ($1) AND s.state = 'planned' AND s.due_at > now() ORDER BY s.due_at
 """
+_STANDING = "SELECT meeting_id, rule_id, state, reason, due_at, letters FROM reminder_slot"
 _LETTERS = """
 SELECT l.id, s.due_at FROM letter l JOIN reminder_slot s
     ON l.dedupe_key LIKE 'rem:' || s.meeting_id || ':' || s.rule_id || ':%'
@@ -163,7 +166,7 @@ async def _live_through(run: Run, day: str) -> None:
     begins = midnight - timedelta(hours=5)
     async with _a_world(begins) as world, smtp_servers.running() as server:
         stage = world.stage
-        faked = _faked(world.clock)
+        faked = _faked(world.clock) | {hurrying.VARIABLE: str(HASTE)}
         meetings = [
             await _a_session(world, begins, f"{day}T{starts}", place)
             for place, starts in enumerate(NIGHTS[day])
@@ -188,7 +191,11 @@ async def _live_through(run: Run, day: str) -> None:
                 await world.until(due)
                 await stage.until(ticks_go_on(stage), f"ticks after {due}", PATIENCE_SECONDS)
                 count = EACH * sum(row["due_at"] <= due for row in slots)
-                await stage.in_state("sent", count, PATIENCE_SECONDS)
+                try:
+                    await stage.in_state("sent", count, PATIENCE_SECONDS)
+                except AssertionError:
+                    run.wrong += [str(dict(row)) for row in await stage.database.fetch(_STANDING)]
+                    raise
             world.set(midnight + timedelta(hours=12))
             await stage.until(ticks_go_on(stage), "ticks at noon", PATIENCE_SECONDS)
             run.expect(holds=program.process.returncode is None, otherwise="the worker ended")

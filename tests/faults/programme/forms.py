@@ -10,9 +10,11 @@ from service import tokens
 from service.demo.visitor import read_page
 from service.setting_kinds import read_keys
 from service.tokens import Purpose
+from tests.faults.crew import BROKEN
 from tests.faults.programme.pages import KEYS
 
-AT_ONCE = 10
+AT_ONCE = 5
+PAUSE_SECONDS = 0.2
 BUTTONS = ("Antwort senden", "Antwort ändern")
 
 Form = tuple[str, dict[str, str]]
@@ -31,7 +33,9 @@ async def open_all(base: str, paths: Sequence[str]) -> list[Form]:
 
         async def open_one(path: str) -> Form:
             async with gate:
-                return path, _fields(await client.get(path))
+                while (opened := await client.get(path)).status_code >= BROKEN:
+                    await asyncio.sleep(PAUSE_SECONDS)
+                return path, _fields(opened)
 
         return list(await asyncio.gather(*map(open_one, paths)))
 

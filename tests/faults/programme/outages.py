@@ -30,6 +30,7 @@ from tests.faults.harness import Stage
 from tests.faults.programme.forms import Form, open_all, path_of
 from tests.faults.programme.tallies import Run, Tally
 from tests.faults.test_clocks import ticks_go_on
+from tests.faults.test_databases import ready
 from tests.notifications import smtp_servers
 from tests.notifications.smtp_servers import Server
 from tests.ports import free_port
@@ -256,7 +257,7 @@ class Load:
             return row
 
     async def _are_all_closed(self) -> bool:
-        return (await self._connections())["left_open"] == 0
+        return bool((await self._connections())["left_open"] == 0)
 
     async def die(self) -> float:
         """Let the server restart as after a power cut."""
@@ -299,6 +300,8 @@ async def play(tally: Tally, seed: int, runs: Sequence[int] = range(RUNS)) -> No
         ):
             port, more = free_port(), {hurrying.VARIABLE: str(HASTE)}
             web = await stack.enter_async_context(fleet.serving(stage, [port], dice, **more))
+            # One that waited for its database answers for a moment, and then only when it is ready.
+            await stage.until(lambda: ready(port, httpx.codes.OK), "the pages are ready")
             sailing = fleet.sailing(stage, server.port, WORKERS, dice, **more)
             load = Load(stage, server, port, web, await stack.enter_async_context(sailing))
             faults = {

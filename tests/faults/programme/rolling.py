@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from notifications import hurrying
 from service import publishing, subscribing
 from tests import database as test_database
 from tests.end_to_end import programs
@@ -22,6 +23,7 @@ from tests.faults.crew import BROKEN, PRESSED, REFUSED
 from tests.faults.harness import Stage
 from tests.faults.programme.forms import Form, open_all, path_of
 from tests.faults.programme.tallies import Run, Tally
+from tests.faults.test_databases import ready
 from tests.notifications import smtp_servers
 from tests.notifications.smtp_servers import Server
 from tests.ports import free_port
@@ -33,6 +35,7 @@ TRIES = 6
 PAUSE_SECONDS = 0.05
 BETWEEN_REQUESTS = 20
 REPLY_SECONDS = 0.02
+HASTE = 8
 FORMS = 60
 
 _INVITATIONS = "SELECT handle, epoch FROM invitation ORDER BY id LIMIT $1"
@@ -106,7 +109,7 @@ class Replicas:
     def launch(self, place: int) -> AbstractAsyncContextManager[Program]:
         """Start the replica of this place."""
         settings = self.stage.environment(self.server.port)
-        more = {"TERMINBUCH_PORT": str(self.ports[place])}
+        more = {"TERMINBUCH_PORT": str(self.ports[place]), hurrying.VARIABLE: str(HASTE)}
         return programs.running(settings | more, "serve", "--role", "all")
 
     async def start(self) -> None:
@@ -117,7 +120,8 @@ class Replicas:
             await self._until_ready(place)
 
     async def _until_ready(self, place: int) -> None:
-        await programs.until_ready(f"http://localhost:{self.ports[place]}", self.programs[place])
+        port = self.ports[place]
+        await self.stage.until(lambda: ready(port, httpx.codes.OK), f"replica {place} is ready")
 
     async def restart(self, place: int) -> tuple[int, float]:
         """Ask one to stop, start it anew, and return its exit code and how long it took to end."""
