@@ -77,6 +77,9 @@ WHERE datname = current_database() AND usename = current_user AND application_na
     AND pid <> pg_backend_pid() AND wait_event_type = 'Client' AND xact_start IS NOT NULL
     AND state_change < clock_timestamp() - $2::interval
 """
+# Where one connection hears nothing any more, or leads to a server that has become the standby of
+# another one, those beside it do no better: new ones are to be made, and find their way.
+_ELSEWHERE = (TimeoutError, asyncpg.ReadOnlySQLTransactionError)
 LOST_AFTER = timedelta(seconds=15)
 CLOSE_SECONDS = 10.0
 RELEASE_SECONDS = 5.0
@@ -243,7 +246,7 @@ class Database:
         try:
             with self._watching(connection):
                 return await getattr(connection, kind)(sql, *args)
-        except TimeoutError:
+        except _ELSEWHERE:
             await pool.expire_connections()
             raise
         finally:
@@ -318,8 +321,7 @@ class Database:
         try:
             with self._watching(unit.connection):
                 yield unit
-        except TimeoutError:
-            # Where one connection hears nothing any more, those beside it hear nothing either.
+        except _ELSEWHERE:
             await pool.expire_connections()
             raise
         finally:

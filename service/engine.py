@@ -49,6 +49,10 @@ OUTAGES: tuple[type[Exception], ...] = (
     asyncpg.exceptions.OperatorInterventionError,
     asyncpg.exceptions.InsufficientResourcesError,
     asyncpg.exceptions.LockNotAvailableError,
+    # It was the first one until a moment ago, and another server is that now.
+    asyncpg.exceptions.ReadOnlySQLTransactionError,
+    # A migration changed a table in between; the driver has forgotten its old plans by now.
+    asyncpg.exceptions.InvalidCachedStatementError,
     # Two forms that wait for each other: one of them is sent away and works when it comes again.
     asyncpg.exceptions.TransactionRollbackError,
 )
