@@ -45,7 +45,7 @@ class Tick:
     work: Callable[[datetime], Awaitable[object]]
 
 
-class _Every(IntervalTrigger):  # type: ignore[misc] - the library has no types
+class _Every(IntervalTrigger):  # type: ignore[misc]  # the library has no types
     """An interval that leaves out what was missed: one run makes up for all of it.
 
     The library would list each missed run before it joins them. After a machine slept for days, or
