@@ -69,7 +69,7 @@ async def look(
 ) -> dict[str, Finding]:
     """Return what is found, by its key."""
     async with name_server.running(zone, broken) as server:
-        resolver = Resolver("127.0.0.1", port=server.port, seconds=2)
+        resolver = Resolver("127.0.0.1", port=server.port, seconds=60)
         found = [each async for each in checking_domain.look(resolver, domains)]
     for locale in ("de", "en"):
         # Every finding has its words, with every value in its place.
@@ -252,7 +252,7 @@ def test_what_strangers_wrote_does_not_command_the_terminal() -> None:
 
 async def test_nothing_there_is_not_nobody_there() -> None:
     async with name_server.running({("a.test", "A"): [OURS]}, ["b.test"]) as server:
-        resolver = Resolver("127.0.0.1", port=server.port, seconds=1)
+        resolver = Resolver("127.0.0.1", port=server.port, seconds=60)
         there = [await resolver.ask("A", "A.test."), await resolver.ask("A", "a.test")]
         nothing = [
             await resolver.ask(*each)
