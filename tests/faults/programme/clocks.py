@@ -50,10 +50,10 @@ NIGHTS: dict[str, dict[str, str]] = {
 """Days, and the sessions of each: local starts, and when their reminders are due in UTC."""
 
 _SLOTS = """
-SELECT s.id, s.due_at, s.state, s.meeting_id, s.rule_id FROM reminder_slot s
+SELECT s.due_at, s.meeting_id FROM reminder_slot s
+JOIN reminder_rule r ON r.id = s.rule_id AND r.kind = 'reminder'
 WHERE s.meeting_id = ANY ($1) AND s.state = 'planned' AND s.due_at > now() ORDER BY s.due_at
 """
-_STANDING = "SELECT meeting_id, rule_id, state, reason, due_at, letters FROM reminder_slot"
 _LETTERS = """
 SELECT l.id, s.due_at FROM letter l JOIN reminder_slot s
     ON l.dedupe_key LIKE 'rem:' || s.meeting_id || ':' || s.rule_id || ':%'
@@ -191,11 +191,7 @@ async def _live_through(run: Run, day: str) -> None:
                 await world.until(due)
                 await stage.until(ticks_go_on(stage), f"ticks after {due}", PATIENCE_SECONDS)
                 count = EACH * sum(row["due_at"] <= due for row in slots)
-                try:
-                    await stage.in_state("sent", count, PATIENCE_SECONDS)
-                except AssertionError:
-                    run.wrong += [str(dict(row)) for row in await stage.database.fetch(_STANDING)]
-                    raise
+                await stage.in_state("sent", count, PATIENCE_SECONDS)
             world.set(midnight + timedelta(hours=12))
             await stage.until(ticks_go_on(stage), "ticks at noon", PATIENCE_SECONDS)
             run.expect(holds=program.process.returncode is None, otherwise="the worker ended")

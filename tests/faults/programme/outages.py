@@ -300,10 +300,10 @@ async def play(tally: Tally, seed: int, runs: Sequence[int] = range(RUNS)) -> No
         ):
             port, more = free_port(), {hurrying.VARIABLE: str(HASTE)}
             web = await stack.enter_async_context(fleet.serving(stage, [port], dice, **more))
-            # One that waited for its database answers for a moment, and then only when it is ready.
-            await stage.until(lambda: ready(port, httpx.codes.OK), "the pages are ready")
             sailing = fleet.sailing(stage, server.port, WORKERS, dice, **more)
             load = Load(stage, server, port, web, await stack.enter_async_context(sailing))
+            # Nobody is ready before a worker looked around.
+            await stage.until(lambda: ready(port, httpx.codes.OK), "the pages are ready")
             faults = {
                 "restarted at once": load.die,
                 "hung up on everybody": load.hang_up,

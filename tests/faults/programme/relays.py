@@ -34,6 +34,7 @@ TIMES_SLOWER, SLOWER_SECONDS = 3.0, 0.5
 FIRST = "m1@example.org"
 
 _ROWS = "SELECT o.*, l.kind FROM outbox o JOIN letter l USING (id) WHERE l.kind <> 'alarm'"
+_RESTS = "SELECT count(*) FROM relay_state WHERE paused_until > now()"
 _PUT_OFF = """
 SELECT extract(epoch FROM o.next_attempt_at - a.ended_at) FROM outbox o
 JOIN mail_attempt a ON a.letter_id = o.id WHERE o.state = 'queued' AND o.attempts = 1
@@ -105,13 +106,15 @@ class Scene:
         meanwhile = await self._p99()
         if case.put_off_seconds:
             await self._see_it_put_off(run, case.put_off_seconds / HASTE)
+        if case.byte_seconds:
+            await self.stage.until(self._is_paused, "the relay rests")
+            self.trickle.seconds = 0.0
         if case.is_away:
             await self.network.open()
         if case.reset_after is not None:
             await self.stage.until(self._is_cut, "the way was cut")
             self.network.heal()
         await self.stage.settled()
-        self.trickle.seconds = 0.0
         await self._judge(run, case)
         run.notes.append(f"p99 of pages {1000 * quiet:.0f} ms before, {1000 * meanwhile:.0f} ms")
         is_slower = meanwhile > TIMES_SLOWER * quiet + SLOWER_SECONDS
@@ -139,6 +142,10 @@ class Scene:
         found = float(await self.stage.database.fetchval(_PUT_OFF) or 0)
         least = seconds * (1 - backoff.JITTER)
         run.expect(holds=found >= least, otherwise=f"tried again after {found:.1f} s")
+
+    async def _is_paused(self) -> bool:
+        """Tell whether the greeting took too long: nobody was blamed, and every letter waits."""
+        return bool(await self.stage.database.fetchval(_RESTS))
 
     async def _is_cut(self) -> bool:
         return self.network.cuts > 0
