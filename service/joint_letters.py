@@ -159,7 +159,7 @@ def _dates(part: Occasion, *, with_deadline: bool) -> list[Block]:
     t, now, locale = part.t, part.now_facts, part.locale
     rows = facts(
         (t("letter.when"), occasions.when(now, locale)),
-        (t("letter.where"), occasions.where(now, locale)),
+        (t("letter.where"), occasions.where_now(now, locale)),
         (t("letter.access"), now.place_access if part.kind != "uninvited" else ""),
         (t("letter.until"), occasions.until(now, locale) if with_deadline else ""),
     )

@@ -175,6 +175,16 @@ def where(meeting: MeetingFacts, locale: str) -> str:
     return online if meeting.mode is Mode.ONLINE or not place else f"{place}; {online}"
 
 
+def where_now(meeting: MeetingFacts, locale: str) -> str:
+    """Say where people are to come, and that the place is still open where nobody has named it."""
+    parts = (meeting.place_name, meeting.room, meeting.street, meeting.town)
+    if meeting.mode is Mode.ONLINE or any(parts):
+        return where(meeting, locale)
+    say = texts(locale).t
+    is_open = say("letter.where_open")
+    return is_open if meeting.mode is Mode.ON_SITE else f"{is_open}; {say('letter.online')}"
+
+
 def until(meeting: MeetingFacts, locale: str) -> str:
     """Say until when answers are asked for, empty where there is no deadline."""
     at = meeting.answer_by_at

@@ -69,7 +69,7 @@ def facts_of(occasion: Occasion, *, with_deadline: bool = True) -> Block:
     return facts(
         (t("letter.what"), occasion.meeting.title),
         (t("letter.when"), occasions.when(now, locale)),
-        (t("letter.where"), occasions.where(now, locale)),
+        (t("letter.where"), occasions.where_now(now, locale)),
         (t("letter.access"), now.place_access),
         (t("letter.until"), occasions.until(now, locale) if with_deadline else ""),
     )

@@ -152,6 +152,14 @@ OCCASIONS: dict[str, dict[str, Any]] = {
         ),
         "has_calendar": False,
     },
+    "invitation_place_open": {
+        "kind": "invitation",
+        "now_facts": facts(
+            **dict.fromkeys(("place_name", "room", "street", "town", "place_access"), ""),
+            description="",
+            agenda="",
+        ),
+    },
     "date_confirmed": {"kind": "date_confirmed", "stance": "online", "holds": True},
     "date_confirmed_moved": {
         "kind": "date_confirmed",

@@ -193,11 +193,13 @@ async def test_a_reminder_by_hand_says_what_comes_by_itself_and_what_is_too_earl
         await reminding.plan_slots(unit.connection, meeting["id"], clock.at)
     browser = await sign_in("coordinator")
     path = f"/buero/termin/{meeting['id']}/erinnern"
+    session = (await browser.get(f"/buero/termin/{meeting['id']}")).text
     before = (await browser.get(path)).text
     await builders.an_invitation(database, meeting, invited_at=clock.at - timedelta(hours=3))
     after = (await browser.get(path)).text
 
     told = "Die letzte Einladung ging erst am"
     assert (False, True) == (told in before, told in after)
+    assert re.search(r'/buero/vorschau\?von=[\d-]+&amp;bis=[\d-]+">Texte ansehen', session)
     assert "Von selbst geht die nächste Bitte um Antwort hinaus am" in before
     assert "Bei 1 Person kam die letzte E-Mail nicht an." in before
