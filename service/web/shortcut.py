@@ -9,6 +9,8 @@ This stands in the place of Granian's own `Server._spawn_rsgi_worker` and follow
 """
 
 import asyncio
+import os
+import socket
 from collections.abc import Callable
 from contextvars import Context
 from typing import Any
@@ -17,7 +19,12 @@ import structlog
 from granian._granian import CallbackScheduler, RSGIWorker
 from granian.server.embed import AsyncWorker
 
+from notifications.hurrying import hurried
 from service.web.bridge import Bridge
+
+# Whoever asks and takes nothing of the answer for so long is gone, or holds a place on purpose:
+# the server itself would wait for ever. In a tunnel one is for a minute at most.
+STALLED_SECONDS = hurried(60.0, least=2.0)
 
 _log = structlog.get_logger(__name__)
 
@@ -42,14 +49,25 @@ async def _spawn(
     *options: Any,
 ) -> None:
     """Serve with one worker until the event is set."""
+    specification, shared = sock
+    listener = shared or specification.build()
+    _let_go_of_stalled(listener.get_fd())
     # Threads and backpressure, the kind of tasks, protocols, the access log, TLS, prefixes.
     threads, protocols, tls = options[:5], options[6:11], options[12]
     stopped = loop.create_future()
     shutdown_event.add_cb(lambda: loop.call_soon_threadsafe(stopped.set_result, None))
     build: Any = RSGIWorker
-    worker = build(worker_id, sock, None, *threads, *protocols, *tls, (None, None))
+    worker = build(worker_id, (None, listener), None, *threads, *protocols, *tls, (None, None))
     worker.serve_async(_Scheduler(loop, bridge, None, None, None), loop, shutdown_event)
     await stopped
+
+
+def _let_go_of_stalled(descriptor: int) -> None:
+    """Let the kernel end connections whose other end takes nothing; each inherits it (Linux)."""
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        with socket.socket(fileno=os.dup(descriptor)) as listener:
+            limit = int(STALLED_SECONDS * 1000)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit)
 
 
 spawn = AsyncWorker.wrap_target(_spawn)  # type: ignore[no-untyped-call]
