@@ -146,6 +146,7 @@ class FeedCache:
         max_bytes: int,
         listen: Listen | None = None,
         poll_seconds: float = POLL_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self.entries: OrderedDict[str, Entry] = OrderedDict()
         self.is_watching = False
@@ -159,6 +160,7 @@ class FeedCache:
         self._max_bytes = max_bytes
         self._listen = listen
         self._poll_seconds = poll_seconds
+        self._patience_seconds = patience_seconds
         self._bytes = 0
         self._loading: dict[str, asyncio.Task[Entry | None]] = {}
         self._checking: asyncio.Task[None] | None = None
@@ -258,10 +260,13 @@ class FeedCache:
     async def _check_soon(self) -> None:
         """Wait for one shared comparison that begins after now; give up after a while."""
         if self._checking is not None:
-            await _patiently(self._checking)
+            await self._patiently(self._checking)
         if self._checking is None:
             self._checking = _alone(self._check_once())
-        await _patiently(self._checking)
+        await self._patiently(self._checking)
+
+    async def _patiently(self, task: "asyncio.Task[None]") -> None:
+        await asyncio.wait({task}, timeout=self._patience_seconds)
 
     async def _check_once(self) -> None:
         try:
@@ -276,7 +281,7 @@ class FeedCache:
 
     async def _renewed(self, address: str, entry: Entry) -> Entry | None:
         try:
-            return await asyncio.wait_for(self._loaded(address), PATIENCE_SECONDS)
+            return await asyncio.wait_for(self._loaded(address), self._patience_seconds)
         except Exception as error:  # noqa: BLE001 - the last good copy is better than any error
             _log.warning("feeds.stale_copy_served", kind=type(error).__name__)
             entry.retry_at = time.monotonic() + POLL_SECONDS
@@ -346,7 +351,3 @@ class FeedCache:
 def _alone(work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
     """Start a task that inherits no unit of work."""
     return asyncio.create_task(work, context=contextvars.Context())
-
-
-async def _patiently(task: "asyncio.Task[None]") -> None:
-    await asyncio.wait({task}, timeout=PATIENCE_SECONDS)

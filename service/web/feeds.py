@@ -17,7 +17,16 @@ import structlog
 from calendars import feed
 from service import feed_hints, feed_paths, feeding, furnishing
 from service.domain.errors import NotReadyError
-from service.feed_cache import POLL_SECONDS, Answer, Answers, Entry, FeedCache, FeedCopy, Fetch
+from service.feed_cache import (
+    PATIENCE_SECONDS,
+    POLL_SECONDS,
+    Answer,
+    Answers,
+    Entry,
+    FeedCache,
+    FeedCopy,
+    Fetch,
+)
 from service.feeding import Kitchen
 from service.services import Services
 
@@ -57,7 +66,13 @@ _log = structlog.get_logger(__name__)
 class FeedApplication:
     """The feeds of one process; sets all headers itself and lets no exception out."""
 
-    def __init__(self, services: Services, *, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(
+        self,
+        services: Services,
+        *,
+        poll_seconds: float = POLL_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         self._services = services
         # Finished feeds take three quarters of the memory, single entries the rest.
         room = services.settings.feed_cache_mb * _MEGABYTE
@@ -74,6 +89,7 @@ class FeedApplication:
             max_bytes=room - room // 4,
             listen=partial(feed_hints.listen, services.database),
             poll_seconds=poll_seconds,
+            patience_seconds=patience_seconds,
         )
         self._safety = _safety_headers(is_local=services.settings.is_local)
 

@@ -117,11 +117,16 @@ def _router() -> Litestar:
     return application.create_router(cast("Services", None), application.collect_routes())
 
 
+def patient_feeds(services: Services, **more: float) -> FeedApplication:
+    """Return the feeds; where the machine stands still, nobody gets the last copy instead."""
+    return FeedApplication(services, patience_seconds=100, **more)
+
+
 def create_app(services: Services) -> Outermost:
     """Return the whole application over these services."""
     router = _router()
     router.state.services = services
-    return Outermost(Direct(router), FeedApplication(services), services)
+    return Outermost(Direct(router), patient_feeds(services), services)
 
 
 def open_client(services: Services, app: Outermost | None = None) -> httpx.AsyncClient:

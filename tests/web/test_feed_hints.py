@@ -15,7 +15,7 @@ from service.services import Services
 from service.tables import feed_rows
 from service.web.feeds import FeedApplication
 from tests import shown
-from tests.web.conftest import Clock
+from tests.web.conftest import Clock, patient_feeds
 
 PUBLIC = "/ics/alle/termine.ics"
 NOW = datetime(2027, 1, 20, 9, 0, tzinfo=UTC)
@@ -37,7 +37,7 @@ def clock() -> Clock:
 async def patient(services: Services, ready: None) -> AsyncIterator[FeedApplication]:
     """Run the feeds of a process that looks at the rows once an hour only."""
     await shown.make_feeds(services.database)
-    application = FeedApplication(services, poll_seconds=3600)
+    application = patient_feeds(services, poll_seconds=3600)
     yield application
     await application.cache.close()
 

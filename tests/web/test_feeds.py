@@ -20,7 +20,7 @@ from service.web.feeds import FeedApplication, client_family
 from tests import database as test_database
 from tests import shown
 from tests.calendars import lint
-from tests.web.conftest import Clock
+from tests.web.conftest import Clock, patient_feeds
 
 PUBLIC = "/ics/alle/termine.ics"
 ASKED = "CUTYPE=INDIVIDUAL;ROLE=REQ-PARTICIPANT"
@@ -35,7 +35,7 @@ def clock() -> Clock:
 @pytest_asyncio.fixture(loop_scope="session")
 async def application(services: Services, ready: None) -> AsyncIterator[FeedApplication]:
     await shown.make_feeds(services.database)
-    application = FeedApplication(services)
+    application = patient_feeds(services)
     yield application
     await application.cache.close()
 
@@ -98,7 +98,7 @@ async def test_feed_bytes_stable_across_renders_and_replicas(
     await shown.a_meeting(database, await shown.a_group(database))
     first = await program.get(PUBLIC)
     clock.go_on(timedelta(days=8))
-    replica = FeedApplication(services)
+    replica = patient_feeds(services)
 
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(replica), base_url="http://localhost"
@@ -681,7 +681,7 @@ async def test_unknown_token_404_with_constant_work(services: Services, ready: N
     # One connection serves them all, so it sees each statement; the watch for changes would
     # mix its own among them.
     async with Database(services.database.dsn, pool_size=1) as database:
-        application = FeedApplication(replace(services, database=database), poll_seconds=3600)
+        application = patient_feeds(replace(services, database=database), poll_seconds=3600)
         transport = httpx.ASGITransport(application)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as program:
             await program.get("/ics/")
@@ -752,7 +752,7 @@ async def test_feed_polled_500_times_never_429_or_5xx(services: Services, ready:
     dsn = f"{services.database.dsn}{mark}default_transaction_read_only=on"
 
     async with test_database.patient(dsn, pool_size=2) as readable:
-        application = FeedApplication(replace(services, database=readable))
+        application = patient_feeds(replace(services, database=readable))
         transport = httpx.ASGITransport(application)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as program:
             tag = (await program.get(path)).headers["etag"]
