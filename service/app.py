@@ -68,9 +68,11 @@ def _services(settings: Settings, database: Database, now: Clock) -> Services:
 async def _furnish(database: Database) -> None:
     """Make what every installation has: the reminder rules everybody starts with, and the feeds.
 
-    Where an import has just brought many people, that takes its time, as migrations do.
+    Where an import has just brought many people, that takes its time, as migrations do. Of several
+    processes that start on an empty database one makes it, and the others find it there.
     """
-    async with database.unit_of_work(statement_seconds=migrations.STATEMENT_SECONDS) as unit:
+    async with database.unit_of_work() as unit:
+        await migrations.take_turn(unit.connection)
         await reminding.ensure_rules(unit.connection)
         await publishing.ensure_feeds(unit.connection)
 

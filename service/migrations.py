@@ -49,15 +49,23 @@ async def run_pending(
 
     The caller's unit of work must be open: Piccolo's queries join it. A second caller waits.
     """
-    await connection.execute(f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS:.0f}s'")
-    await connection.execute(f"SET LOCAL lock_timeout = '{STATEMENT_SECONDS:.0f}s'")
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+    await take_turn(connection)
     await connection.execute(_CREATE_LEDGER)
     return [
         f"{source.app}.{name}"
         for source in (sources() if apps is None else apps)
         for name in await _run_source(connection, source)
     ]
+
+
+async def take_turn(connection: asyncpg.Connection) -> None:
+    """Let one process at a time make what every installation has, until the transaction ends.
+
+    Others wait for a minute. What they look for after that, they see as it was committed.
+    """
+    await connection.execute(f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS:.0f}s'")
+    await connection.execute(f"SET LOCAL lock_timeout = '{STATEMENT_SECONDS:.0f}s'")
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
 
 
 async def pending(

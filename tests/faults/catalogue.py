@@ -315,6 +315,10 @@ PROMISED: dict[str, tuple[str, ...]] = {
         f"{_RACES}::test_f9_the_last_seat_goes_to_one_of_two",
         f"{_RACES}::test_f9_the_same_tick_on_two_replicas_writes_each_letter_once",
         f"{_RACES}::test_f9_of_two_replicas_one_migrates_and_the_other_waits",
+        (
+            "tests/faults/test_starting.py::"
+            "test_f9_replicas_that_start_together_on_an_empty_database_make_everything_once"
+        ),
     ),
     "F10": (f"{_KILLS}::test_9_asked_to_stop_letters_in_flight_finish_and_the_rest_is_released",),
     "F11": (

@@ -1,17 +1,21 @@
 """The command starts before its database does, or is told to stop before that."""
 
 import asyncio
+import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
 
 from notifications import hurrying
-from service import embedded
+from service import embedded, migrations
+from service.domain.reminders import DEFAULT_RULES
 from tests import database as test_database
 from tests.end_to_end.programs import READY_SECONDS, Program, running, until, until_ready
 from tests.ports import free_port
@@ -133,3 +137,65 @@ async def test_a_database_that_refuses_is_told_at_once(
     assert (1, 0) == (told(program, "database.refused"), told(program, "database.away"))
     assert words in "\n".join(program.lines)
     assert "Traceback" not in "\n".join(program.lines)
+
+
+# A process that opens everything, and so makes what an empty database lacks.
+_CHILD = """
+import asyncio, os
+from service import app
+from service.settings import Settings
+
+async def main():
+    async with app.open_services(Settings.read(os.environ)):
+        pass
+
+asyncio.run(main())
+"""
+_WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+_RULES = """
+SELECT count(*), count(DISTINCT (kind, audience, anchor, days_before, minutes_before))
+FROM reminder_rule
+"""
+_FEEDS = "SELECT array_agg(kind) FROM feed"
+
+
+@pytest.mark.long
+async def test_f9_replicas_that_start_together_on_an_empty_database_make_everything_once(
+    place: Place,
+) -> None:
+    await place.begin()
+    async with an_empty_database(place) as (name, connection):
+        # All of them set out at one moment, as when whoever migrated lets go.
+        await connection.execute("SELECT pg_advisory_lock($1)", migrations.LOCK)
+        starts = [asyncio.create_task(start_once(place.settings(database=name))) for _ in "abc"]
+        while await connection.fetchval(_WAITING) < len(starts):
+            assert not any(start.done() for start in starts)
+            await asyncio.sleep(0.05)
+        await connection.execute("SELECT pg_advisory_unlock($1)", migrations.LOCK)
+        codes = await asyncio.gather(*starts)
+        rules, feeds = await connection.fetchrow(_RULES), await connection.fetchval(_FEEDS)
+
+    assert [0, 0, 0] == codes
+    assert (len(DEFAULT_RULES), len(DEFAULT_RULES)) == tuple(rules)
+    assert ["public"] == feeds
+
+
+async def start_once(settings: dict[str, str]) -> int:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _CHILD), env=os.environ | settings
+    )
+    return await process.wait()
+
+
+@asynccontextmanager
+async def an_empty_database(place: Place) -> AsyncIterator[tuple[str, asyncpg.Connection]]:
+    """Make a database without any table, and yield its name and a connection to it."""
+    owner = await asyncpg.connect(place.server.dsn())
+    await owner.execute("CREATE DATABASE replicas")
+    connection = await asyncpg.connect(place.server.dsn(database="replicas"))
+    try:
+        yield "replicas", connection
+    finally:
+        await connection.close()
+        await owner.execute("DROP DATABASE replicas WITH (FORCE)")
+        await owner.close()

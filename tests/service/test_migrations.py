@@ -1,16 +1,20 @@
 """All pending migrations run in one transaction, in one process at a time."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
-from service import migrations
-from service.database import Database
+from service import app, migrations
+from service.database import Database, in_fresh_context
+from service.domain.reminders import DEFAULT_RULES
 from service.migrations import Source
+from tests import database as test_database
 
 pytestmark = pytest.mark.xdist_group("database")
 
@@ -75,6 +79,33 @@ async def test_of_two_callers_one_migrates_and_the_other_waits(
     both = await asyncio.gather(empty.migrate(apps), empty.migrate(apps))
 
     assert sorted(both) == [[], ["tried.a_1"]]
+
+
+_LOCKED_OUT = "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = $1::oid"
+
+
+async def test_of_several_that_start_together_one_makes_the_rules_that_everybody_has(
+    database: Database,
+) -> None:
+    here = await database.fetchval("SELECT oid FROM pg_database WHERE datname = current_database()")
+    async with contextlib.AsyncExitStack() as stack:
+        replicas = [
+            await stack.enter_async_context(test_database.patient(database.dsn, pool_size=1))
+            for _ in "abc"
+        ]
+        async with database.unit_of_work() as unit:
+            # Rules can be looked for, but not be made.
+            await unit.connection.execute("LOCK TABLE reminder_rule IN EXCLUSIVE MODE")
+            starts = [
+                asyncio.create_task(in_fresh_context(partial(app._furnish, replica)))
+                for replica in replicas
+            ]
+            while await unit.connection.fetchval(_LOCKED_OUT, here) < len(starts):
+                await asyncio.sleep(0.01)
+        await asyncio.gather(*starts)
+    found = await database.fetchval("SELECT count(*) FROM reminder_rule")
+
+    assert len(DEFAULT_RULES) == found
 
 
 async def test_our_own_migrations_are_complete_in_the_template(database: Database) -> None:
