@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
@@ -25,6 +26,8 @@ CLOCK_STEP_SECONDS = hurried(5.0, least=1.0)
 DRAIN_SECONDS = 30.0
 # All at once would meet a small pool of connections at a start; a few seconds hurt nobody.
 APART_SECONDS = hurried(0.4)
+# What met a busy database once is through a minute later; readiness is not to wait for an hour.
+AGAIN_SECONDS = hurried(60.0)
 
 _log = structlog.get_logger(__name__)
 
@@ -63,13 +66,24 @@ class _Every(IntervalTrigger):  # type: ignore[misc]  # the library has no types
 
 
 class Ticks:
-    """Runs ticks until stopped; a failing tick is logged, counted and tried again next time."""
+    """Runs ticks until stopped; a failing tick is logged, counted and soon tried again.
 
-    def __init__(self, database: Database, ticks: Sequence[Tick], clock: Clock) -> None:
+    It runs again at its next time, but after `again_seconds` at the latest.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        ticks: Sequence[Tick],
+        clock: Clock,
+        *,
+        again_seconds: float = AGAIN_SECONDS,
+    ) -> None:
         self._database = database
         self._ticks = ticks
         self._clock = clock
-        self._running: set[asyncio.Task[None]] = set()
+        self._again_seconds = again_seconds
+        self._running: set[asyncio.Task[bool]] = set()
         self._guard: asyncio.Task[None] | None = None
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
@@ -109,16 +123,28 @@ class Ticks:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         await asyncio.wait({task})
+        if not task.cancelled() and not task.result():
+            self._wake_soon(tick)
 
-    async def _run(self, tick: Tick) -> None:
+    def _wake_soon(self, tick: Tick) -> None:
+        # Whoever stops meanwhile has no jobs any more.
+        with suppress(JobLookupError):
+            again_at = datetime.now(UTC) + timedelta(seconds=self._again_seconds)
+            job = self._scheduler.get_job(tick.name)
+            if job is not None and job.next_run_time is not None and job.next_run_time > again_at:
+                self._scheduler.modify_job(tick.name, next_run_time=again_at)
+
+    async def _run(self, tick: Tick) -> bool:
+        """Tell whether it ended well."""
         await self._note(_STARTED, tick, self._clock())
         try:
             await tick.work(await self._tell_time())
         except Exception as error:  # noqa: BLE001 - whatever it was, the next run must come
             _log.exception("tick.failed", tick=tick.name)
             await self._note(_FAILED, tick, self._clock(), type(error).__name__)
-        else:
-            await self._note(_FINISHED, tick, self._clock())
+            return False
+        await self._note(_FINISHED, tick, self._clock())
+        return True
 
     async def _tell_time(self) -> datetime:
         """Return the instant of a run, as the database has it: due times are compared with that.

@@ -128,6 +128,24 @@ async def test_a_tick_that_failed_once_recovers(database: Database) -> None:
     assert noted["last_ok_at"] > noted["last_error_at"]
 
 
+async def test_a_tick_that_runs_seldom_and_failed_is_tried_again_soon(database: Database) -> None:
+    """Until it has ended well, readiness says that it fails."""
+    runs: list[datetime] = []
+
+    async def work(at: datetime) -> None:
+        runs.append(at)
+        if len(runs) == 1:
+            raise RuntimeError
+
+    clockwork = Ticks(database, [Tick("tick0", 3600, work)], now, again_seconds=0.05)
+    clockwork.start()
+    await until(lambda: len(runs) > 1)
+    await clockwork.stop()
+
+    noted = await health(database, "tick0")
+    assert noted["last_ok_at"] > noted["last_error_at"]
+
+
 async def test_runs_of_one_tick_never_overlap(database: Database) -> None:
     at_once, most, runs = 0, 0, 0
 
