@@ -1,7 +1,7 @@
 """`make faults`: the faults that the promises name, as often as they name them, with figures.
 
-python -m tests.faults.programme [--only F2 F4] [--seed 1] plays the parts one after the other,
-prints a line a run, and the sum of each part at the end. It ends with 1 when anything was wrong.
+python -m tests.faults.programme [--only F2 F4] [--seed 1] [--runs 1] plays the parts one after the
+other, prints a line a run, and the sum of each part. It ends with 1 when anything was wrong.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from tests.faults.programme import clocks, deaths, disks, far, outages, pages, r
 from tests.faults.programme.borrowed import tests_of
 from tests.faults.programme.tallies import Tally
 
-Play = Callable[[Tally, int], Awaitable[None]]
+Play = Callable[[Tally], Awaitable[None]]
 
 PARTS: dict[str, tuple[str, Play]] = {
     "F1": ("a worker dies at each named point, five times", deaths.play_points),
@@ -36,15 +36,15 @@ PARTS: dict[str, tuple[str, Play]] = {
 }
 
 
-async def play(names: list[str], seed: int) -> int:
+async def play(names: list[str], seed: int, runs: int | None) -> int:
     """Play these parts and print what they came to; 1 when anything was wrong."""
     tallies = []
     print(f"{describe_machine()}; seed {seed}", flush=True)
     for name in names:
         words, part = PARTS[name]
         print(f"\n{name}: {words}", flush=True)
-        tally, started = Tally(name), time.monotonic()
-        await part(tally, seed)
+        tally, started = Tally(name, seed, runs), time.monotonic()
+        await part(tally)
         print(f"{tally.line()}, {time.monotonic() - started:.0f} s", flush=True)
         tallies.append(tally)
     print()
@@ -57,9 +57,10 @@ def main() -> int:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--runs", type=int, help="play each fault so often, instead of as promised")
     parser.add_argument("--only", nargs="*", choices=list(PARTS), default=list(PARTS))
     given = parser.parse_args()
-    return asyncio.run(play(given.only, given.seed))
+    return asyncio.run(play(given.only, given.seed, given.runs))
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ from tests.faults.programme.tallies import Tally
 ROOT = Path(__file__).parents[3]
 
 
-def tests_of(part: str) -> Callable[[Tally, int], Coroutine[Any, Any, None]]:
+def tests_of(part: str) -> Callable[[Tally], Coroutine[Any, Any, None]]:
     """Return what plays the tests of this part, each test a run."""
 
-    async def play(tally: Tally, seed: int) -> None:
+    async def play(tally: Tally) -> None:
         await asyncio.to_thread(_run, tally, PROMISED[part])
 
     return play

@@ -68,7 +68,7 @@ FROM (SELECT id FROM person WHERE email LIKE 'm%@example.org' ORDER BY email
 """
 
 
-async def play(tally: Tally, seed: int) -> None:
+async def play(tally: Tally) -> None:
     """Play all runs."""
     if harness.FAKETIME is None:
         print("F8 libfaketime (Debian package faketime) is missing: nothing is played")
@@ -161,7 +161,7 @@ async def _a_world(begins: datetime) -> AsyncIterator[World]:
 
 
 async def _live_through(run: Run, day: str) -> None:
-    """Let a worker live from the evening before to noon, and see what left when."""
+    """Let a worker live from one evening to the next, and see what left when."""
     midnight = datetime.fromisoformat(f"{day}T00:00+00:00")
     begins = midnight - timedelta(hours=5)
     async with _a_world(begins) as world, smtp_servers.running() as server:
@@ -177,7 +177,7 @@ async def _live_through(run: Run, day: str) -> None:
         slots = [
             row
             for row in await stage.database.fetch(_SLOTS, meetings)
-            if row["due_at"] < midnight + timedelta(hours=12)
+            if row["due_at"] < midnight + timedelta(hours=20)
         ]
         by_minutes = {
             row["due_at"].strftime("%H:%M") for row in slots if row["meeting_id"] != meetings[3]
@@ -192,8 +192,8 @@ async def _live_through(run: Run, day: str) -> None:
                 await stage.until(ticks_go_on(stage), f"ticks after {due}", PATIENCE_SECONDS)
                 count = EACH * sum(row["due_at"] <= due for row in slots)
                 await stage.in_state("sent", count, PATIENCE_SECONDS)
-            world.set(midnight + timedelta(hours=12))
-            await stage.until(ticks_go_on(stage), "ticks at noon", PATIENCE_SECONDS)
+            world.set(midnight + timedelta(hours=20))
+            await stage.until(ticks_go_on(stage), "ticks in the evening", PATIENCE_SECONDS)
             run.expect(holds=program.process.returncode is None, otherwise="the worker ended")
         for row in await stage.database.fetch(_LETTERS):
             stage.due[row["id"]] = row["due_at"]

@@ -27,15 +27,15 @@ SELECT count(*) FROM outbox o JOIN letter l USING (id) WHERE l.kind <> 'alarm' A
 """
 
 
-async def play_points(tally: Tally, seed: int) -> None:
+async def play_points(tally: Tally) -> None:
     """F1: let a worker die at each point, at a pass that the seed draws."""
     folder = test_database.make_folder()
     try:
         async with harness.open_stage(folder, people=LETTERS) as stage:
             for point in crashing.POINTS:
-                for turn in range(RUNS):
+                for turn in tally.turns(RUNS):
                     with tally.run(f"{point}, run {turn + 1}") as run:
-                        await _die_at(run, stage, point, f"{seed}:{point}:{turn}")
+                        await _die_at(run, stage, point, f"{tally.seed}:{point}:{turn}")
     finally:
         test_database.remove_folder(folder)
 
@@ -58,9 +58,10 @@ async def _die_at(run: Run, stage: Stage, point: str, seed: str) -> None:
     run.judge(await kill_points.kill_at(stage, point, LETTERS, dice, recover))
 
 
-async def play_at_random(tally: Tally, seed: int) -> None:
+async def play_at_random(tally: Tally) -> None:
     """F3: kill pages and workers for a minute, ten times, each on a stage of its own."""
-    for one in range(seed, seed + SEEDS):
+    for turn in tally.turns(SEEDS):
+        one = tally.seed + turn
         with tally.run(f"kills at random, seed {one}") as run:
             folder = test_database.make_folder()
             try:

@@ -25,7 +25,7 @@ WHERE a.amname = 'btree' AND c.relkind = 'i' AND c.relpersistence = 'p'
 """
 
 
-async def play(tally: Tally, seed: int) -> None:
+async def play(tally: Tally) -> None:
     """Play all runs."""
     for name, test in FULL.items():
         with tally.run(name):

@@ -19,7 +19,7 @@ LOSS, AGAIN_SECONDS, LOOK_SECONDS = 0.05, (0.2, 0.4, 0.8), 0.05
 CONNECTIONS = 5
 
 
-async def play(tally: Tally, seed: int) -> None:
+async def play(tally: Tally) -> None:
     """Play all runs."""
     folder = test_database.make_folder()
     try:
@@ -31,7 +31,7 @@ async def play(tally: Tally, seed: int) -> None:
                 run.notes.append(f"{2 * COUNT} letters, each once")
             with tally.run(f"{LOSS:.0%} of what passes comes late") as run:
                 await stage.clean()
-                await _lose(run, stage, random.Random(seed))  # noqa: S311 - repeatable
+                await _lose(run, stage, random.Random(tally.seed))  # noqa: S311 - repeatable
             with tally.run("half open") as run:
                 await stage.clean()
                 await test_far_databases.test_f11_a_connection_that_went_dead_without_a_word_holds_nobody_up(  # noqa: E501

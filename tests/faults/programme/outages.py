@@ -8,7 +8,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -289,9 +289,9 @@ class Load:
             await asyncio.sleep(0.02)
 
 
-async def play(tally: Tally, seed: int, runs: Sequence[int] = range(RUNS)) -> None:
+async def play(tally: Tally) -> None:
     """Play all runs."""
-    folder, dice = test_database.make_folder(), random.Random(seed)  # noqa: S311 - repeatable
+    folder, dice = test_database.make_folder(), random.Random(tally.seed)  # noqa: S311 - repeatable
     try:
         async with (
             harness.open_stage(folder, people=PEOPLE) as stage,
@@ -309,7 +309,7 @@ async def play(tally: Tally, seed: int, runs: Sequence[int] = range(RUNS)) -> No
                 "hung up on everybody": load.hang_up,
                 f"away for {AWAY_SECONDS:.0f} s": load.be_away,
             }
-            for turn in runs:
+            for turn in tally.turns(RUNS):
                 for name, fault in faults.items():
                     with tally.run(f"database {name}, run {turn + 1}") as run:
                         try:

@@ -20,12 +20,12 @@ KEYS = "t1:" + "5a" * 32
 ONCE = {"import"}
 
 
-async def play(tally: Tally, seed: int) -> None:
+async def play(tally: Tally) -> None:
     """Play all runs."""
     folder = test_database.make_folder()
     try:
         async with test_database.cloned(folder, "programme") as dsn:
-            for turn in range(RUNS):
+            for turn in tally.turns(RUNS):
                 for act in kills.ACTS:
                     await _die_while_writing(tally, dsn, act, turn)
             for act in kills.ACTS:
@@ -66,7 +66,7 @@ async def _die_while_writing(tally: Tally, dsn: str, act: str, turn: int) -> Non
 
 async def _cut_replies(tally: Tally, dsn: str, act: str) -> None:
     length = await _length_of_reply(dsn, act)
-    for turn in range(RUNS):
+    for turn in tally.turns(RUNS):
         with tally.run(f"{act}, reply of {length} bytes cut, run {turn + 1}") as run:
             places = [
                 1 + (turn + RUNS * place) * (length - 2) // (RUNS * BYTES - 1)

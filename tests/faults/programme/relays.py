@@ -217,11 +217,11 @@ async def _trickling(target: int) -> AsyncIterator[Trickle]:
         await asyncio.gather(*trickle.tasks, return_exceptions=True)
 
 
-async def play(tally: Tally, seed: int) -> None:
+async def play(tally: Tally) -> None:
     """Play all cases, then what tests play."""
     await _play_cases(tally)
-    borrowed: Callable[[Tally, int], Awaitable[None]] = tests_of("F6")
-    await borrowed(tally, seed)
+    borrowed: Callable[[Tally], Awaitable[None]] = tests_of("F6")
+    await borrowed(tally)
 
 
 async def _play_cases(tally: Tally) -> None:

@@ -140,7 +140,7 @@ class Replicas:
             await stack.aclose()
 
 
-async def play(tally: Tally, seed: int) -> None:
+async def play(tally: Tally) -> None:
     """Play all runs."""
     folder = test_database.make_folder()
     try:
@@ -154,9 +154,9 @@ async def play(tally: Tally, seed: int) -> None:
             replicas = Replicas(stage, server, [free_port() for _ in range(REPLICAS)])
             try:
                 await replicas.start()
-                for turn in range(RUNS):
+                for turn in tally.turns(RUNS):
                     with tally.run(f"three replicas restarted, run {turn + 1}") as run:
-                        await _roll(run, replicas, random.Random(f"{seed}:{turn}"))  # noqa: S311
+                        await _roll(run, replicas, random.Random(f"{tally.seed}:{turn}"))  # noqa: S311
             finally:
                 await replicas.end()
     finally:

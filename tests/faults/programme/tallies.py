@@ -47,7 +47,13 @@ class Tally:
     """All runs of one part, printed as they end."""
 
     part: str
+    seed: int = 1
+    limit: int | None = None
     runs: list[Run] = field(default_factory=list)
+
+    def turns(self, promised: int) -> range:
+        """Return how often each fault is played: as promised, or as the command line says."""
+        return range(promised if self.limit is None else self.limit)
 
     @contextmanager
     def run(self, title: str) -> Iterator[Run]:
