@@ -26,7 +26,7 @@ REFUSALS: tuple[type[Exception], ...] = (
 """What a database says that will not let us in later either: somebody has to change something."""
 
 # A name that is not known yet, or a socket that is not there yet, is an OSError of its own kind.
-_AWAY = (*OUTAGES, OSError)
+_AWAY: tuple[type[Exception], ...] = (*OUTAGES, OSError)
 
 Opened = TypeVar("Opened")
 _log = structlog.get_logger(__name__)
