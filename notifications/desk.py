@@ -24,6 +24,11 @@ SIZE_LIMIT = 5_000_000
 """Bytes of a letter; most servers take twice as much, and papers go as links."""
 
 RETRY_SECONDS = hurried(5.0)
+LONGEST_RETRY_SECONDS = hurried(300.0)
+FEW = 3
+"""So many letters of a batch may find the database slow or away before the others are spared it."""
+
+REMEMBERED = 1000
 # A database that is away or slow says nothing about the letter.
 PASSING = (
     OSError,
@@ -56,16 +61,20 @@ class Desk:
         self._endings = endings
         self._clock = clock
         self._envelope_sender = envelope_sender
+        self._waits: dict[UUID, float] = {}
 
     async def judge(self, claimed: Sequence[Claimed], *, is_trial: bool = False) -> list[Job]:
-        """Ask the clerk about the whole batch at once, and return what may leave."""
+        """Ask the clerk about the whole batch at once, and return what may leave.
+
+        When that fails, about each letter alone; it raises when nothing at all can be asked.
+        """
         tick = time.monotonic()
         try:
             verdicts = await self._clerk.look_up([letter.id for letter in claimed])
-        except Exception:
-            for letter in claimed:
-                self._endings.released(letter, RETRY_SECONDS)
-            raise
+        except Exception as error:  # noqa: BLE001  # one letter may be to blame
+            _log.warning("mail.batch_not_judged", letters=len(claimed), error=type(error).__name__)
+            await self._ask_about_nobody(claimed)
+            claimed, verdicts = await self._look_up_alone(claimed)
         found = [await self._judge_one(letter, verdicts, tick) for letter in claimed]
         jobs = [job for job in found if job is not None]
         for job in jobs:
@@ -95,6 +104,47 @@ class Desk:
             self._endings.stopped(job.letter, "dead", "bytes_differ")
             return False
         return True
+
+    async def _ask_about_nobody(self, claimed: Sequence[Claimed]) -> None:
+        """Raise and put all letters back when the question fails whomever it is about."""
+        try:
+            await self._clerk.look_up([])
+        except Exception:
+            for letter in claimed:
+                self._endings.released(letter, RETRY_SECONDS)
+            raise
+
+    async def _look_up_alone(
+        self, claimed: Sequence[Claimed]
+    ) -> tuple[list[Claimed], dict[UUID, Go | Stop]]:
+        """Ask about each letter; return those that there is an answer for, the others end here."""
+        answered: list[Claimed] = []
+        verdicts: dict[UUID, Go | Stop] = {}
+        passing = 0
+        for letter in claimed:
+            if passing >= FEW:
+                self._endings.released(letter, RETRY_SECONDS)
+                continue
+            try:
+                verdicts |= await self._clerk.look_up([letter.id])
+            except PASSING as error:
+                passing += 1
+                self._put_off(letter, error)
+            except Exception as error:  # noqa: BLE001  # one letter that fails stops no other
+                self._endings.poisoned(letter, error)
+            else:
+                self._waits.pop(letter.id, None)
+                answered.append(letter)
+        return answered, verdicts
+
+    def _put_off(self, letter: Claimed, error: Exception) -> None:
+        """Put a letter back whose own question fails, longer each time: others come first."""
+        if len(self._waits) >= REMEMBERED:
+            self._waits.clear()
+        wait = self._waits.get(letter.id, RETRY_SECONDS)
+        self._waits[letter.id] = min(2 * wait, LONGEST_RETRY_SECONDS)
+        _log.warning("mail.not_judged", letter=str(letter.id), error=type(error).__name__)
+        self._endings.released(letter, wait)
 
     async def _judge_one(
         self, letter: Claimed, verdicts: Mapping[UUID, Go | Stop], tick: float

@@ -475,22 +475,6 @@ async def test_a_letter_that_nobody_could_write_in_time_says_so(database: Databa
     assert ("dead", "unwritable") == (row["state"], row["reason"])
 
 
-async def test_a_clerk_that_fails_costs_nothing_but_time(database: Database) -> None:
-    class Failing(AClerk):
-        async def look_up(self, ids: Any) -> Any:  # noqa: ARG002  # fails before it looks
-            raise ZeroDivisionError
-
-    await builders.post(database, a_letter())
-    async with smtp_servers.running() as server:
-        postman = a_postman(database, server, Failing())
-        with pytest.raises(ZeroDivisionError):
-            await postman.deliver()
-        await postman.stop()
-
-    rows = await database.fetch("SELECT state, attempts FROM outbox")
-    assert [tuple(row) for row in rows] == [("queued", 0)]
-
-
 async def test_a_slow_database_while_composing_is_no_fault_of_the_letter(
     database: Database,
 ) -> None:
