@@ -118,8 +118,9 @@ class Clerk:
             self._database,
             [Dropped(row["id"], row["subject_id"], reason) for row, reason in new],
         )
-        # What spares somebody the way may try an address that the rest would only wait for.
-        likely = min(standing, key=lambda row: row["kind"] not in judging.PROBES)
+        # What nobody here knows keeps the rest back; what spares somebody the way may try an
+        # address that the rest would only wait for.
+        likely = min(standing, key=_is_unlikely)
         stop = self._stop(likely, is_ready=is_ready)
         if stop is not None:
             return stop
@@ -339,6 +340,10 @@ class Clerk:
             follows="first_letter" in values,
         )
         return Go(row["account_email"], row["account_name"], values, key)
+
+
+def _is_unlikely(row: Mapping[str, Any]) -> tuple[bool, bool]:
+    return row["kind"] in judging.KINDS, row["kind"] not in judging.PROBES
 
 
 def _topic_of(row: Mapping[str, Any]) -> Topic | None:

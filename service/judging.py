@@ -15,6 +15,9 @@ from service.tables.reminder_statements import QUIET_HOURS
 
 # A reminder that arrives while people are sitting down helps nobody.
 LATEST_REMINDER = timedelta(minutes=5)
+UNKNOWN = "kind_unknown"
+"""Why a letter waits that a newer version has posted: that one may run again, or already does."""
+
 # These try an address that does not work, one letter of them.
 PROBES = frozenset({"cancellation", "change", "date_confirmed", "postponed", "uncancellation"})
 _OPTIONAL = frozenset(preferences.TOPICS)
@@ -26,13 +29,16 @@ Row = Mapping[str, Any]
 
 
 def judge(row: Row, now: datetime) -> str | None:
-    """Return why the letter must not leave, or None when it holds."""
+    """Return why the letter must not leave, or None when it holds.
+
+    Of a kind that this version does not know nothing is said: it waits (`held_because`).
+    """
     kind = row["kind"]
     if row["taken_back_because"] is not None:
         return str(row["taken_back_because"])
     if kind in _TO_AN_ACCOUNT:
         return _TO_AN_ACCOUNT[kind](row, now)
-    if kind in _TO_THE_OFFICE:
+    if kind in _TO_THE_OFFICE or kind not in KINDS:
         return None
     if row["person_email"] is None or row["person_is_gone"]:
         return "no_address"
@@ -43,12 +49,14 @@ def judge(row: Row, now: datetime) -> str | None:
 
 
 def held_because(row: Row) -> str | None:
-    """Return why the letter waits for its address to be looked at; None when it does not.
+    """Return why the letter waits for somebody; None when it does not.
 
     Somebody who complained gets no reminders; date, place and cancellation always go. An address
     that does not work is tried once by what spares somebody the way: it costs one refusal.
     """
     kind, state = row["kind"], row["address_state"]
+    if kind not in KINDS:
+        return UNKNOWN
     if state == "blocked":
         return "blocked" if kind in _OPTIONAL else None
     if state != "undeliverable" or kind in _TO_THE_OFFICE:
@@ -211,3 +219,6 @@ _BY_KIND: Mapping[str, Callable[[Row, datetime], str | None]] = {
     "answer_differs": _must_take_place,
     "entry_removed": _judge_removal,
 }
+
+KINDS = frozenset({*_TO_AN_ACCOUNT, *_TO_THE_OFFICE, *_OF_A_PERSON, *_BY_KIND})
+"""All kinds of letters, and of the parts of one, that this version can judge."""

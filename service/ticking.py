@@ -15,6 +15,7 @@ from service import (
     digesting,
     furnishing,
     housekeeping,
+    judging,
     noticing,
     probing,
     reaching,
@@ -80,7 +81,7 @@ def ticks(services: Services, postman: Postman | None, ear: Ear | None = None) -
 
 
 async def note_first_letters(services: Services) -> None:
-    """Note who has had a first letter, and let letters go that waited for the legal texts.
+    """Note who has had a first letter, and let those go that waited for legal texts or a version.
 
     The day is that of acceptance, so a letter that never left does not count. Two letters within
     this tick's minute may both tell somebody where the data come from: better twice than never.
@@ -88,5 +89,6 @@ async def note_first_letters(services: Services) -> None:
     is_ready = await furnishing.is_ready(services.database)
     async with services.database.unit_of_work() as unit:
         await unit.connection.execute(letter_statements.NOTE_FIRST_LETTERS)
+        await unit.connection.execute(letter_statements.RELEASE_KNOWN, list(judging.KINDS))
         if is_ready:
             await unit.connection.execute(letter_statements.RELEASE_UNREADY)

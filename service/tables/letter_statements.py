@@ -179,3 +179,13 @@ RELEASE_UNREADY = """
 UPDATE outbox SET state = 'queued', reason = NULL, finished_at = NULL, next_attempt_at = now()
 WHERE state = 'held' AND reason = 'not_ready' AND expires_at > now()
 """
+
+# What an older version could not judge, or one that runs beside; $1 are the kinds known here.
+RELEASE_KNOWN = """
+UPDATE outbox o SET state = 'queued', reason = NULL, finished_at = NULL, next_attempt_at = now()
+FROM letter l
+WHERE l.id = o.id AND o.state = 'held' AND o.reason = 'kind_unknown' AND o.expires_at > now()
+    AND (SELECT bool_and(coalesce(s.kind, l.cause ->> 'copies', l.cause ->> 'updates', l.kind)
+            = ANY ($1::text[]))
+        FROM (SELECT) one LEFT JOIN letter_subject s ON s.letter_id = l.id)
+"""
