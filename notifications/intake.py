@@ -16,7 +16,7 @@ import structlog
 
 from calendars import answer
 from calendars.answer import CalendarAnswer
-from notifications import addresses, bounces, evidence, returning
+from notifications import addresses, bounces, evidence, messages, returning
 from notifications.bounces import Kind, Report
 from notifications.evidence import How
 from notifications.returning import ReturnOptions
@@ -191,6 +191,27 @@ async def take(
                 await options.hear(unit.connection, heard)
     _log.info("intake.taken", kind=report.kind.value, matched=letter is not None)
     return Taken(report.kind, letter_id, event_id)
+
+
+async def note_refused(
+    database: Database,
+    options: IntakeOptions,
+    number: str,
+    *,
+    mailbox: str,
+    said: str,
+    at: datetime,
+) -> None:
+    """Keep once that a mailbox has a mail which its server will not hand out, for the office.
+
+    `number` names the mail for good, `said` is the server's ground.
+    """
+    ground = messages.one_line(said, bounces.DIAGNOSTIC_LIMIT)
+    report = Report(kind=Kind.UNKNOWN, recipient=mailbox, diagnostic=ground)
+    digest = hashlib.sha256(b"refused\x00" + number.encode()).digest()
+    details = _details(report, options.strike)
+    async with database.unit_of_work() as unit:
+        await unit.connection.fetchval(_KEEP, digest, report.kind.value, None, details, at)
 
 
 async def forget(

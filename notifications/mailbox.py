@@ -1,31 +1,23 @@
 """Read returned mail out of a mailbox (IMAP): for installations without a mail server beside them.
 
-The library blocks, so every step runs in a thread. A mail is kept first, then marked as read, then
-the cursor goes on: a crash in between reads it again, which changes nothing. What people wrote
-stays unread, because somebody else may look into this mailbox, too.
+A mail is kept first, then marked as read, then the cursor goes on: a crash in between reads it
+again, which changes nothing. What people wrote stays unread, because somebody else may look into
+this mailbox, too. A mail that the server will not hand out is passed over, and the office told.
 """
 
-import asyncio
-import imaplib
-import ssl
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
 
 import structlog
-from imap_tools import BaseMailBox, ImapToolsError, MailBox, MailBoxStartTls, MailBoxUnencrypted
 
-from notifications import intake
+from notifications import imap, intake
 from notifications.bounces import Kind
+from notifications.imap import Mailbox, MailboxError, MailRefusedError, Reader
 from notifications.intake import IntakeOptions
 from notifications.storage import Database
 
 MAILS_AT_ONCE = 200
 """Mails of one reading; the next one goes on."""
 
-SOCKET_SECONDS = 30.0
 LEASE_SECONDS = 300
 _PERSONAL = frozenset({Kind.WORDS, Kind.UNKNOWN})
 
@@ -48,28 +40,6 @@ WHERE mailbox = $1
 """
 
 
-class MailboxError(Exception):
-    """The mailbox cannot be read; `str` says why, without a password."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mailbox:
-    """Where the mailbox is and how to get in; `plain` is for this machine only."""
-
-    host: str
-    port: int
-    mode: Literal["tls", "starttls", "plain"]
-    user: str
-    password: str = field(repr=False)
-    folder: str = "INBOX"
-    tls_context: ssl.SSLContext | None = field(default=None, repr=False)
-
-    @property
-    def name(self) -> str:
-        """By what the cursor is kept."""
-        return f"{self.user}@{self.host}:{self.port}/{self.folder}"
-
-
 async def read_new(
     database: Database, mailbox: Mailbox, options: IntakeOptions, at: datetime
 ) -> int:
@@ -83,8 +53,11 @@ async def read_new(
         return 0
     is_read = False
     try:
-        found = await _read(database, mailbox, options, (cursor[0], cursor[1]), at)
-        is_read = True
+        async with imap.opened(mailbox) as reader:
+            last_uid = cursor[1] if reader.uid_validity == cursor[0] else 0
+            reading = _Reading(database, mailbox, options, reader, at)
+            found = await reading.read_after(last_uid)
+            is_read = True
         return found
     finally:
         await database.fetch(_END, mailbox.name, is_read)
@@ -92,100 +65,84 @@ async def read_new(
 
 async def try_out(mailbox: Mailbox) -> None:
     """Log in, open the folder and leave; raise `MailboxError` if refused."""
-    reader = await _in_thread(_open, mailbox)
-    await _in_thread(reader.close)
+    async with imap.opened(mailbox):
+        pass
 
 
-async def _read(
-    database: Database,
-    mailbox: Mailbox,
-    options: IntakeOptions,
-    cursor: tuple[int, int],
-    at: datetime,
-) -> int:
-    reader = await _in_thread(_open, mailbox)
-    try:
-        last = cursor[1] if reader.uid_validity == cursor[0] else 0
-        taken_first = 0
-        for uid in await _in_thread(reader.list_after, last):
-            raw = await _in_thread(reader.fetch, uid)
+class _Reading:
+    """One reading of an open folder.
+
+    That a server refuses one mail says something of that mail only if it hands out another one:
+    until then the cursor stays before it, so that a server in trouble costs nothing but time.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        mailbox: Mailbox,
+        options: IntakeOptions,
+        reader: Reader,
+        at: datetime,
+    ) -> None:
+        self._database = database
+        self._mailbox = mailbox
+        self._options = options
+        self._reader = reader
+        self._at = at
+        self._refused: dict[int, str] = {}
+
+    async def read_after(self, last_uid: int) -> int:
+        """Return how many mails were taken for the first time."""
+        taken_first, read_uid = 0, last_uid
+        for uid in await self._reader.list_after(last_uid, MAILS_AT_ONCE):
+            try:
+                raw = await self._reader.fetch(uid, intake.SIZE_LIMIT)
+            except MailRefusedError as error:
+                self._refused[uid] = str(error)
+                continue
             if raw is not None:
-                taken = await intake.take(database, options, raw, None, at)
-                taken_first += taken.is_new
-                if taken.is_stop or taken.kind not in _PERSONAL:
-                    await _in_thread(reader.mark_read, uid)
-            await database.fetch(_GO_ON, mailbox.name, reader.uid_validity, uid, LEASE_SECONDS)
+                await self._pass_over()
+                taken_first += await self._take(uid, raw)
+                read_uid = uid
+            if not self._refused:
+                await self._go_on(uid)
+        if self._refused:
+            await self._end_with_refusals(read_uid)
         return taken_first
-    finally:
-        await _in_thread(reader.close)
 
+    async def _take(self, uid: int, raw: bytes) -> bool:
+        taken = await intake.take(self._database, self._options, raw, None, self._at)
+        if taken.is_stop or taken.kind not in _PERSONAL:
+            await self._reader.mark_read(uid)
+        return taken.is_new
 
-async def _in_thread(work: Any, *values: Any) -> Any:
-    """Run a step of the library in a thread; its errors are those of the mailbox."""
-    try:
-        return await asyncio.to_thread(work, *values)
-    except (ImapToolsError, imaplib.IMAP4.error, OSError, EOFError) as error:
-        raise MailboxError(_words_of(error)) from error
+    async def _end_with_refusals(self, read_uid: int) -> None:
+        """Pass over the last mails if one that we had is still handed out, else come again."""
+        last_uid, said = max(self._refused.items())
+        try:
+            is_well = await self._reader.fetch(read_uid, 1) is not None if read_uid else False
+        except MailRefusedError:
+            is_well = False
+        if not is_well:
+            raise MailboxError(said)
+        await self._pass_over()
+        await self._go_on(last_uid)
 
+    async def _pass_over(self) -> None:
+        """Leave to the office what the server refused; they find it in their own mail program."""
+        for uid, said in self._refused.items():
+            _log.error("intake.refused_by_mailbox", uid=uid, folder=self._mailbox.folder)
+            number = f"{self._mailbox.name} {self._reader.uid_validity} {uid}"
+            await intake.note_refused(
+                self._database,
+                self._options,
+                number,
+                mailbox=self._mailbox.user,
+                said=said,
+                at=self._at,
+            )
+        self._refused.clear()
 
-def _words_of(error: Exception) -> str:
-    """Return what the server said; the library's own text would repeat the whole command."""
-    result = getattr(error, "command_result", None)
-    said = result[1][0] if result and len(result) > 1 and result[1] else error
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-    return " ".join(text.split())[:200] or type(error).__name__
-
-
-class _Reader:
-    """An open folder; every method blocks."""
-
-    def __init__(self, box: BaseMailBox, uid_validity: int) -> None:
-        self._box = box
-        self.uid_validity = uid_validity
-
-    def list_after(self, last_uid: int) -> Sequence[int]:
-        """Return the next uids, the oldest first."""
-        # A range whose end is the star names the last mail even when that is an old one.
-        found = [int(uid) for uid in self._box.uids(f"UID {last_uid + 1}:*", charset=None)]
-        return sorted(uid for uid in found if uid > last_uid)[:MAILS_AT_ONCE]
-
-    def fetch(self, uid: int) -> bytes | None:
-        """Return a mail as far as we take one, None when it is gone; it stays unread."""
-        part = f"(BODY.PEEK[]<0.{intake.SIZE_LIMIT}>)"
-        kind, data = self._box.client.uid("FETCH", str(uid), part)
-        if kind != "OK":
-            raise MailboxError(f"FETCH: {kind}")
-        return next((bytes(one[1]) for one in data if isinstance(one, tuple)), None)
-
-    def mark_read(self, uid: int) -> None:
-        """Mark a mail as read. The library's own way would also delete what others marked."""
-        self._box.client.uid("STORE", str(uid), "+FLAGS.SILENT", r"(\Seen)")
-
-    def close(self) -> None:
-        """Leave, whatever the server says to it."""
-        with suppress(ImapToolsError, imaplib.IMAP4.error, OSError, EOFError):
-            self._box.logout()
-
-
-def _open(mailbox: Mailbox) -> _Reader:
-    box = _connect(mailbox)
-    try:
-        is_ascii = (mailbox.user + mailbox.password).isascii()
-        login = box.login if is_ascii else box.login_utf8
-        login(mailbox.user, mailbox.password, initial_folder=mailbox.folder)
-        status = box.folder.status(mailbox.folder, ("UIDVALIDITY",))
-    except BaseException:
-        _Reader(box, 0).close()
-        raise
-    return _Reader(box, int(status["UIDVALIDITY"]))
-
-
-def _connect(mailbox: Mailbox) -> BaseMailBox:
-    context = mailbox.tls_context or ssl.create_default_context()
-    if mailbox.mode == "plain":
-        return MailBoxUnencrypted(mailbox.host, mailbox.port, timeout=SOCKET_SECONDS)
-    if mailbox.mode == "starttls":
-        return MailBoxStartTls(
-            mailbox.host, mailbox.port, timeout=SOCKET_SECONDS, ssl_context=context
-        )
-    return MailBox(mailbox.host, mailbox.port, timeout=SOCKET_SECONDS, ssl_context=context)
+    async def _go_on(self, uid: int) -> None:
+        validity = self._reader.uid_validity
+        await self._database.fetch(_GO_ON, self._mailbox.name, validity, uid, LEASE_SECONDS)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import notifications.mailbox
 from notifications import gates, listening
-from notifications.mailbox import MailboxError
+from notifications.imap import MailboxError
 from notifications.relay import Link, SmtpError
 from service import app, clock, furnishing, hearing, probing
 from service.database import Database

@@ -13,9 +13,9 @@ import structlog
 
 from notifications import mailbox as mailboxes
 from notifications.bounces import Kind
+from notifications.imap import Mailbox
 from notifications.intake import Heard, IntakeOptions
 from notifications.listening import Listener, Place, PlaceTakenError
-from notifications.mailbox import Mailbox
 from notifications.storage import Connection
 from service import blackening, forwarding, preferring, probing, relaying, tokens, transcribing
 from service.answering import Answers

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from notifications import mailbox
+from notifications.imap import MailboxError
 from notifications.intake import Heard
-from notifications.mailbox import MailboxError
 from notifications.storage import Connection
 from service.database import Database
 from tests.notifications import dovecot
