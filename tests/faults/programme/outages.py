@@ -44,7 +44,8 @@ AWAY_SECONDS, BACK_SECONDS = 20.0, 10.0
 # What was under way when the database went may be told so late: all of it has limits of its own.
 TAKEN_BEFORE, SENT_BEFORE = 20, 200
 TICK_SECONDS = 30.0
-PATIENCE_SECONDS = 400.0
+# Nothing of it is a promise: 5,000 letters take a busy machine as long as they take.
+PATIENCE_SECONDS = 3600.0
 AGAIN_SECONDS = 0.1
 
 _INVITE = """
