@@ -85,6 +85,11 @@ async def list_addresses(database: Database) -> Sequence[BadAddress]:
     return [BadAddress(**dict(row)) for row in await database.fetch(statements.ADDRESSES)]
 
 
+async def list_addresses_of(database: Database, person_id: UUID) -> Sequence[BadAddress]:
+    """Return those of one person."""
+    return [one for one in await list_addresses(database) if one.person_id == person_id]
+
+
 async def count_addresses(database: Database) -> int:
     """Count the addresses that get no letters any more."""
     count: int = await database.fetchval(statements.COUNT_ADDRESSES)

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Response
 
-from service import addressing, enrolling, preferring, subscribing
+from service import addressing, enrolling, mending, preferring, subscribing
 from service.domain.errors import FieldsError
 from service.enrolling import Member, MemberForm, Search
 from service.services import Services
@@ -247,10 +247,12 @@ async def _edit(
     context = {"saved": False, "calendar_done": None, "alike": None, "is_stale": False} | context
     context.setdefault("links_renewed", False)
     context.setdefault("tally", None)
+    context.setdefault("bad", ())
     if member is not None:
         context["calendar_use"] = await subscribing.find_use(
             services.database, Owner.person(member.id)
         )
+        context["bad"] = await mending.list_addresses_of(services.database, member.id)
         wishes = await preferring.find_of_person(services.database, member.id)
         context["wished"] = preferences.summary(visitor, wishes)
         context["paused_until"] = preferences.pause_of(visitor, wishes.preferences)

@@ -121,9 +121,14 @@ async def test_an_address_is_tried_again_on_a_press(sign_in: SignIn, database: D
     await give_up(database, person["email"])
     browser = await sign_in("coordinator")
     path = f"/buero/adressen/{person['id']}/erneut-versuchen"
+    page = f"/buero/mitglied/{person['id']}"
+    before = plain(await browser.get(page))
     answers = [(await browser.post(path)).headers["location"] for _ in range(2)]
     said = plain(await browser.get(answers[0]))
+    after = plain(await browser.get(page))
 
+    warning = f"E-Mails an {person['email']} kommen nicht oder nicht sicher an"
+    assert (True, False) == (warning in before, warning in after)
     row = await database.fetchrow("SELECT state, cleared_by FROM address_state")
     audit = await database.fetchval("SELECT object_id FROM audit WHERE action LIKE 'address%'")
     assert ["tried", "too_late"] == [answer.rpartition("=")[2] for answer in answers]
