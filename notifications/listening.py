@@ -33,6 +33,8 @@ _DRAIN_SECONDS = 10.0
 _TRY_SECONDS = 2.0
 _SOCKET_MODE = 0o666
 
+_Mark = tuple[int, int, int]
+
 _log = structlog.get_logger(__name__)
 
 
@@ -67,6 +69,7 @@ class Listener:
         self._options = options
         self._clock = clock
         self._server: asyncio.Server | None = None
+        self._mark: _Mark | None = None
         self._open: set[_Session] = set()
         self._taking: set[asyncio.Task[bool]] = set()
         self.port = place.port
@@ -77,9 +80,16 @@ class Listener:
         return self._server is not None
 
     async def open(self) -> None:
-        """Begin to listen; raise `PlaceTakenError` where somebody else does, OSError otherwise."""
+        """Begin to listen; raise `PlaceTakenError` where somebody else does, OSError otherwise.
+
+        Whoever listens already sees to it that the place still leads here, and takes it anew where
+        it leads nowhere; what is under way goes on.
+        """
         if self._server is not None:
-            return
+            if self._is_found:
+                return
+            _log.warning("intake.place_lost", place=str(self._place))
+            self._stop_listening()
         if await answers(self._place):
             raise PlaceTakenError
         loop = asyncio.get_running_loop()
@@ -87,6 +97,7 @@ class Listener:
             self._server = await loop.create_unix_server(self._greet, self._place.path)
             # The mail server is another user; who may reach the socket is the folder's matter.
             self._place.path.chmod(_SOCKET_MODE)
+            self._mark = _mark_of(self._place.path)
         else:
             self._server = await loop.create_server(self._greet, self._place.host, self._place.port)
             self.port = self._server.sockets[0].getsockname()[1]
@@ -94,17 +105,31 @@ class Listener:
 
     async def close(self) -> None:
         """Stop listening, and finish what is being kept."""
-        server, self._server = self._server, None
-        if server is None:
+        if self._server is None:
             return
-        server.close()
+        self._stop_listening()
         if self._taking:
             await asyncio.wait(self._taking, timeout=_DRAIN_SECONDS)
         for session in tuple(self._open):
             session.hang_up()
-        if self._place.path is not None:
+
+    @property
+    def _is_found(self) -> bool:
+        """Whether who comes to the place comes to us."""
+        path = self._place.path
+        return path is None or (self._mark is not None and self._mark == _mark_of(path))
+
+    def _stop_listening(self) -> None:
+        """Leave the place, and what is not ours there alone.
+
+        The socket goes first: as long as we listen, nobody else puts theirs in its place.
+        """
+        if self._place.path is not None and self._is_found:
             with suppress(OSError):
                 self._place.path.unlink()
+        server, self._server, self._mark = self._server, None, None
+        if server is not None:
+            server.close()
 
     def _greet(self) -> asyncio.BaseProtocol:
         if len(self._open) >= CONNECTIONS:
@@ -155,6 +180,18 @@ class Listener:
             _log.warning("intake.not_kept", error=type(error).__name__)
             return False
         return True
+
+
+def _mark_of(path: Path) -> _Mark | None:
+    """Return what tells this socket from another one at its place, None where there is none.
+
+    A number alone would not: file systems give it to the next one at once. To give the socket to
+    somebody else does not change when it was made.
+    """
+    with suppress(OSError):
+        found = path.lstat()
+        return found.st_dev, found.st_ino, found.st_mtime_ns
+    return None
 
 
 async def answers(place: Place) -> bool:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from socket import SO_LINGER, SOL_SOCKET
+from socket import AF_UNIX, SO_LINGER, SOL_SOCKET, socket
 
 import pytest
 
@@ -237,3 +237,74 @@ async def test_one_process_listens_and_the_next_one_takes_over(
     await second.close()
 
     assert (True, False, True) == (taken, left, over)
+
+
+async def test_a_listener_that_still_keeps_a_mail_leaves_its_successor_the_place(
+    database: Database, tmp_path: Path
+) -> None:
+    place = Place(path=tmp_path / "lmtp.sock")
+    letter = await a_sent_letter(database)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def dawdle(_: Connection, __: Heard) -> None:
+        begun.set()
+        await go_on.wait()
+
+    old = Listener(place, database, replace(OPTIONS, hear=dawdle), lambda: datetime.now(UTC))
+    await old.open()
+    reader, writer = await asyncio.open_unix_connection(place.path)
+    client = Client(reader, writer)
+    await client.hear()
+    await client.begin(address(letter), sender=ERIKA.encode())
+    writer.write(sample("words_outlook", letter) + b"\r\n.\r\n")
+    await asyncio.wait_for(begun.wait(), 100)
+    closing = asyncio.create_task(old.close())
+    while await listening.answers(place):
+        await asyncio.sleep(0)
+    async with listening_at(database, place):
+        go_on.set()
+        kept = await client.hear()
+        await asyncio.wait_for(closing, 100)
+        is_there = await listening.answers(place)
+    writer.close()
+
+    assert ("250 2.0.0 kept", True) == (kept, is_there)
+
+
+async def test_a_listener_whose_socket_was_swept_away_or_replaced_listens_again(
+    database: Database, tmp_path: Path
+) -> None:
+    path = tmp_path / "lmtp.sock"
+    place = Place(path=path)
+    async with listening_at(database, place) as listener:
+        path.unlink()
+        await listener.open()
+        after_sweep = await listening.answers(place)
+        path.unlink()
+        with socket(AF_UNIX) as stranger:
+            stranger.bind(str(path))
+        await listener.open()
+        after_stranger = await listening.answers(place)
+        path.chmod(0o600)
+        before = path.stat().st_ino
+        await listener.open()
+        after_chmod = path.stat().st_ino
+
+    assert (True, True) == (after_sweep, after_stranger)
+    assert before == after_chmod
+    assert not path.exists()
+
+
+async def test_who_lost_the_place_to_another_listener_stops_and_leaves_it(
+    database: Database, tmp_path: Path
+) -> None:
+    place = Place(path=tmp_path / "lmtp.sock")
+    async with listening_at(database, place) as first:
+        (tmp_path / "lmtp.sock").unlink()
+        async with listening_at(database, place):
+            with pytest.raises(PlaceTakenError):
+                await first.open()
+            await first.close()
+            is_there = await listening.answers(place)
+
+    assert (True, False) == (is_there, first.is_open)
