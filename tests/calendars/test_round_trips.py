@@ -106,7 +106,6 @@ def test_escaping_roundtrip(name: str, words: list[str]) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ["icalendar", "ical", "ical.js", "libical"])
 @settings(max_examples=ENOUGH, **PATIENT)
 @given(words=MANY)

@@ -17,7 +17,7 @@ from tests.chromium import needs_chromium
 from tests.end_to_end.browser import visiting
 from tests.end_to_end.stage import Demo
 
-pytestmark = [*needs_chromium, pytest.mark.xdist_group("demo"), pytest.mark.timeout(600)]
+pytestmark = [*needs_chromium, pytest.mark.xdist_group("demo")]
 
 MOST_TABS = 120
 REASON = "Der Saal ist gesperrt."

@@ -33,7 +33,7 @@ HASTE = 30
 """Leases last four seconds, holds and marks thirty; a poll comes five times a second."""
 
 PEOPLE = 2000
-SETTLE_SECONDS = 240.0
+SETTLE_SECONDS = 480.0
 FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
 """Debian's package faketime, where it is installed."""
 

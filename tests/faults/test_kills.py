@@ -251,7 +251,7 @@ async def test_12_several_workers_send_each_letter_once_and_in_order(
     async with smtp_servers.running() as server, AsyncExitStack() as stack:
         for _ in range(workers):
             await stack.enter_async_context(stage.worker(server.port))
-        await stage.settled(240, hurry=False)
+        await stage.settled(hurry=False)
         found = await stage.check(server)
 
     assert {"sent": 2 * people} == await stage.states()

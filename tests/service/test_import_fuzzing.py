@@ -52,14 +52,12 @@ def test_a_mutated_list_is_read_or_refused_soon(kind: Kind) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", FILES)
 def test_thousands_of_mutated_lists_are_read_or_refused_soon(kind: Kind) -> None:
     assert_each_is_read_or_refused(kind, 2_000, seed=1)
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", FILES)
 async def test_a_mutated_list_becomes_a_plan_or_words(database: Database, kind: Kind) -> None:
     found = {"plan": 0, "words": 0}
