@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 import aiosmtplib
 from aiosmtplib.errors import SMTPException, SMTPResponseException
 
-from notifications import crashing
+from notifications import connecting, crashing
 from notifications.backoff import Phase, Reply
 from notifications.envelopes import SmtpEnvelope
 from notifications.hurrying import hurried
@@ -321,7 +321,6 @@ async def _open(settings: RelaySettings) -> tuple[asyncio.Transport, _Offer]:
     """
     client = aiosmtplib.SMTP(
         hostname=settings.host,
-        port=settings.port,
         use_tls=settings.mode == "tls",
         start_tls=False,
         tls_context=settings.tls_context,
@@ -330,7 +329,9 @@ async def _open(settings: RelaySettings) -> tuple[asyncio.Transport, _Offer]:
     )
     phase = Phase.CONNECT
     try:
-        await client.connect()
+        # The host's name above stays what the certificate has to name.
+        way = await connecting.connect(settings.host, settings.port, settings.connect_seconds)
+        await client.connect(sock=way)
         phase = Phase.GREETING
         await client.ehlo()
         if settings.mode == "starttls":
