@@ -15,6 +15,7 @@ from service import (
     publishing,
     relaying,
     reminding,
+    reviving,
     ticking,
 )
 from service.clock import Clock, SharedClock
@@ -33,6 +34,7 @@ async def open_database(settings: Settings, *, migrate: bool) -> AsyncIterator[D
         dsn = settings.database_url
         if dsn is None:
             dsn = await stack.enter_async_context(embedded.running(settings.data_dir))
+            await stack.enter_async_context(reviving.kept_alive(settings.data_dir))
         database = await stack.enter_async_context(Database(dsn, pool_size=settings.pool_size))
         if migrate:
             await database.migrate()

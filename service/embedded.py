@@ -154,7 +154,34 @@ class Server:
             for file in opened:
                 os.close(file)
 
-    def start(self, *, fsync: bool) -> None:
+    @property
+    def is_running(self) -> bool:
+        """Tell whether there is a server, be it in the middle of a recovery."""
+        return self._postmaster() is not None
+
+    def lies_as_it_died(self) -> bool:
+        """Tell whether its data were left open: it was killed, or found no room to write.
+
+        Whoever stops it on purpose lets it close them.
+        """
+        if not (self.cluster / "PG_VERSION").exists():
+            return False
+        told = self._run("pg_controldata", "-D", self.cluster).stderr
+        state = re.search(r"^Database cluster state: +(.*)$", told, re.MULTILINE)
+        return state is not None and not state[1].startswith("shut down")
+
+    @asynccontextmanager
+    async def gate(self) -> AsyncIterator[None]:
+        """Let nobody else start or stop the server while the block lasts."""
+        with self.files() as (gate, _):
+            async with _exclusive(gate):
+                yield
+
+    async def start_again(self, *, fsync: bool, seconds: float) -> None:
+        """Start a server that died, trying so long; the caller holds the gate."""
+        await _finish(asyncio.to_thread(self.start, fsync=fsync, seconds=seconds))
+
+    def start(self, *, fsync: bool, seconds: float = READY_SECONDS) -> None:
         """Make the cluster if there is none, and start the server if it does not run."""
         self._check_version()
         if not self.cluster.exists():
@@ -162,7 +189,7 @@ class Server:
         if self._postmaster() is not None:
             return
         self._drop_stale_pid_file()
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + seconds
         while not self._launch(fsync=fsync) and self._postmaster() is None:
             # After a SIGKILL of the postmaster its last children may hold the shared memory.
             if time.monotonic() > deadline:
