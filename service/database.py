@@ -143,6 +143,16 @@ class Database:
         """Tell whether the server found no room to write within the last minute."""
         return self._full_tick is not None and time.monotonic() - self._full_tick < FULL_SECONDS
 
+    @property
+    def full_tick(self) -> float | None:
+        """Return when a write last found no room, in monotonic seconds; None once one did."""
+        return self._full_tick
+
+    def note_room(self, full_tick: float) -> None:
+        """Forget that a write found no room then, unless another one did so since."""
+        if self._full_tick == full_tick:
+            self._full_tick = None
+
     async def open(self) -> None:
         """Connect and become the active database of this process."""
         self._pool = await asyncpg.create_pool(

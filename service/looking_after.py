@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from weakref import WeakSet
 
 import asyncpg
 from asyncpg import Record
@@ -28,7 +27,6 @@ _TRY_ROOM = """
 CREATE TEMPORARY TABLE trial_of_room ON COMMIT DROP AS
 SELECT repeat('x', 1000) FROM generate_series(1, 100)
 """
-_found_full: WeakSet[Database] = WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +59,20 @@ async def examine(database: Database, now: datetime) -> list[Condition]:
 async def has_room(database: Database) -> bool:
     """Tell whether the server takes what is written, as far as this process knows.
 
-    A minute after a write found no room a table that nobody keeps is tried: who hears that this
-    process is not ready sends it nothing to write any more.
+    From a minute after a write found no room a table that nobody keeps is tried, whenever this is
+    asked next: who hears that this process is not ready sends it nothing to write any more.
     """
+    full_tick = database.full_tick
+    if full_tick is None:
+        return True
     if database.is_full:
-        _found_full.add(database)
         return False
-    if database in _found_full:
-        try:
-            async with database.rehearsal() as unit:
-                await unit.connection.execute(_TRY_ROOM)
-        except asyncpg.DiskFullError:
-            return False
-        _found_full.discard(database)
+    try:
+        async with database.rehearsal() as unit:
+            await unit.connection.execute(_TRY_ROOM)
+    except asyncpg.DiskFullError:
+        return False
+    database.note_room(full_tick)
     return True
 
 

@@ -5,7 +5,7 @@ import asyncpg
 import pytest
 
 from service import looking_after
-from service.database import Database
+from service.database import FULL_SECONDS, Database
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -86,9 +86,40 @@ async def test_once_there_is_room_again_a_trial_finds_it(database: Database) -> 
     with pytest.raises(asyncpg.DiskFullError):
         await write_alone(database)
     found = [await looking_after.has_room(database)]
-    database._full_tick = None
+    a_minute_goes_by(database)
 
-    found += [database in looking_after._found_full, await looking_after.has_room(database)]
+    found += [await looking_after.has_room(database), await looking_after.has_room(database)]
 
     assert [False, True, True] == found
-    assert database not in looking_after._found_full
+    assert database.full_tick is None
+
+
+async def test_who_asks_long_after_a_write_found_no_room_hears_of_a_trial(
+    database: Database,
+) -> None:
+    with pytest.raises(asyncpg.DiskFullError):
+        await write_alone(database)
+    a_minute_goes_by(database)
+    remembered = database.full_tick is not None
+
+    found = await looking_after.has_room(database)
+
+    # Only a trial forgets it.
+    assert (True, True, None) == (remembered, found, database.full_tick)
+
+
+async def test_a_trial_forgets_no_write_that_found_no_room_meanwhile(database: Database) -> None:
+    for _ in range(2):
+        with pytest.raises(asyncpg.DiskFullError):
+            await write_alone(database)
+    assert database.full_tick is not None
+
+    database.note_room(database.full_tick - 1)
+
+    assert database.is_full
+    database._full_tick = None
+
+
+def a_minute_goes_by(database: Database) -> None:
+    assert database._full_tick is not None
+    database._full_tick -= FULL_SECONDS
