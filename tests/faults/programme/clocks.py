@@ -239,5 +239,7 @@ async def _a_session(
         if by_minutes:
             rule = Rule(kind=Kind.REMINDER, audience=(Audience.ACCEPTED,), minutes_before=60)
             await reminding.add_rule(unit.connection, rule, meeting_id=meeting["id"])
-        await reminding.plan_slots(unit.connection, meeting["id"], now)
+        # What is due within a day of its planning is left to the invitation.
+        planned_at = now if by_minutes else now - timedelta(days=2)
+        await reminding.plan_slots(unit.connection, meeting["id"], planned_at)
     return meeting["id"]
