@@ -1,7 +1,7 @@
 """Group commit: what piles up while one commit runs leaves together with the next one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -52,6 +52,12 @@ class Group(Generic[Item]):
         self._waiting: list[_Entry[Item]] = []
         self._in_flight: list[_Entry[Item]] = []
         self._worker: asyncio.Task[None] | None = None
+        self._is_failing = False
+        self._tried = asyncio.Event()
+
+    def __len__(self) -> int:
+        """Return how many items are not written yet."""
+        return len(self._waiting) + len(self._in_flight)
 
     def submit(self, item: Item, *, patience: float) -> "asyncio.Future[bool]":
         """Queue an item; the future tells whether the row was still ours, False on a lost cause.
@@ -62,6 +68,7 @@ class Group(Generic[Item]):
         future: asyncio.Future[bool] = loop.create_future()
         self._waiting.append(_Entry(item, self._identify(item), loop.time() + patience, future))
         if self._worker is None or self._worker.done():
+            self._is_failing = False
             self._worker = asyncio.create_task(self._work())
         elif len(self._waiting) >= self.enough:
             self._end_gathering()
@@ -69,9 +76,21 @@ class Group(Generic[Item]):
 
     async def make_room(self, limit: int) -> None:
         """Wait while more items than the limit are not written yet."""
-        while len(self._waiting) + len(self._in_flight) > limit:
+        while len(self) > limit:
             last = (self._in_flight or self._waiting)[-1].future
             await asyncio.wait([last])
+
+    async def attempt(self, limit: int = 0) -> None:
+        """Wait as `make_room` does, but no longer for what was tried in vain: it goes on alone."""
+        while len(self) > limit and not self._is_failing:
+            await self._tried.wait()
+
+    async def let_pass(self, row_ids: Collection[UUID]) -> None:
+        """Wait until nothing of these rows is on its way here."""
+        entries = [*self._in_flight, *self._waiting]
+        ahead = [entry.future for entry in entries if entry.row_id in row_ids]
+        if ahead:
+            await asyncio.wait(ahead)
 
     async def flush(self) -> None:
         """Wait until everything that was submitted is written or given up."""
@@ -89,11 +108,13 @@ class Group(Generic[Item]):
                         done = await self._insist(write, [entry.item for entry in self._in_flight])
                         self._settle(done)
                         failed = 0
+                        self._end_try(failed=False)
             except Exception as error:  # noqa: BLE001  # whatever failed, the letters were sent
                 pause = RETRY_SECONDS[min(failed, len(RETRY_SECONDS) - 1)]
                 _log.warning("outbox.write_failed", error=type(error).__name__, tries=failed)
                 failed += 1
                 self._put_back(pause)
+                self._end_try(failed=True)
                 await asyncio.sleep(pause)
 
     async def _gather(self) -> None:
@@ -120,6 +141,12 @@ class Group(Generic[Item]):
             entry for entry in self._waiting if oldest.setdefault(entry.row_id, entry) is not entry
         ]
         self._in_flight = list(oldest.values())
+
+    def _end_try(self, *, failed: bool) -> None:
+        """Let go of those who wait for the end of a try."""
+        self._is_failing = failed
+        self._tried.set()
+        self._tried.clear()
 
     def _settle(self, done: Sequence[bool]) -> None:
         entries, self._in_flight = self._in_flight, []

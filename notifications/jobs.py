@@ -3,8 +3,8 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -17,13 +17,14 @@ from notifications.addresses import Verdict
 from notifications.backoff import Outcome, Phase, Reply
 from notifications.clerk import Go
 from notifications.envelopes import SmtpEnvelope
-from notifications.grouping import Group, Write
+from notifications.grouping import Group, Item, Write
 from notifications.leases import Claimed
 from notifications.letters import Prototype
 from notifications.recording import ACCEPTED_CODE, Blame, Ending, Mark
 from notifications.relay import SmtpError
 from notifications.storage import Connection, Database
 
+WriteOver = Callable[[Any, Sequence[Item]], Awaitable[Sequence[bool]]]
 UNDATED = datetime.min.replace(tzinfo=UTC)
 MARK_PATIENCE_SECONDS = 5.0
 ALARM_SECONDS = 3600.0
@@ -61,7 +62,11 @@ class Job:
 
 
 class Endings:
-    """Writes in groups what is about to leave and how claims ended."""
+    """Writes in groups what is about to leave and how claims ended.
+
+    Refusals that say something of an address are a group of their own: whoever else works on that
+    address holds up them, and no other letter.
+    """
 
     def __init__(
         self,
@@ -77,7 +82,12 @@ class Endings:
         self._once_kinds = once_kinds
         self._urgent_kinds = urgent_kinds
         self._alarmed: dict[str, float] = {}
-        self._group: Group[Mark | Ending] = Group(self._open_writer, lambda item: item.id)
+        self._group: Group[Mark | Ending] = Group(
+            partial(self._open_writer, self._write), lambda item: item.id
+        )
+        self._refusals: Group[Ending] = Group(
+            partial(self._open_writer, self._write_refusals), lambda ending: ending.id
+        )
 
     def mark(self, mark: Mark) -> "asyncio.Future[bool]":
         """Write before DATA that the letter may reach somebody; tell whether it is still ours."""
@@ -169,12 +179,17 @@ class Endings:
         self._group.meanwhile = meanwhile
 
     async def make_room(self, limit: int) -> None:
-        """Wait while more ends than the limit are not written: they would all become unclear."""
-        await self._group.make_room(limit)
+        """Wait while more ends than the limit are not written: they would all become unclear.
 
-    async def flush(self) -> None:
-        """Wait until all ends are written."""
+        Refusals whose address is locked are not waited for; they are with nobody.
+        """
+        await self._refusals.attempt(limit)
+        await self._group.make_room(max(0, limit - len(self._refusals)))
+
+    async def flush(self, *, insist: bool = False) -> None:
+        """Wait until all ends are written, with `insist` even refusals whose address is locked."""
         await self._group.flush()
+        await (self._refusals.flush() if insist else self._refusals.attempt())
 
     def _raise_alarm(self, letter: Claimed, reason: str) -> None:
         now = time.monotonic()
@@ -183,25 +198,34 @@ class Endings:
             _log.error("mail.refused", letter=str(letter.id), reason=reason)
 
     def _end(self, ending: Ending) -> None:
-        self._group.submit(ending, patience=recording.MARKED_SECONDS)
+        group = self._group if ending.blame is None else self._refusals
+        group.submit(ending, patience=recording.MARKED_SECONDS)
 
     @asynccontextmanager
-    async def _open_writer(self) -> AsyncIterator[Write[Mark | Ending]]:
+    async def _open_writer(self, write: WriteOver[Item]) -> AsyncIterator[Write[Item]]:
         # One connection for as long as something waits: to borrow it costs as much as a write.
         async with self._database.reading() as connection:
-            yield partial(self._write, connection)
+            yield partial(write, connection)
 
     async def _write(self, connection: Any, items: Sequence[Mark | Ending]) -> list[bool]:
+        """Write marks and ends in one statement, which is a transaction."""
         marks = [item for item in items if isinstance(item, Mark)]
         endings = [item for item in items if isinstance(item, Ending)]
-        blamed = [ending for ending in endings if ending.blame is not None]
-        # One statement is a transaction; only what a refusal says of an address takes several.
-        async with connection.transaction() if blamed else nullcontext():
-            marked, ended = await recording.record(connection, marks, endings, self._worker)
-            await self._note(connection, blamed)
+        marked, ended = await recording.record(connection, marks, endings, self._worker)
         if endings:
             crashing.pass_point("after_end")
         return [item.id in (marked if isinstance(item, Mark) else ended) for item in items]
+
+    async def _write_refusals(self, connection: Any, endings: Sequence[Ending]) -> list[bool]:
+        """Write ends and what they say of addresses in one transaction."""
+        # Of one letter the mark comes first. It could not while its row is locked here, and with it
+        # all that leave together with it could not.
+        await self._group.let_pass({ending.id for ending in endings})
+        async with connection.transaction():
+            _, ended = await recording.record(connection, [], endings, self._worker)
+            await self._note(connection, endings)
+        crashing.pass_point("after_end")
+        return [ending.id in ended for ending in endings]
 
     async def _note(self, connection: Connection, endings: Sequence[Ending]) -> None:
         """Put refused addresses on record, in one order for all who do so at the same time."""

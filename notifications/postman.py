@@ -136,7 +136,7 @@ class Postman:
             for link in self._crew.links:
                 link.close()
         async with asyncio.timeout(CUT_SECONDS), self._busy:
-            await self._endings.flush()
+            await self._endings.flush(insist=True)
 
     async def reap(self) -> None:
         """Set right what stopped or frozen workers left behind."""

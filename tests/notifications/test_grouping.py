@@ -141,3 +141,45 @@ async def test_a_commit_does_not_wait_for_who_never_comes() -> None:
 
     assert await written
     assert slow.written == [[item]]
+
+
+async def test_who_waits_for_one_try_only_goes_on_when_it_was_in_vain() -> None:
+    slow = Slow(OSError())
+    group = a_group(slow)
+    item = Item(uuid4())
+
+    written = group.submit(item, patience=LONG)
+    await group.attempt()
+    after_one_try = written.done()
+    await group.flush()
+
+    assert (False, [[item]], 0) == (after_one_try, slow.written, len(group))
+
+
+async def test_who_waits_for_one_try_waits_until_all_is_written_while_it_goes_well() -> None:
+    slow = Slow()
+    group = a_group(slow)
+    items = [Item(uuid4()) for _ in range(3)]
+
+    for item in items:
+        group.submit(item, patience=LONG)
+        await asyncio.sleep(0)
+    await group.attempt(limit=3)
+    early = len(slow.written)
+    await group.attempt()
+
+    assert (0, 3) == (early, sum(map(len, slow.written)))
+
+
+async def test_a_row_is_let_pass_and_nobody_else_is_waited_for() -> None:
+    slow = Slow(OSError())
+    group = a_group(slow)
+    own, other = Item(uuid4()), Item(uuid4())
+
+    written = group.submit(own, patience=LONG)
+    await group.let_pass({other.row_id})
+    early = written.done()
+    await group.let_pass({own.row_id, other.row_id})
+
+    assert (False, True) == (early, written.done())
+    await group.flush()
