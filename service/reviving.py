@@ -77,7 +77,8 @@ class Guard:
             self._started_tick = time.monotonic()
             self.pause_seconds = min(2 * self.pause_seconds, LONGEST_PAUSE_SECONDS)
             await self._server.start_again(fsync=self._fsync, seconds=self._start_seconds)
-        _log.warning("database.started_again")
+            seconds = time.monotonic() - self._started_tick
+        _log.warning("database.started_again", seconds=round(seconds, 1))
         return True
 
     def _is_running(self) -> bool:
