@@ -31,13 +31,42 @@ async def test_a_bucket_fills_evenly_and_never_over_its_brim(database: Database)
     assert full == [True, True, True, False]
 
 
-async def test_a_clock_that_goes_back_gives_nothing_away(database: Database) -> None:
+async def test_a_clock_that_goes_back_gives_nothing_away_and_takes_nothing(
+    database: Database,
+) -> None:
     for _ in range(3):
         await limiting.take(database, THREE_AN_HOUR, "x", NOW)
-    before = NOW - timedelta(hours=2)
+    before = NOW - timedelta(hours=24)
+    told = await limiting.take(database, THREE_AN_HOUR, "x", before)
+    soon = [
+        await limiting.take(database, THREE_AN_HOUR, "x", before + timedelta(minutes=minutes))
+        for minutes in (19, 21, 22)
+    ]
 
-    assert await limiting.take(database, THREE_AN_HOUR, "x", before) is not None
-    assert await limiting.take(database, THREE_AN_HOUR, "x", NOW) is not None
+    assert before + timedelta(minutes=20) == pytest.approx(told, abs=timedelta(seconds=1))
+    assert [False, True, False] == [answer is None for answer in soon]
+
+
+async def test_a_bucket_that_is_left_half_full_by_a_clock_that_was_ahead_fills_again(
+    database: Database,
+) -> None:
+    await limiting.take(database, THREE_AN_HOUR, "x", NOW)
+    before = NOW - timedelta(hours=24)
+    now = [await limiting.take(database, THREE_AN_HOUR, "x", before) for _ in range(3)]
+    later = await limiting.take(database, THREE_AN_HOUR, "x", before + timedelta(minutes=21))
+
+    assert [True, True, False] == [answer is None for answer in now]
+    assert later is None
+
+
+async def test_hits_in_another_order_than_they_were_timed_in_give_nothing_away(
+    database: Database,
+) -> None:
+    for back in (0, 50, 10):
+        await limiting.take(database, THREE_AN_HOUR, "x", NOW - timedelta(seconds=back))
+    told = await limiting.take(database, THREE_AN_HOUR, "x", NOW - timedelta(seconds=30))
+
+    assert NOW + timedelta(minutes=20) == pytest.approx(told, abs=timedelta(seconds=1))
 
 
 async def test_hits_at_the_same_time_are_counted_each(database: Database) -> None:

@@ -33,6 +33,12 @@ def job(*, start: float, ok: float | None = None, error: float | None = None) ->
         ([job(start=0.1, ok=0.1), job(start=16, ok=17)], False, "failing: queue"),
         ([job(start=0.1, ok=0.1), job(start=600, ok=599)], True, "running"),
         ([job(start=0.1, ok=0.1), job(start=1)], True, "running"),
+        # A clock that was two hours ahead wrote these.
+        ([job(start=-120, ok=-120)], False, "none has ended for five minutes"),
+        ([job(start=-120, ok=-120), job(start=0.1, ok=0.1)], True, "running"),
+        ([job(start=0.1, ok=0.1, error=-120)], True, "running"),
+        ([job(start=0.1, ok=0.1), job(start=0.2, ok=-120, error=0.1)], False, "failing: queue"),
+        ([job(start=0.1, ok=-0.5)], True, "running"),
     ],
 )
 def test_ticks_are_judged_by_their_last_runs(jobs: list[Any], *, holds: bool, detail: str) -> None:
