@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from notifications import crashing
+from notifications import crashing, setting_right
 from notifications.combining import ORDER_PREFIX
 from notifications.hurrying import hurried
 from notifications.pauses import CIRCUIT
@@ -214,7 +214,8 @@ async def reap(
 ) -> None:
     """Requeue what lost its lease before the mark, hold what lost it after, expire the rest.
 
-    Letters of `once_kinds` are never sent again, those of `urgent_kinds` are not held.
+    Letters of `once_kinds` are never sent again, those of `urgent_kinds` are not held. What was
+    written while the clock was ahead counts from now.
     """
     requeue, hold, *others = _REAP
     async with database.unit_of_work() as unit:
@@ -223,6 +224,7 @@ async def reap(
         await unit.connection.execute(hold, list(once_kinds), list(urgent_kinds))
         for statement in others:
             await unit.connection.execute(statement)
+        await setting_right.count_from_now(unit.connection, LEASE_SECONDS, urgent_kinds)
 
 
 def _claimed(row: Any) -> Claimed:

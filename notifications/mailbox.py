@@ -23,11 +23,13 @@ _PERSONAL = frozenset({Kind.WORDS, Kind.UNKNOWN})
 
 _log = structlog.get_logger(__name__)
 
+# A lease that lies further ahead than any is given for comes from a clock that was wrong.
 _LEASE = f"""
 INSERT INTO mailbox_cursor AS c (mailbox, lease_until)
 VALUES ($1, now() + make_interval(secs => {LEASE_SECONDS}))
 ON CONFLICT (mailbox) DO UPDATE SET lease_until = excluded.lease_until
 WHERE c.lease_until <= now()
+    OR c.lease_until > now() + 2 * make_interval(secs => {LEASE_SECONDS})
 RETURNING uid_validity, last_uid
 """
 _GO_ON = """
