@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from notifications import connecting
 from notifications.backoff import Phase
@@ -25,15 +26,23 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tls_servers.make_certificate(tmp_path_factory.mktemp("tls"))
 
 
-class TwoAddressesLoop(asyncio.SelectorEventLoop):
+class _TwoAddresses:
     """Finds two addresses for every name, the silent one first."""
 
-    async def getaddrinfo(self, _: Any, port: Any, **__: Any) -> Any:  # type: ignore[override]
-        """Resolve."""
+    async def getaddrinfo(self, host: Any, port: Any, **_: Any) -> Any:
+        """Resolve; one of the loops asks again for what is an address already."""
         return [
-            (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))
-            for host in (SILENT, LOUD)
+            (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port))
+            for address in ((host,) if host in {SILENT, LOUD} else (SILENT, LOUD))
         ]
+
+
+class PlainLoop(_TwoAddresses, asyncio.SelectorEventLoop):
+    """The loop of the standard library."""
+
+
+class FastLoop(_TwoAddresses, uvloop.Loop):
+    """The loop that the product runs on."""
 
 
 @contextmanager
@@ -50,14 +59,10 @@ def swallowing(port: int) -> Iterator[None]:
         yield
 
 
-def run(work: Any) -> Any:
-    with asyncio.Runner(loop_factory=TwoAddressesLoop) as runner:
-        return runner.run(work)
-
-
+@pytest.mark.parametrize("loop", [PlainLoop, FastLoop])
 @pytest.mark.parametrize("mode", ["tls", "starttls"])
 def test_a_letter_leaves_over_the_second_address_and_the_certificate_names_the_host(
-    certificate: Path, mode: Any
+    certificate: Path, mode: Any, loop: Any
 ) -> None:
     async def try_out() -> list[bytes]:
         async with a_real_server(certificate, implicit=mode == "tls") as (keeper, port):
@@ -75,7 +80,10 @@ def test_a_letter_leaves_over_the_second_address_and_the_certificate_names_the_h
                     assert caught.value.phase is Phase.TLS
             return keeper.logins
 
-    assert [SECRET.encode()] == run(try_out())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        logins = runner.run(try_out())
+
+    assert [SECRET.encode()] == logins
 
 
 async def test_a_greeting_that_comes_at_once_is_not_lost() -> None:
@@ -99,3 +107,32 @@ async def test_nobody_waits_longer_than_told() -> None:
         port = listener.getsockname()[1]
     with swallowing(port), pytest.raises(TimeoutError):
         await connecting.connect(SILENT, port, 0.1)
+
+
+def test_the_families_of_addresses_take_turns() -> None:
+    six, four = socket.AF_INET6, socket.AF_INET
+
+    assert [(six, 1), (four, 1), (six, 2), (six, 3)] == connecting._by_turns(
+        [(six, 1), (six, 2), (six, 3), (four, 1)]
+    )
+
+
+@pytest.mark.parametrize("loop", [asyncio.SelectorEventLoop, uvloop.Loop])
+def test_who_gives_up_leaves_no_connection_behind(loop: Any) -> None:
+    async def give_up() -> int:
+        async with smtp_servers.running() as server:
+            for steps in range(12):
+                connection = asyncio.create_task(connecting.connect(LOUD, server.port, SECONDS))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                connection.cancel()
+                for one in await asyncio.gather(connection, return_exceptions=True):
+                    if isinstance(one, socket.socket):
+                        one.close()
+            async with asyncio.timeout(SECONDS):
+                while server.open:
+                    await asyncio.sleep(0)
+            return len(server.open)
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert 0 == runner.run(give_up())
