@@ -105,8 +105,10 @@ class Scene:
         """Open a session of the group to which its people are invited."""
         starts = datetime.combine(datetime.now(UTC).date(), datetime.min.time())
         starts += timedelta(days=40, hours=10)
+        # Above those that the group draws by itself.
+        number = 100 + await self.database.fetchval("SELECT count(*) FROM meeting")
         meeting = await builders.a_meeting(
-            self.database, of=self.group, starts_local=starts, **columns
+            self.database, of=self.group, number=number, starts_local=starts, **columns
         )
         if meeting["state"] != "draft":
             for person in self.people:
