@@ -8,11 +8,8 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from functools import partial
-from uuid import UUID
 
 import structlog
 
@@ -25,15 +22,17 @@ from notifications.desk import Desk
 from notifications.hurrying import hurried
 from notifications.jobs import Endings, Job
 from notifications.letters import Sender
+from notifications.options import Options
 from notifications.relay import Link, RelaySettings, SmtpError
 from notifications.slots import Slots
 from notifications.stock import Stock
 from notifications.storage import Database
 from notifications.watch import Watch
 
+__all__ = ["Options", "Postman"]
+
 POLL_SECONDS = hurried(5.0, least=0.2)
 REAP_SECONDS = hurried(30.0, least=0.5)
-DRAIN_SECONDS = hurried(30.0, least=5.0)
 CUT_SECONDS = 3.0
 MARK_VALID_SECONDS = hurried(90.0)
 """A process that slept longer between mark and DATA no longer knows who else acted."""
@@ -42,31 +41,6 @@ UNWRITTEN_PER_LINK = 4
 """Ends that may wait for the database; as many letters become unclear if this process dies."""
 
 _log = structlog.get_logger(__name__)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a postman works.
-
-    `pace_seconds` lie at least between two letters to one recipient domain. Letters of
-    `once_kinds` are never sent again when their delivery is unclear, those of `urgent_kinds` at
-    once. Until a letter of `trial_kind`, if any, was accepted, only it and urgent ones leave. Those
-    of `pressing_kinds` are tried one by one while too much was refused for others to leave.
-    `bounce_address` gives the envelope sender of a letter, without it the sender's address.
-    """
-
-    pace_seconds: float = 0.0
-    once_kinds: tuple[str, ...] = ()
-    urgent_kinds: tuple[str, ...] = ()
-    pressing_kinds: tuple[str, ...] = ()
-    trial_kind: str | None = None
-    bounce_address: Callable[[UUID], str] | None = None
-    clock: Callable[[], datetime] = _now
-    drain_seconds: float = DRAIN_SECONDS
 
 
 class Postman:
@@ -169,20 +143,41 @@ class Postman:
                 await self._slots.free()
 
     async def _deliver(self) -> int:
-        self._watch.begin()
-        batch = await self._prepare()
-        if batch is not None:
-            await self._watch.look_back(self.name)
-        handled = await self._send_all(batch)
-        while self._crew.is_waiting and self._may_go_on:
+        handled = await self._try_round()
+        while self._crew.is_waiting and not self._stopping:
             # What falls due while a server takes its time leaves over the other connections.
             await self._crew.pause(self._wake, POLL_SECONDS)
-            await self._reap_now_and_then()
-            if self._idle_links():
-                handled += await self._send_all(await self._prepare())
+            handled += await self._try_round(reap=True)
         await self._crew.finish()
         await self._watch.settle()
         return handled
+
+    async def _try_round(self, *, reap: bool = False) -> int:
+        """Send what is due now; what fails costs no more than this round while a server is slow."""
+        try:
+            if reap:
+                await self._reap_now_and_then()
+            return await self._round()
+        except Exception as error:
+            if not self._crew.is_waiting:
+                raise
+            _log.warning("postman.round_failed", error=type(error).__name__)
+            return 0
+
+    async def _round(self) -> int:
+        # A pause is in the database before it is forgotten here: pressing letters go past it.
+        await self._watch.settle()
+        self._watch.begin()
+        if not self._idle_links():
+            return 0
+        batch = await self._prepare()
+        try:
+            if batch is not None:
+                await self._watch.look_back(self.name)
+        except Exception:
+            self._release(batch or [])
+            raise
+        return await self._send_all(batch)
 
     def _idle_links(self) -> list[Link]:
         return self._crew.idle(self._slots.count)
@@ -197,8 +192,10 @@ class Postman:
             self._following = asyncio.create_task(self._prepare())
             try:
                 handled += await self._send(batch)
-            finally:
-                upcoming = await self._following
+            except BaseException:
+                await self._give_up_following()
+                raise
+            upcoming = await self._following
             if not self._may_go_on or not self._idle_links():
                 self._release(upcoming or [])
                 break
@@ -208,6 +205,11 @@ class Postman:
                 await self._endings.flush()
                 batch = await self._prepare()
         return handled
+
+    async def _give_up_following(self) -> None:
+        """Put back what was claimed for after a batch that came to no good end."""
+        [upcoming] = await asyncio.gather(self._following, return_exceptions=True)
+        self._release(upcoming if isinstance(upcoming, list) else [])
 
     async def _rest(self) -> None:
         try:

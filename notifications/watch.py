@@ -101,8 +101,8 @@ class Watch:
         self._accepted.clear()
         await self._close_circuit()
         if self.down is not None and not self._is_resting:
-            self._is_resting = True
             await self._rest(self.down)
+            self._is_resting = True
 
     async def _close_circuit(self) -> None:
         proofs, self._proofs = self._proofs, []

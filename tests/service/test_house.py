@@ -125,7 +125,7 @@ def test_a_value_inside_a_statement_would_be_noticed(line: str, expected: list[s
 _CLOCKS = {
     Path("service/clock.py"),  # the one source of now
     Path("service/jobs.py"),  # the scheduler lives by the machine's clock
-    Path("notifications/postman.py"),  # its default, for it knows no service; `app` hands ours in
+    Path("notifications/options.py"),  # its default, for it knows no service; `app` hands ours in
 }
 _NOW = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
 
