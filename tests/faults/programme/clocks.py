@@ -232,6 +232,8 @@ async def _a_session(
         starts_local=local,
         answer_by_local=local - timedelta(minutes=30),
         published_at=now - timedelta(days=20),
+        # Without it what is due within a day is left to an invitation that is to come.
+        invited_at=None if by_minutes else now - timedelta(days=20),
     )
     await database.fetch(_ACCEPT, meeting["id"], place * EACH, now - timedelta(days=20), EACH)
     async with database.unit_of_work() as unit:
@@ -239,7 +241,5 @@ async def _a_session(
         if by_minutes:
             rule = Rule(kind=Kind.REMINDER, audience=(Audience.ACCEPTED,), minutes_before=60)
             await reminding.add_rule(unit.connection, rule, meeting_id=meeting["id"])
-        # What is due within a day of its planning is left to the invitation.
-        planned_at = now if by_minutes else now - timedelta(days=2)
-        await reminding.plan_slots(unit.connection, meeting["id"], planned_at)
+        await reminding.plan_slots(unit.connection, meeting["id"], now)
     return meeting["id"]

@@ -256,11 +256,8 @@ class Load:
             run.expect(holds=each.process.returncode is None, otherwise=f"a process ended: {said}")
 
     async def _judge_pools(self, run: Run) -> None:
-        """No transaction is open for good, and the pages answer fifty at once."""
-        async with httpx.AsyncClient(base_url=self.base, timeout=60) as client:
-            asked = [client.get("/health/ready") for _ in range(CONNECTIONS)]
-            codes = Counter(answer.status_code for answer in await asyncio.gather(*asked))
-        run.expect(holds=set(codes) == {200}, otherwise=f"readiness says {codes}")
+        """The pages are ready, no transaction is open for good, and connections are bounded."""
+        await self.stage.until(lambda: ready(self.port, httpx.codes.OK), "the pages are ready")
         await self.stage.until(self._are_all_closed, "no transaction is left open", TICK_SECONDS)
         count = (await self._connections())["count"]
         run.expect(holds=count <= MOST_CONNECTIONS, otherwise=f"{count} connections")
