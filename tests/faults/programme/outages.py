@@ -256,7 +256,7 @@ class Load:
             run.expect(holds=each.process.returncode is None, otherwise=f"a process ended: {said}")
 
     async def _judge_pools(self, run: Run) -> None:
-        """See pages that are ready, no transaction open for good, and no more connections than may be."""
+        """See pages that are ready, no open transaction, and no more connections than may be."""
         await self.stage.until(lambda: ready(self.port, httpx.codes.OK), "the pages are ready")
         await self.stage.until(self._are_all_closed, "no transaction is left open", TICK_SECONDS)
         count = (await self._connections())["count"]
