@@ -199,7 +199,7 @@ async def test_words_without_a_session_stand_in_a_list_of_their_own(
     assert "ich komme" in about
     assert "Wann ist der nächste Termin?" in others
     assert "(die Adresse steht bei dieser Person)" in others
-    assert "Without a meeting" in english
+    assert "Without a session" in english
     assert "Wann ist der nächste Termin?" not in log
     assert "ich komme" not in rest
 
