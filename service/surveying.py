@@ -135,7 +135,8 @@ def _coming(row: Record) -> ComingSession:
 
 def _job(row: Record, now: datetime) -> Job:
     last = row["last_ok_at"]
-    is_fresh = last is not None and now - last < FRESH
+    # One that lies far ahead was written by a clock that was wrong.
+    is_fresh = last is not None and abs(now - last) < FRESH
     return Job(row["job"], last, row["last_error_at"], is_fresh)
 
 

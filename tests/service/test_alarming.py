@@ -37,22 +37,25 @@ async def services(settings: Settings, database: Database) -> AsyncIterator[Serv
     await furnishing.save_instance(database, COMMAND, data)
     for kind in furnishing.LEGAL_KINDS:
         await furnishing.save_text(database, COMMAND, (kind, "de"), "Ein Text.", NOW)
-    await tick(database, "notices")
+    await run_ticks(database)
     pages = Pages(settings.public_url, Instance("Bündnis", OFFICE), static_urls())
     yield Services(settings, database, pages, lambda: NOW, settings.token_keys)
     furnishing.forget(database)
 
 
-async def tick(database: Database, job: str, *, fails: bool = False) -> None:
-    """Let a tick have run just now, and work all the time of the test."""
+async def run_ticks(database: Database) -> None:
+    """Let some tick have just run whenever somebody looks in the days of a test."""
     await database.fetch(
-        "INSERT INTO job_health (job, last_start_at, last_ok_at, last_error_at) VALUES ($1, $2,"
-        " $2::timestamptz + CASE WHEN $3 THEN interval '-1 minute' ELSE interval '3 days' END,"
-        " CASE WHEN $3 THEN $2::timestamptz END)",
-        job,
+        "INSERT INTO job_health (job, last_start_at, last_ok_at) SELECT 'tick ' || at, at, at FROM"
+        " generate_series($1::timestamptz, $1 + interval '3 days', interval '4 minutes') AS at",
         NOW,
-        fails,
     )
+
+
+async def fail_tick(database: Database) -> None:
+    """Let a tick have failed just now."""
+    sql = "INSERT INTO job_health (job, last_start_at, last_error_at) VALUES ('slots', $1, $1)"
+    await database.fetch(sql, NOW)
 
 
 async def stop_relay(
@@ -267,7 +270,7 @@ async def test_the_alarm_of_refused_letters_counts_what_is_new_and_leads_to_them
 async def test_a_tick_that_fails_is_told_when_it_goes_on_failing(
     services: Services, database: Database
 ) -> None:
-    await tick(database, "slots", fails=True)
+    await fail_tick(database)
     at_once = await alarming.look(services, NOW)
     later = await alarming.look(services, NOW + timedelta(minutes=6))
 

@@ -276,3 +276,14 @@ def test_a_cell_that_a_spreadsheet_would_run_gets_an_apostrophe(before: str, sig
 
 def test_any_other_cell_stays_as_it_is() -> None:
     assert ["Müller = Co", "", "0361 1"] == [escape(one) for one in ("Müller = Co", "", "0361 1")]
+
+
+@pytest.mark.parametrize(("minutes", "is_fresh"), [(-14, True), (-16, False), (120, False)])
+async def test_work_that_ended_long_ago_or_by_a_clock_that_was_ahead_is_not_fresh(
+    database: Database, minutes: int, *, is_fresh: bool
+) -> None:
+    ended_at = NOW + timedelta(minutes=minutes)
+    await builders.insert(database, "job_health", job="notices", last_ok_at=ended_at)
+    board = await surveying.survey(database, an_account(), NOW)
+
+    assert [is_fresh] == [job.is_fresh for job in board.jobs]
