@@ -1,7 +1,8 @@
 """Text as calendars may carry it: one alphabet for names, titles and descriptions."""
 
 import re
-import unicodedata
+
+from calendars import normal_form
 
 # C0 and C1 but newline and tab, DEL, the bidirectional controls, and halves of surrogate pairs.
 _UNWANTED = re.compile(
@@ -19,7 +20,7 @@ def clean(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return unicodedata.normalize("NFC", _UNWANTED.sub("", _LINE_ENDS.sub("\n", text)))
+    return normal_form.compose(_UNWANTED.sub("", _LINE_ENDS.sub("\n", text)))
 
 
 def one_line(text: str) -> str:

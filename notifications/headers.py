@@ -10,6 +10,8 @@ import unicodedata
 
 from email_validator import EmailNotValidError, validate_email
 
+from calendars import normal_form
+
 TEXT_LIMIT = 200
 """Characters of a subject; longer ones are cut, nobody reads on."""
 
@@ -57,7 +59,7 @@ def check_address(address: str) -> str:
 
 def clean(text: str, limit: int = TEXT_LIMIT) -> str:
     """Return the text on one line, normalised (NFC), without controls and bidi marks, cut."""
-    text = _BIDI.sub("", _CONTROLS.sub(" ", unicodedata.normalize("NFC", text)))
+    text = _BIDI.sub("", _CONTROLS.sub(" ", normal_form.compose(text)))
     return _SPACES.sub(" ", text).strip()[:limit].rstrip()
 
 

@@ -5,7 +5,8 @@ controls make a line read other than it is, and the brackets of our letters' gap
 """
 
 import re
-import unicodedata
+
+from calendars import normal_form
 
 # C0 and C1 controls except tab and newline; DEL is one of them.
 _CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f"
@@ -22,7 +23,7 @@ _SPACES = re.compile(r"\s+")
 def clean_text(text: str) -> str:
     """Return the text in NFC, trimmed, with LF and without what no page or letter can carry."""
     text = _LINE_END.sub("\n", text)
-    return unicodedata.normalize("NFC", _UNWANTED.sub("", text)).strip()
+    return normal_form.compose(_UNWANTED.sub("", text)).strip()
 
 
 def clean_line(text: str) -> str:
