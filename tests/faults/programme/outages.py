@@ -78,6 +78,7 @@ FROM pg_stat_activity WHERE application_name = 'terminbuch' AND pid <> ALL ($1::
 """
 _OUTAGE = re.compile(r"(?P<at>\S+) +warning +request\.outage .*\bkind=(?P<kind>\w+)")
 BUSY = "DatabaseBusyError"
+LINES_OF_A_TRACE = 60
 
 
 @dataclass
@@ -213,6 +214,7 @@ class Load:
         early = [at for at in errors if at < struck]
         late = [at for at in errors if at > back + BACK_SECONDS]
         run.expect(holds=not early, otherwise=f"{len(early)} errors before the fault")
+        run.wrong += [f"a page called itself broken: {each}" for each in self._breakdowns()]
         run.expect(holds=not late, otherwise=f"{len(late)} errors long after the fault")
         run.notes.append(f"{len(errors)} outages, {len(busy)} times all connections were in use")
         for name, times in (
@@ -228,6 +230,12 @@ class Load:
             f"{count} x {status or 'no reply'}" for status, count in sorted(burst.odd.items())
         )
         run.notes.append(f"{len(burst.yes)} yes, {burst.no} no, heard beside: {known}")
+
+    def _breakdowns(self) -> list[str]:
+        """Return what the log of the pages says of each page that called itself broken."""
+        lines = self.web.programs[0].lines[self.lines_before :]
+        places = [place for place, line in enumerate(lines) if " request.failed " in line]
+        return ["; ".join(lines[place : place + LINES_OF_A_TRACE]) for place in places]
 
     def _outages(self) -> list[tuple[float, str]]:
         """Return when the pages failed to answer in this run, and why, as their log has it."""

@@ -65,7 +65,7 @@ class Tally:
             run.notes.append(f"skipped: {reason}")
         except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - it is a finding
             place = traceback.extract_tb(error.__traceback__)[-1]
-            run.wrong.append(f"{type(error).__name__} in {place.name}: {place.line} {error}"[:2000])
+            run.wrong.append(f"{type(error).__name__} in {place.name}: {place.line} {error}"[:3000])
         self.runs.append(run)
         words = [_figures([run]), *run.notes, f"{time.monotonic() - started:.1f} s"]
         print(f"{self.part} {title:<44} {', '.join(word for word in words if word)}", flush=True)
