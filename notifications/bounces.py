@@ -52,7 +52,8 @@ class Report:
 
     `status` is an enhanced code (RFC 3463), `recipient` the address that the report is about,
     `sent_to` the addresses that this mail went to, `letters` the letters that it names, the best
-    ground first. `words` and `sender` are kept of people only.
+    ground first. `returns_to` are envelope senders that a complaint quotes: it goes to whom the
+    provider knows. `words` and `sender` are kept of people only.
     """
 
     kind: Kind
@@ -61,6 +62,7 @@ class Report:
     recipient: str = ""
     sent_to: tuple[str, ...] = ()
     letters: tuple[UUID, ...] = ()
+    returns_to: tuple[str, ...] = ()
     notice: Notice | None = None
     subject: str = ""
     sender: str = ""
@@ -122,6 +124,7 @@ _RETURNED = re.compile(
     r"Original message headers:|X-Terminbuch-Mail: )",
     re.IGNORECASE | re.MULTILINE,
 )
+_RETURN_PATH = re.compile(r"^Return-Path:[ \t]*<([^<>\s]{1,320})>", re.IGNORECASE | re.MULTILINE)
 _ADDRESS = re.compile(r"<?([^\s<>\"',;:()]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z0-9-]{1,63})>?")
 
 
@@ -173,7 +176,11 @@ def _read_feedback(mail: Mail) -> Report | None:
     if fields is None:
         return None
     is_complaint = str(fields.get("Feedback-Type", "")).strip().lower() in _COMPLAINTS
-    return Report(kind=Kind.COMPLAINT if is_complaint else Kind.UNKNOWN)
+    if not is_complaint:
+        return Report(kind=Kind.UNKNOWN)
+    said = messages.one_line(str(fields.get("Original-Mail-From", "")), DIAGNOSTIC_LIMIT)
+    quoted = _RETURN_PATH.findall(mail.returned)
+    return Report(kind=Kind.COMPLAINT, returns_to=(said, *quoted[:1]))
 
 
 def _read_status_parts(mail: Mail) -> Report | None:

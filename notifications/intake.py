@@ -17,6 +17,7 @@ import structlog
 from calendars import answer
 from calendars.answer import CalendarAnswer
 from notifications import addresses, bounces, evidence, messages, returning
+from notifications.addresses import Verdict
 from notifications.bounces import Kind, Report
 from notifications.evidence import How
 from notifications.returning import ReturnOptions
@@ -32,7 +33,9 @@ FORGET_AT_ONCE = 1000
 
 _log = structlog.get_logger(__name__)
 
-_LETTERS = "SELECT id, to_addr, created_at FROM letter WHERE id = ANY($1::uuid[])"
+_LETTERS = """
+SELECT id, to_addr, recipient_id, created_at FROM letter WHERE id = ANY($1::uuid[])
+"""
 _KEEP = """
 INSERT INTO mail_event (raw_sha256, kind, letter_id, details, received_at)
 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (raw_sha256) DO NOTHING RETURNING id
@@ -45,6 +48,8 @@ DELETE FROM mail_event WHERE id IN (
 """
 _MAY_ANSWER = frozenset({Kind.WORDS, Kind.AUTO_REPLY, Kind.UNKNOWN})
 _HEARD = frozenset({Kind.WORDS, Kind.ANSWER, Kind.OWN})
+# What programs report: all of them write to the envelope sender, but for those of complaints.
+_REPORTS = frozenset({Kind.BOUNCE, Kind.DELAY, Kind.DELIVERED, Kind.RELAYED, Kind.COMPLAINT})
 _EVIDENCE: dict[Kind, How] = {
     Kind.DELIVERED: "dsn",
     Kind.RELAYED: "relayed",
@@ -174,8 +179,8 @@ async def take(
         # Some programs call their answers automatic, and all write words of their own around them.
         report = replace(report, kind=Kind.ANSWER, notice=None, words="")
     async with database.unit_of_work() as unit:
-        letter = await _find_letter(unit.connection, options, report, recipient, at)
-        letter_id = letter["id"] if letter else None
+        found = await _find_letter(unit.connection, options, report, recipient, at)
+        letter_id = found.row["id"] if found else None
         if report.kind is Kind.DISPOSITION:
             # That somebody opened a letter is not ours to know.
             return Taken(report.kind, letter_id, None)
@@ -184,12 +189,12 @@ async def take(
             _KEEP, digest, report.kind.value, letter_id, _details(report, options.strike), at
         )
         if event_id is not None:
-            if letter:
-                await _learn(unit.connection, letter, report, at)
+            if found:
+                await _learn(unit.connection, found, report, at)
             if report.kind in _HEARD:
                 heard = Heard(event_id, report, letter_id, recipient, raw, said)
                 await options.hear(unit.connection, heard)
-    _log.info("intake.taken", kind=report.kind.value, matched=letter is not None)
+    _log.info("intake.taken", kind=report.kind.value, matched=found is not None)
     return Taken(report.kind, letter_id, event_id)
 
 
@@ -236,35 +241,50 @@ def _read(options: IntakeOptions, raw: bytes, at: datetime) -> Report:
         return Report(kind=Kind.UNKNOWN)
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The row of the letter that a mail is about.
+
+    `is_proved` means that only who had the letter, or carried it, can have written: its return
+    address stands nowhere in what people pass on, its id stands in every answer and forward.
+    """
+
+    row: Any
+    is_proved: bool
+
+
 async def _find_letter(
     connection: Connection,
     options: IntakeOptions,
     report: Report,
     recipient: str | None,
     at: datetime,
-) -> Any:
-    """Return the row of the letter that this is about, None where nothing names one.
+) -> _Found | None:
+    """Return the letter that this is about, None where nothing names one.
 
     A return address names its letter for sixty days, a forged one names nothing; then come the
-    letters that the mail itself names. An address alone is no ground.
+    letters that the mail itself names. An address alone is no ground, and for what is believed of
+    programs only is neither a letter's id, where letters have return addresses of their own.
     """
     came_to = report.sent_to if recipient is None else (recipient, *report.sent_to)
-    named = [returning.letter_of(options.returns, one) for one in came_to]
-    by_address = [one for one in named if one is not None]
-    wanted = [*by_address, *report.letters]
+    known_by = [returning.letter_of(options.returns, one) for one in (*came_to, *report.returns_to)]
+    proved = [one for one in known_by if one is not None]
+    is_report = report.kind in _REPORTS
+    must_prove = is_report and (options.returns.names_letters or report.kind is Kind.COMPLAINT)
+    named = () if must_prove else report.letters
+    wanted = [*proved, *named]
     rows = await connection.fetch(_LETTERS, wanted) if wanted else []
     known = {row["id"]: row for row in rows}
-    for letter_id in wanted:
-        row = known.get(letter_id)
-        if row is not None and (
-            at - row["created_at"] <= RETURN_LIFE or letter_id in report.letters
-        ):
-            return row
+    for row in [known[one] for one in wanted if one in known]:
+        is_young = at - row["created_at"] <= RETURN_LIFE
+        if is_young or (row["id"] in named and not is_report):
+            return _Found(row, is_proved=is_young and row["id"] in proved)
     return None
 
 
-async def _learn(connection: Connection, letter: Any, report: Report, at: datetime) -> None:
+async def _learn(connection: Connection, found: _Found, report: Report, at: datetime) -> None:
     """Tell the letter what became of it, and its address what that means."""
+    letter = found.row
     if report.kind is Kind.BOUNCE:
         await evidence.failed(
             connection,
@@ -276,7 +296,7 @@ async def _learn(connection: Connection, letter: Any, report: Report, at: dateti
         )
     elif report.kind in _EVIDENCE:
         await evidence.delivered(connection, letter["id"], how=_EVIDENCE[report.kind], at=at)
-    verdict = report.verdict
+    verdict = _verdict(found, report)
     if verdict is not None and letter["to_addr"]:
         await addresses.note(
             connection,
@@ -286,6 +306,19 @@ async def _learn(connection: Connection, letter: Any, report: Report, at: dateti
             status=report.status or None,
             at=at,
         )
+
+
+def _verdict(found: _Found, report: Report) -> Verdict | None:
+    """Return what a report says about the address; what anybody can write is a doubt at most.
+
+    The office is not silenced by a stranger, nor by a colleague who takes an alarm for spam.
+    """
+    verdict = report.verdict
+    if verdict is Verdict.DELIVERED:
+        return verdict
+    if found.row["recipient_id"] is None and (verdict is Verdict.COMPLAINT or not found.is_proved):
+        return None
+    return Verdict.SOFT if verdict is Verdict.HARD and not found.is_proved else verdict
 
 
 def _details(report: Report, strike: Strike) -> dict[str, Any]:

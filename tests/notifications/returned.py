@@ -21,10 +21,15 @@ OPTIONS = IntakeOptions(
 )
 
 
-def sample(name: str, letter_id: UUID) -> bytes:
-    """Return a sample as if it were about this letter."""
-    raw = (SAMPLES / f"{name}.eml").read_bytes()
-    return raw.replace(IN_SAMPLES, str(letter_id).encode())
+def sample(name: str, letter_id: UUID, returns: ReturnOptions = OPTIONS.returns) -> bytes:
+    """Return a sample as if it were about this letter and came to its return address."""
+    raw = (SAMPLES / f"{name}.eml").read_bytes().replace(IN_SAMPLES, str(letter_id).encode())
+    return raw.replace(PLAIN.encode(), returning.return_address(returns, letter_id).encode())
+
+
+def to_everybody(raw: bytes, letter_id: UUID) -> bytes:
+    """Return a sample as somebody writes it who knows no more than the letter's id."""
+    return raw.replace(address(letter_id).encode(), PLAIN.encode())
 
 
 def address(letter_id: UUID) -> str:

@@ -88,8 +88,9 @@ async def test_a_report_in_the_mailbox_reaches_its_letter_and_the_check_opens_it
 ) -> None:
     letter = await a_sent_letter(database)
     with dovecot.running() as server:
-        server.put("a", sample("postfix_unknown_user", letter))
         settings = settings_with(tmp_path, **mailbox_settings(server))
+        returns = relaying.return_options(settings)
+        server.put("a", sample("postfix_unknown_user", letter, returns))
         await Ear(services_with(database, settings)).attend(datetime.now(UTC))
         well = [one async for one in checking.look_at_returns(settings)]
         wrong = settings_with(tmp_path, **mailbox_settings(server) | {"IMAP_PASSWORD": "wrong"})
