@@ -16,6 +16,7 @@ from service import auditing
 from service.auditing import Actor
 from service.database import Database
 from service.domain.errors import NotFoundError
+from service.pages.catalogue import DEFAULT_LOCALE, texts
 from service.tables import posting_statements as statements
 
 PER_PAGE = 50
@@ -34,6 +35,10 @@ _RELEASABLE = frozenset({"restored", "undeliverable"})
 _ADDRESS_REFUSED = frozenset({"address_refused", BOUNCED, "undeliverable"})
 _ADDRESS_WRONG = _ADDRESS_REFUSED | {"address_malformed"}
 _LIFE = timedelta(days=3)
+
+
+UNNAMED = "unnamed"
+"""Stands for kinds of letters that this version has no name for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,4 +377,6 @@ async def _record(
 
 
 def _letter(row: Any) -> PostedLetter:
-    return PostedLetter(**dict(row) | {"state": State(row["state"])})
+    # A newer version may have posted kinds that have no name here; the log shows them all the same.
+    kind = row["kind"] if texts(DEFAULT_LOCALE).has(f"kind.{row['kind']}") else UNNAMED
+    return PostedLetter(**dict(row) | {"state": State(row["state"]), "kind": kind})

@@ -254,7 +254,8 @@ def _kinds(visitor: Visitor) -> list[tuple[str, str]]:
     """Return all kinds of letters by their names."""
     known = texts(visitor.locale).wordings
     ids = [key.removeprefix("kind.") for key in known if key.startswith("kind.")]
-    return sorted(((one, visitor.t(f"kind.{one}")) for one in ids), key=itemgetter(1))
+    named = [(one, visitor.t(f"kind.{one}")) for one in ids if one != posting.UNNAMED]
+    return sorted(named, key=itemgetter(1))
 
 
 def _query(typed: Form) -> str:

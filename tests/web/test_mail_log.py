@@ -507,3 +507,18 @@ def test_nothing_says_delivered_where_only_a_server_accepted() -> None:
     found = [key for key in words if any("zugestellt" in one.lower() for one in words[key].forms())]
     # The one place where a recipient's server said so itself.
     assert ["dsn.delivered"] == found
+
+
+async def test_a_letter_of_a_kind_without_a_name_is_shown_in_the_log(
+    sign_in: SignIn, database: Database
+) -> None:
+    [letter] = await mail.post(database, a_letter(1, kind="minutes_published"))
+    await set_state(database, letter, "held", "kind_unknown")
+    browser = await sign_in("coordinator")
+    pages = [
+        (await browser.get(path)).text for path in ("/buero/versand", f"/buero/versand/{letter}")
+    ]
+
+    assert [True, True] == ["E-Mail einer neueren Version" in page for page in pages]
+    assert "eine neuere Version des Programms hat sie geschrieben" in pages[0]
+    assert 'value="unnamed"' not in pages[0]
