@@ -51,15 +51,17 @@ class Report:
     """What a mail says; empty where it does not say it.
 
     `status` is an enhanced code (RFC 3463), `recipient` the address that the report is about,
-    `sent_to` the addresses that this mail went to, `letters` the letters that it names, the best
-    ground first. `returns_to` are envelope senders that a complaint quotes: it goes to whom the
-    provider knows. `words` and `sender` are kept of people only.
+    `failed` the addresses that its fields name. `sent_to` are the addresses that this mail went to,
+    `letters` the letters that it names, the best ground first. `returns_to` are envelope senders
+    that a complaint quotes: it goes to whom the provider knows. `words` and `sender` are kept of
+    people only.
     """
 
     kind: Kind
     status: str = ""
     diagnostic: str = ""
     recipient: str = ""
+    failed: frozenset[str] = frozenset()
     sent_to: tuple[str, ...] = ()
     letters: tuple[UUID, ...] = ()
     returns_to: tuple[str, ...] = ()
@@ -86,6 +88,10 @@ class Report:
                 return None
             return Verdict.HARD if self.meaning in statuses.HARD else Verdict.SOFT
         return _VERDICTS.get(self.kind)
+
+    def is_of(self, address: str) -> bool:
+        """Tell whether this can be about an address; a report that names none can."""
+        return not self.failed or address.lower() in self.failed
 
 
 _VERDICTS: Mapping[Kind, Verdict] = {
@@ -196,13 +202,15 @@ def _read_status_parts(mail: Mail) -> Report | None:
 def _read_block(kind: Kind, block: "Message[str, str]") -> Report:
     words = _after_type(block, "Diagnostic-Code")
     status = str(block.get("Status", "")).strip().partition(" ")[0]
+    named = [_after_type(block, name) for name in ("Original-Recipient", "Final-Recipient")]
     said = re.fullmatch(r"[245]\.\d{1,3}\.\d{1,3}", status)
     found = said[0] if said else ""
     return Report(
         kind=kind,
         status=statuses.refine(found, words) if kind in {Kind.BOUNCE, Kind.DELAY} else found,
         diagnostic=messages.one_line(words, DIAGNOSTIC_LIMIT),
-        recipient=_after_type(block, "Original-Recipient") or _after_type(block, "Final-Recipient"),
+        recipient=named[0] or named[1],
+        failed=frozenset(one.lower() for one in named if _ADDRESS.fullmatch(one)),
     )
 
 

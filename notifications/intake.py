@@ -252,6 +252,10 @@ class _Found:
     row: Any
     is_proved: bool
 
+    def is_of_another(self, report: Report) -> bool:
+        """Tell whether only a copy came back that a reader has sent on to somebody else."""
+        return bool(self.row["to_addr"]) and not report.is_of(self.row["to_addr"])
+
 
 async def _find_letter(
     connection: Connection,
@@ -285,7 +289,7 @@ async def _find_letter(
 async def _learn(connection: Connection, found: _Found, report: Report, at: datetime) -> None:
     """Tell the letter what became of it, and its address what that means."""
     letter = found.row
-    if report.kind is Kind.BOUNCE:
+    if report.kind is Kind.BOUNCE and not found.is_of_another(report):
         await evidence.failed(
             connection,
             letter["id"],
@@ -318,7 +322,8 @@ def _verdict(found: _Found, report: Report) -> Verdict | None:
         return verdict
     if found.row["recipient_id"] is None and (verdict is Verdict.COMPLAINT or not found.is_proved):
         return None
-    return Verdict.SOFT if verdict is Verdict.HARD and not found.is_proved else verdict
+    is_sure = found.is_proved and not found.is_of_another(report)
+    return Verdict.SOFT if verdict is Verdict.HARD and not is_sure else verdict
 
 
 def _details(report: Report, strike: Strike) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from tests.notifications.returned import (
 
 NOW = datetime.now(UTC)
 WITHOUT_TAGS = replace(OPTIONS, returns=replace(OPTIONS.returns, per_letter=False))
+_SENT_ON = b"Final-Recipient: rfc822; erika.privat@home.example"
 
 
 async def state(database: Database, letter: UUID) -> str:
@@ -122,3 +123,27 @@ async def test_nobody_silences_the_office_by_a_complaint_or_by_a_letters_id(
         await intake.take(database, OPTIONS, raw, address(letter), NOW)
 
     assert (None, "undeliverable") == (before, await standing(database, ERIKA))
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_of_another"),
+    [
+        (_SENT_ON, True),
+        (_SENT_ON + b"\nOriginal-Recipient: rfc822; privat@town.example", True),
+        (_SENT_ON + b"\nOriginal-Recipient: rfc822; Erika@Town.example", False),
+        (b"Final-Recipient: RFC822; <Erika@TOWN.example>", False),
+        (b"Final-Recipient: local; erika", False),
+    ],
+)
+async def test_what_a_reader_sends_on_to_a_dead_address_did_reach_the_reader(
+    database: Database, fields: bytes, *, is_of_another: bool
+) -> None:
+    letters = [await a_sent_letter(database) for _ in range(2)]
+    for letter in letters:
+        raw = sample("exchange_recipient_not_found", letter).replace(
+            b"Final-Recipient: rfc822;erika@town.example", fields
+        )
+        await intake.take(database, OPTIONS, raw, address(letter), NOW)
+
+    wanted = ("sent", "soft") if is_of_another else ("failed", "undeliverable")
+    assert wanted == (await state(database, letters[0]), await standing(database))
