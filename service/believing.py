@@ -94,12 +94,15 @@ async def _by_address(
 def _trust(person: Attendance | None, row: Record, sender: Sender) -> Trust:
     if person is None or not sender.is_proved:
         return Trust.NONE
-    known = [*row["assistants"], *row["addresses"]]
-    if person.sent_by and person.sent_by not in map(answer.normal_address, known):
+    own = frozenset(map(answer.normal_address, row["addresses"]))
+    assistants = map(answer.normal_address, row["assistants"])
+    if person.sent_by and person.sent_by not in own.union(assistants):
         return Trust.NONE
-    if sender.address in {*person.addresses, person.sent_by}:
+    # The line may name more addresses than the person's: a proved one of those is a stranger's.
+    named = own.intersection(person.addresses)
+    if sender.address in {*named, person.sent_by}:
         return Trust.VOUCHED
-    is_relayed = sender.address in _RELAYS and sender.reply_to in person.addresses
+    is_relayed = sender.address in _RELAYS and sender.reply_to in named
     return Trust.RELAYED if is_relayed else Trust.NONE
 
 
