@@ -13,6 +13,7 @@ from service.domain.changes import MeetingFacts
 from service.domain.errors import FieldsError
 from service.domain.meeting_forms import MeetingForm
 from service.domain.words import State
+from service.tables import notice_statements
 
 _INVITE_WEEKS = """
 SELECT g.invite_weeks_before FROM meeting_group mg JOIN working_group g ON g.id = mg.group_id
@@ -23,17 +24,35 @@ WHERE mg.meeting_id = $1 ORDER BY mg.position, g.id LIMIT 1
 async def renew_deadline(
     connection: "Connection[Any]", row: Record, form: MeetingForm, now: datetime
 ) -> MeetingForm:
-    """Give a moved session a new deadline, unless the office set one itself."""
+    """Give a moved session a new deadline, unless the office set one itself.
+
+    Back at the date that people know, it is the deadline that they know: they are told nothing.
+    """
     starts = form.starts_local
     old_start = row["starts_local"] or row["previous_starts_local"]
     is_untouched = form.answer_by == row["answer_by_local"]
     is_moved = not changes.same_date(old_start, starts)
     if starts is None or not is_untouched or not is_moved or row["state"] == State.DRAFT:
         return form
+    known = await _find_known(connection, row["id"])
+    if known is not None and known.starts_local and changes.same_date(known.starts_local, starts):
+        deadline = known.answer_by_at
+        if deadline is None or deadline > now:
+            return replace(form, answer_by=known.answer_by_local)
     rule = await planning.find_deadline(connection, form.group_ids[0], starts)
     is_holiday = obstacles.is_holiday(await planning.find_region(connection))
     deadline = reminders.deadline_after_move(rule, starts, form.zone, now, is_holiday)
     return replace(form, answer_by=deadline)
+
+
+async def _find_known(connection: "Connection[Any]", meeting_id: UUID) -> MeetingFacts | None:
+    """Return what people know while a change of it is not told, None when they know all."""
+    kinds = list(notice_statements.CHANGES)
+    pending = await connection.fetchrow(notice_statements.PENDING, meeting_id, kinds)
+    if pending is not None:
+        return changes.from_json(pending["before"])
+    untold = await connection.fetchval(notice_statements.UNTOLD, meeting_id, kinds)
+    return None if untold is None else changes.from_json(untold)
 
 
 async def find_invitation_time(
