@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from email.message import Message
 from typing import Any
 
+from notifications import unquoting
+from notifications.unquoting import UnclearError
+
 _HEAD_LIMIT = 64 * 1024
-_COMMENT = re.compile(r"\([^()]*\)")
-_DMARC = re.compile(r"(?:^|\s)dmarc\s*=\s*pass\b(.*)", re.IGNORECASE)
-_FROM = re.compile(r"header\.from\s*=\s*([A-Za-z0-9.-]+)", re.IGNORECASE)
+# One result begins with its method, which may have a version (RFC 8601 section 2.2).
+_DMARC = re.compile(r"dmarc ?(?:/ ?\d+ ?)?= ?(\S*)(.*)", re.IGNORECASE | re.ASCII)
+_FROM = re.compile(r"(?:^| )header ?\. ?from ?= ?(\S+)", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +60,24 @@ def _is_proved(message: "Message[Any, Any]", address: str, authserv: str | None)
     domain = address.rpartition("@")[2]
     if not authserv or not domain:
         return False
-    own = next(_own_results(message, authserv), None)
-    if own is None:
+    results = next(_own_results(message, authserv), "").split(";")
+    found = [one for result in results if (one := _DMARC.fullmatch(result.strip()))]
+    # Of two results one is somebody else's, and nobody can tell which.
+    if len(found) != 1 or found[0][1].lower() != "pass":
         return False
-    for result in own.split(";"):
-        found = _DMARC.search(result)
-        if found is not None:
-            proved = _FROM.search(found[1])
-            return proved is not None and proved[1].lower() == domain
-    return False
+    return {domain} == {one.lower() for one in _FROM.findall(found[0][2])}
 
 
 def _own_results(message: "Message[Any, Any]", authserv: str) -> Iterator[str]:
-    """Yield what our server found, the topmost first: whoever came before it cannot be above."""
+    """Yield what our server found, the topmost first: whoever came before it cannot be above.
+
+    It ends at the first line that is unclear: that one may be our server's, about a hostile mail.
+    """
     for value in message.get_all("Authentication-Results") or []:
-        words = " ".join(_COMMENT.sub(" ", str(value)[:4000]).split())
+        try:
+            words = unquoting.unquote(str(value))
+        except UnclearError:
+            return
         name, _, rest = words.partition(";")
         if name.strip().partition(" ")[0].lower() == authserv.lower():
             yield rest

@@ -42,6 +42,62 @@ def test_only_our_own_topmost_result_proves_a_sender(results: list[str], *, prov
     assert proved is vouching.read(head(*results), OURS).is_proved
 
 
+PASS = "dmarc=pass header.from=partner.example.org"
+FAIL = "dmarc=fail header.from=partner.example.org"
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        f'spf=pass smtp.mailfrom="x; {PASS}"@evil.example; {FAIL}',
+        f'spf=pass smtp.mailfrom="x; {PASS}"@evil.example',
+        f'dkim=pass header.i="a; {PASS}"@evil.example header.s=s;\r\n {FAIL}',
+        f'spf=fail reason="; {PASS}"',
+        rf'spf=fail reason="\"; {PASS}"',
+        f"spf=pass (a (b) ; {PASS} ) smtp.mailfrom=evil.example; {FAIL}",
+        rf"spf=pass (a \) ; {PASS} \( ) smtp.mailfrom=evil.example",
+        # Where quotes or brackets have no counterpart, nobody knows what is inside.
+        f"spf=pass (a) ; {PASS} ); {FAIL}",
+        f"spf=pass (a); {PASS}; x=(",
+        f'spf=pass reason="a; {PASS}',
+        rf"spf=pass reason=a\; {PASS}",
+        # A result begins with its method, and there is one of each.
+        f"spf=pass smtp.helo=x {PASS}",
+        f"{PASS}; {FAIL}",
+        f"{PASS}; {PASS}",
+        f"dmarc=; {PASS}",
+        "dmarc=pass-not header.from=partner.example.org",
+        'dmarc="pass" header.from=partner.example.org',
+        "dmarc=pass x.header.from=partner.example.org",
+        "dmarc=pass header.from=partner.example.org header.from=evil.example",
+        'dmarc=pass header.from="x"partner.example.org',
+        "dmarc=pass header.from=partner.example.org/evil.example",
+    ],
+)
+def test_what_a_stranger_may_choose_proves_nothing(results: str) -> None:
+    assert False is vouching.read(head(f"{OURS}; {results}"), OURS).is_proved
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        f'spf=pass smtp.mailfrom="a;b"@partner.example.org; {PASS}',
+        "dmarc=pass (p=NONE sp=REJECT dis=NONE (x)) header.from=partner.example.org",
+        "dmarc/1 = pass action=none header . from = partner.example.org; compauth=pass reason=100",
+        f'dkim=pass reason="2048-bit (ok" header.d=partner.example.org;\r\n\t{PASS}; arc=none',
+        f"spf=pass (x{' (y)' * 2000}) smtp.mailfrom=a@partner.example.org; {PASS}",
+    ],
+)
+def test_what_servers_write_besides_leaves_the_proof_as_it_is(results: str) -> None:
+    assert True is vouching.read(head(f"{OURS} 1; {results}"), OURS).is_proved
+
+
+def test_below_a_result_that_is_unclear_nothing_counts() -> None:
+    raw = head(f"{OURS}; spf=pass reason=(", f"{OURS}; {PASS}")
+
+    assert False is vouching.read(raw, OURS).is_proved
+
+
 def test_without_the_name_of_our_server_nothing_is_proved() -> None:
     raw = head("mx.alliance.example.org; dmarc=pass header.from=partner.example.org")
 
