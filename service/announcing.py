@@ -174,10 +174,10 @@ async def _put_down(
     connection: "Connection[Any]", actor: Actor, change: Change, words: _Words, now: datetime
 ) -> UUID | None:
     due = due_at(words.kind, _start(change), now)
-    known = await _known(connection, change)
+    known, since = await _known(connection, change)
     notice_id = await connection.fetchval(
         notice_statements.INSERT,
-        *(change.meeting_id, words.kind, due, change.from_revision, change.to_revision),
+        *(change.meeting_id, words.kind, due, since, change.to_revision),
         *(changes.to_json(known), None, words.tells is Tells.ALL),
         *(change.effect.asks_again or change.asked_again > 0, change.message, actor.id, now),
         *(False, None, None),
@@ -186,17 +186,18 @@ async def _put_down(
     return await _gather(connection, actor, kept, due, now)
 
 
-async def _known(connection: "Connection[Any]", change: Change) -> MeetingFacts:
-    """Return the state of things that people know: older than before, if a notice was taken back.
+async def _known(connection: "Connection[Any]", change: Change) -> tuple[MeetingFacts, int]:
+    """Return what people know and its revision: older than before, if a notice was taken back.
 
     When that is the new state too, people are told of the change as it was saved.
     """
     kinds = list(notice_statements.CHANGES)
-    untold = await connection.fetchval(notice_statements.UNTOLD, change.meeting_id, kinds)
-    if untold is None:
-        return change.before
-    known = changes.from_json(untold)
-    return known if changes.diff(known, change.after).fields else change.before
+    untold = await connection.fetchrow(notice_statements.UNTOLD, change.meeting_id, kinds)
+    if untold is not None:
+        known = changes.from_json(untold["before"])
+        if changes.diff(known, change.after).fields:
+            return known, untold["from_revision"]
+    return change.before, change.from_revision
 
 
 async def _merge(

@@ -11,11 +11,13 @@ PENDING = """
 SELECT * FROM notice WHERE meeting_id = $1 AND state = 'pending' AND kind = ANY ($2::text[])
 ORDER BY created_at FOR UPDATE
 """
-# What people know, when the last that they were to be told was taken back.
+# What people know, when the last that they were to be told was taken back: only the notice of a
+# change tells them what is new.
 UNTOLD = """
-SELECT before FROM notice
+SELECT before, from_revision FROM notice
 WHERE meeting_id = $1 AND state = 'withdrawn' AND kind = ANY ($2::text[]) AND created_at > coalesce(
-    (SELECT max(finished_at) FROM notice WHERE meeting_id = $1 AND state = 'sent'), '-infinity')
+    (SELECT max(finished_at) FROM notice
+    WHERE meeting_id = $1 AND state = 'sent' AND kind = ANY ($2::text[])), '-infinity')
 ORDER BY created_at LIMIT 1
 """
 INSERT = """
