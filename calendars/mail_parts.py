@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from email.message import Message
 from typing import Any, TypeAlias
 
+from calendars import charsets
+
 MAIL_LIMIT = 2 * 1024 * 1024
 PART_LIMIT = 256 * 1024
 PARTS_LIMIT = 40
+CALENDARS_LIMIT = 4
 # The parser compares each line with every open boundary, and splits heads in quadratic time.
 LINES_LIMIT = 50_000
 _BOUNDARIES_LIMIT = 24
@@ -41,7 +44,7 @@ class Found:
 
 
 def find(raw: bytes) -> Found:
-    """Return the calendar parts of a mail, at any depth (RFC 6047 section 2.4).
+    """Return the calendar parts of a mail, at any depth, four at most (RFC 6047 section 2.4).
 
     Attached files count only where no part says text/calendar. Raise `TooLargeError` beyond 2 MiB,
     or 256 KiB for one part.
@@ -53,14 +56,16 @@ def find(raw: bytes) -> Found:
         raise TooLargeError
     if lower.count(b"boundary") > _BOUNDARIES_LIMIT:
         raise TooLargeError
-    parts = list(_walk(email.message_from_bytes(raw)))
+    mail = email.message_from_bytes(raw)
+    charsets.settle(mail)
+    parts = list(_walk(mail))
     kinds = [(one, _kind(one)) for one in parts]
     chosen = [one for one, kind in kinds if kind == "text/calendar"]
     if not chosen:
         chosen = [one for one, kind in kinds if kind == "application/ics" or _is_file(one, ".ics")]
     winmail = any(kind == "application/ms-tnef" or _is_file(one, "winmail.dat")
         for one, kind in kinds)  # fmt: skip
-    return Found(tuple(_read(one) for one in chosen[:PARTS_LIMIT]), winmail)
+    return Found(tuple(_read(one) for one in chosen[:CALENDARS_LIMIT]), winmail)
 
 
 def _walk(message: AnyMessage) -> Iterator[AnyMessage]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from calendars import charsets
+
 LINES_LIMIT = 5_000
 EVENTS_LIMIT = 50
 DEPTH_LIMIT = 4
@@ -122,10 +124,7 @@ def _text(line: bytes, charset: str) -> str:
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError:
-        try:
-            return line.decode(charset, "replace")
-        except LookupError:
-            return line.decode("latin-1")
+        return line.decode(charsets.known(charset) or "latin-1", "replace")
 
 
 def _property(line: str) -> Property:

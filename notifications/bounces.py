@@ -27,6 +27,10 @@ WORDS_LIMIT = 4000
 """Characters that are kept of what a person wrote."""
 
 
+# The detectors of dialects look at each line in some ninety ways; what they know is short.
+_DIALECT_LINES = 2_000
+
+
 class Kind(StrEnum):
     """What a mail is that came to us; `own` is a letter of ours that came back as it was.
 
@@ -235,6 +239,8 @@ def _is_from_mailer(mail: Mail) -> bool:
 
 def _failures(mail: Mail) -> Iterator[tuple[Kind, str]]:
     """Yield what flufl.bounce finds: kind and address."""
+    if mail.lines > _DIALECT_LINES:
+        return
     try:
         passing, lasting = all_failures(mail.message)
     except Exception:  # noqa: BLE001 - a detector that stumbles over foreign bytes has found nothing

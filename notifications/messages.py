@@ -4,15 +4,17 @@ import email
 import email.header
 import email.utils
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.message import Message
 from functools import cached_property
 from html import unescape
+from itertools import islice
 from typing import Any, TypeAlias
 from uuid import UUID
+
+from calendars import charsets, normal_form
 
 READ_LIMIT = 64 * 1024
 """Bytes of a mail's body that are looked at; its head is looked at whole, up to as much again."""
@@ -20,6 +22,11 @@ READ_LIMIT = 64 * 1024
 _PARTS_LIMIT = 40
 # Foreign detectors search lines in quadratic time.
 _LINE_LIMIT = 2000
+# Characters of a header whose encoded words are read.
+_HEADER_LIMIT = 8_000
+# The parser compares each line with every open boundary.
+_BOUNDARIES_LIMIT = 24
+_BOUNDARY = re.compile(rb"boundary", re.IGNORECASE)
 _UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 _MARK = re.compile(rf"^X-Terminbuch-Mail:\s*({_UUID})\s*$", re.IGNORECASE | re.MULTILINE)
 _ENVELOPE_ID = re.compile(rf"^\s*({_UUID})\s*$", re.IGNORECASE)
@@ -92,6 +99,12 @@ class Mail:
         return ""
 
     @cached_property
+    def lines(self) -> int:
+        """How many lines the bodies of all parts have together, those of a returned letter too."""
+        bodies = (one.get_payload() for one in self.message.walk())
+        return sum(body.count("\n") for body in bodies if isinstance(body, str))
+
+    @cached_property
     def status_blocks(self) -> tuple[AnyMessage, ...]:
         """The blocks of delivery-status parts: one about the mail, then one a recipient."""
         blocks: list[AnyMessage] = []
@@ -117,33 +130,35 @@ _STATUS_KINDS = frozenset({"message/delivery-status", "message/global-delivery-s
 
 
 def parse(raw: bytes) -> Mail:
-    """Take a mail apart; of a long one, and of a long line, only the beginning is read."""
+    """Take a mail apart; of a long, long-lined or deeply nested one the beginning is read."""
     head, gap, body = raw.partition(b"\r\n\r\n" if b"\r\n\r\n" in raw else b"\n\n")
     begun = head[:READ_LIMIT] + gap + body[:READ_LIMIT]
+    for found in islice(_BOUNDARY.finditer(begun), _BOUNDARIES_LIMIT, _BOUNDARIES_LIMIT + 1):
+        begun = begun[: found.start()]
     lines = [line[:_LINE_LIMIT] for line in begun.replace(b"\r\n", b"\n").split(b"\n")]
-    return Mail(email.message_from_bytes(b"\n".join(lines)))
+    message = email.message_from_bytes(b"\n".join(lines))
+    charsets.settle(message)
+    return Mail(message)
 
 
 def header(message: AnyMessage, name: str) -> str:
-    """Return a header with its encoded words decoded; empty where it is missing."""
-    value = message.get(name)
-    if value is None:
-        return ""
+    """Return a header with its encoded words decoded, cut; empty where it is missing."""
+    value = str(message.get(name, ""))[:_HEADER_LIMIT]
     try:
-        return str(email.header.make_header(email.header.decode_header(str(value))))
+        words = email.header.decode_header(value)
+        if any(charset and charsets.known(charset) is None for _, charset in words):
+            return value
+        return str(email.header.make_header(words))
     except (HeaderParseError, LookupError, UnicodeError, ValueError):
-        return str(value)
+        return value
 
 
 def decoded(part: AnyMessage) -> str:
-    """Return the text of a part in whatever character set it claims."""
+    """Return the text of a part in the character set it claims, if mail has such a one."""
     content = part.get_payload(decode=True)
     if not isinstance(content, bytes):
         return str(part.get_payload() or "") if not part.is_multipart() else ""
-    try:
-        return content.decode(part.get_content_charset() or "utf-8", "replace")
-    except LookupError:
-        return content.decode("utf-8", "replace")
+    return content.decode(charsets.known(part.get_content_charset() or "") or "utf-8", "replace")
 
 
 def one_line(text: str, limit: int) -> str:
@@ -153,7 +168,7 @@ def one_line(text: str, limit: int) -> str:
 
 def clean_text(text: str, limit: int) -> str:
     """Return text as the database takes it and a page may show it."""
-    plain = unicodedata.normalize("NFC", text[: limit * 4]).replace("\r\n", "\n")
+    plain = normal_form.compose(text[: limit * 4]).replace("\r\n", "\n")
     return _BIDI.sub("", _CONTROLS.sub(" ", plain)).strip()[:limit]
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifications import bounces, statuses
+from notifications import bounces, messages, statuses
 from notifications.addresses import Verdict
 from notifications.automatic import Notice, Sort
 from notifications.bounces import Kind, Report
@@ -229,3 +229,34 @@ def test_mail_that_is_made_to_be_slow_is_read_in_a_moment(body: bytes) -> None:
 
     # Ten times what the slowest takes on an idle machine.
     assert time.process_time() - started < 10
+
+
+def test_words_in_no_character_set_of_mail_are_read_as_far_as_they_go() -> None:
+    head = b"From: a@x.example\r\nSubject: =?punycode?q?a-b?=\r\n"
+    kind = b"Content-Type: text/plain; charset=punycode\r\n\r\n"
+    found = bounces.read(head + kind + b"hallo-\xff", "alliance.example.org", TODAY)
+
+    assert ("=?punycode?q?a-b?=", "hallo-\ufffd") == (found.subject, found.words)
+
+
+def test_a_subject_without_end_is_cut_before_it_is_decoded() -> None:
+    words = b"".join(b" =?utf-8?q?%b?=\r\n" % (b"a" * 60) for _ in range(800))
+    mail = messages.parse(b"Subject:" + words + b"\r\n")
+
+    assert len(messages.header(mail.message, "Subject")) < 8_000
+
+
+def test_a_mail_is_read_up_to_where_it_nests_without_sense() -> None:
+    nest = [f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(600)]
+    mail = messages.parse("".join(nest).encode())
+
+    assert len(list(mail.message.walk())) <= 25
+
+
+@pytest.mark.parametrize(("more", "kind"), [(0, Kind.BOUNCE), (3_000, Kind.WORDS)])
+def test_a_dialect_is_looked_for_in_short_mails_alone(more: int, kind: Kind) -> None:
+    head = b"From: mailer-daemon@x.example\n\nHi. This is the qmail-send program at x.\n\n"
+    said = b"<erika@town.example>:\nSorry, no mailbox here by that name.\n\n--- Below this line\n"
+    found = bounces.read(head + said + b"\n" * more, "alliance.example.org", TODAY)
+
+    assert kind is found.kind
