@@ -104,20 +104,24 @@ class Notice:
     back_on: date | None = None
 
 
-def is_automatic(headers: "Message[Any, Any]", subject: str, *, null_sender: bool) -> bool:
-    """Tell whether no person wrote this (RFC 3834 section 2).
+def is_automatic(headers: "Message[Any, Any]", subject: str) -> bool:
+    """Tell whether a mail says that no person wrote it (RFC 3834 section 2).
 
     X-Auto-Response-Suppress is no sign: Exchange puts it into the mail of people.
     """
     submitted = str(headers.get("Auto-Submitted", "")).partition(";")[0].strip().lower()
     precedence = str(headers.get("Precedence", "")).strip().lower()
     return (
-        null_sender
-        or submitted not in {"", "no"}
+        submitted not in {"", "no"}
         or precedence in _PRECEDENCE
         or any(headers.get(name) is not None for name in _OWN_HEADERS)
-        or _SUBJECTS.match(subject) is not None
+        or is_named_so(subject)
     )
+
+
+def is_named_so(subject: str) -> bool:
+    """Tell whether a subject is that of an automatic answer."""
+    return _SUBJECTS.match(subject) is not None
 
 
 def read(subject: str, text: str, today: date) -> Notice:

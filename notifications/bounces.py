@@ -16,7 +16,7 @@ from flufl.bounce import all_failures
 
 from notifications import automatic, messages, statuses
 from notifications.addresses import Verdict
-from notifications.automatic import Notice
+from notifications.automatic import Notice, Sort
 from notifications.messages import Mail
 from notifications.statuses import Meaning
 
@@ -119,7 +119,8 @@ _MAILER = re.compile(
     re.IGNORECASE,
 )
 _BOUNCE_SUBJECT = re.compile(
-    r"undeliver|unzustellbar|returned (?:mail|to sender)|returning message|failure notice|"
+    r"undeliver|(?:nicht|un)[ -]?zustellbar|zustell(?:ungs)?fehler|zustellung nicht möglich|"
+    r"zustellung verzögert|returned (?:mail|to sender)|returning message|failure notice|"
     r"delivery (?:status notification|failure|failed|problem|has failed)|"
     r"mail (?:delivery )?(?:failed|failure)|nicht zugestellt|zustellung fehlgeschlagen|"
     r"fehlgeschlagene zustellung",
@@ -127,6 +128,12 @@ _BOUNCE_SUBJECT = re.compile(
 )
 _DELAY_SUBJECT = re.compile(
     r"\bdelay|verzöger|warning: (?:message|could not send)|noch nicht zugestellt", re.IGNORECASE
+)
+# What a server says to another one, quoted: numbers of rooms, telephones and days look otherwise.
+_QUOTED_REPLY = re.compile(
+    r"(?:(?<![\d.-])[45]\d\d[ #-]{1,2}|#)[45]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)|"
+    r"\b(?:smtp|status|error|fehler|code)\b.{0,20}[ :(][45]\d\d(?![\d.]*\d)",
+    re.IGNORECASE,
 )
 # From here on the returned letter follows, and its words must not be taken for the report's.
 _RETURNED = re.compile(
@@ -159,10 +166,22 @@ def _classify(mail: Mail, mail_domain: str, today: date) -> Report:
         return Report(kind=Kind.DISPOSITION)
     if _is_from_mailer(mail):
         return _read_dialect(mail)
-    if automatic.is_automatic(mail.message, mail.subject, null_sender=mail.null_sender):
-        notice = automatic.read(mail.subject, mail.text, today)
-        return Report(kind=Kind.AUTO_REPLY, notice=notice)
+    is_automatic = automatic.is_automatic(mail.message, mail.subject)
+    if is_automatic or mail.null_sender:
+        is_sure = is_automatic and not (mail.null_sender and _is_named_mailer(mail))
+        return _read_automatic(mail, today, is_sure=is_sure)
     return _read_words(mail)
+
+
+def _read_automatic(mail: Mail, today: date, *, is_sure: bool) -> Report:
+    """Read an automatic answer; where nothing but its words says so, they must.
+
+    A letter that counts as arrived is not sent again, so a refusal must not pass for an answer.
+    """
+    notice = automatic.read(mail.subject, mail.text, today)
+    if not is_sure and (notice.sort is Sort.OTHER or statuses.refine("", _own_words(mail))):
+        return Report(kind=Kind.UNKNOWN)
+    return Report(kind=Kind.AUTO_REPLY, notice=notice)
 
 
 def _read_words(mail: Mail) -> Report:
@@ -229,12 +248,26 @@ def _is_from_mailer(mail: Mail) -> bool:
     """Tell whether a mail server wrote this: people's answers are not searched for codes."""
     if mail.message.get("X-Failed-Recipients") is not None:
         return True
-    by_name = _MAILER.match(mail.sender.partition("@")[0]) is not None
-    if mail.null_sender or by_name:
-        subject = mail.subject
-        is_told = _BOUNCE_SUBJECT.search(subject) or _DELAY_SUBJECT.search(subject)
-        return is_told is not None or (by_name and bool(list(_failures(mail))))
-    return False
+    by_name = _is_named_mailer(mail)
+    if not (mail.null_sender or by_name):
+        return False
+    if _BOUNCE_SUBJECT.search(mail.subject) or _DELAY_SUBJECT.search(mail.subject):
+        return True
+    if by_name and any(_failures(mail)):
+        return True
+    if not mail.null_sender or automatic.is_named_so(mail.subject):
+        return False
+    own = _own_words(mail)
+    return _QUOTED_REPLY.search(own) is not None or (by_name and bool(statuses.refine("", own)))
+
+
+def _is_named_mailer(mail: Mail) -> bool:
+    return _MAILER.match(mail.sender.partition("@")[0]) is not None
+
+
+def _own_words(mail: Mail) -> str:
+    """Return subject and text without the letter that is returned below."""
+    return " ".join(f"{mail.subject} {_RETURNED.split(mail.text, maxsplit=1)[0]}".split())
 
 
 def _failures(mail: Mail) -> Iterator[tuple[Kind, str]]:
