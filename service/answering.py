@@ -95,7 +95,8 @@ class Answers:
     ) -> Outcome:
         row, person = speaker.row, speaker.person
         outcome = _without_effect(said, speaker)
-        if outcome is Outcome.REFRESH and row is not None:
+        if outcome is Outcome.REFRESH and row is not None and speaker.trust is not Trust.NONE:
+            # There is nothing to confirm either, so a stranger makes nobody get a letter.
             await _post_again(connection, row, now)
         elif outcome is Outcome.UNCONFIRMED and row is not None:
             await _post_letter(connection, row, "unconfirmed", f"{now:%Y%m%d}", now)

@@ -454,6 +454,20 @@ async def test_refresh_resends_to_stored_address_only(hall: Hall) -> None:
     assert "refresh" == await hall.last()
 
 
+@pytest.mark.parametrize(("proof", "letters"), [(b"", []), (PROVED, [("invitation", "")])])
+async def test_refresh_resends_nothing_for_a_stranger(
+    hall: Hall, proof: bytes, letters: list[tuple[str, str]]
+) -> None:
+    invited = await somebody_invited(hall.database)
+    ics = plain(await hall.about(invited, to=PLAIN), method="REFRESH")
+    raw = bare(ics, kind="text/calendar; method=REFRESH")
+    await hall.take(proof + raw, PLAIN)
+
+    assert "refresh" == await hall.last()
+    assert letters == await hall.letters()
+    assert [] == await sifting.list_open(hall.database)
+
+
 async def test_counter_stored_not_applied_but_its_answer_is(hall: Hall) -> None:
     invited = await somebody_invited(hall.database, mode="on_site")
     said = replace(await hall.about(invited), partstat="TENTATIVE")
