@@ -1,6 +1,7 @@
 """Read a form by its list of fields: cleaned, parsed, with the sentences for what is wrong.
 
-Only listed names are read. Typed values are kept as they were typed, for showing again.
+Only listed names are read. Typed values are kept as they were typed, for showing again; of what is
+far too long the beginning.
 """
 
 import re
@@ -22,6 +23,8 @@ from service.web.visitors import VISITOR, Visitor
 EXPIRED = "terminbuch.form_expired"
 # The column type of every number that people type.
 _LARGEST_NUMBER = 2_147_483_647
+# What is longer than so many times the limit is cleaned in part and not looked at any further.
+_ROOM = 4
 # "27.3.27" is a year of this century.
 _SHORT_YEAR = 100
 _DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4}|[0-9]{2})")
@@ -129,18 +132,22 @@ def read_values(locale: str, fields: Sequence[Field], source: Any) -> Form:
 
 
 def _read_one(form: Form, each: Field, typed: list[str]) -> None:
-    if each.kind in _LISTS:
-        cleaned = [clean_line(one) for one in typed]
-        form.values[each.name] = cleaned
-    else:
-        # A name that is sent twice counts once: the first, as every reader of forms expects.
-        cleaned = [_clean(each, typed[0])] if typed else [""]
-        form.values[each.name] = cleaned[0]
+    is_list = each.kind in _LISTS
+    # A name that is sent twice counts once: the first, as every reader of forms expects.
+    typed = [one.strip() for one in (typed if is_list else typed[:1] or [""])]
+    cleaned = [_clean(each, one[: _ROOM * each.most]) for one in typed]
+    form.values[each.name] = cleaned if is_list else cleaned[0]
     try:
+        _check_room(each, typed)
         form.parsed[each.name] = _parse(each, cleaned)
     except _OddError as odd:
         form.parsed[each.name] = None
         form.refuse(each.name, str(odd), field=form.label_of(each.name), n=each.most)
+
+
+def _check_room(each: Field, typed: Sequence[str]) -> None:
+    if any(len(one) > _ROOM * each.most for one in typed):
+        raise _OddError("err.choose" if each.kind in _LISTS else "err.too_long")
 
 
 def _clean(each: Field, typed: str) -> str:
@@ -245,7 +252,8 @@ _PARSERS: Mapping[str, Callable[[Field, str], Any]] = {
 
 async def _read_upload(form: Form, each: Field, sent: object) -> None:
     if isinstance(sent, UploadFile) and sent.filename:
-        form.parsed[each.name] = Upload(clean_line(sent.filename)[: each.most], await sent.read())
+        name = clean_line(sent.filename[: _ROOM * each.most])
+        form.parsed[each.name] = Upload(name[: each.most], await sent.read())
         return
     form.parsed[each.name] = None
     if each.required:

@@ -170,3 +170,19 @@ def test_no_text_is_a_form_token(text: str) -> None:
 )
 def test_only_paths_of_our_own_are_local(path: str, *, local: bool) -> None:
     assert local == respond.is_local(path)
+
+
+@pytest.mark.parametrize("kind", ["line", "text", "email", "choice", "many", "ids"])
+def test_what_is_far_too_long_is_refused_before_it_is_cleaned(kind: str) -> None:
+    # Controls go when a value is cleaned: it would be short enough after that.
+    typed = "a" + "\x07" * 60_000 + "b"
+    form = read([Field("x", kind, most=100)], ("x", typed))
+
+    assert ["x"] == list(form.errors)
+    assert ["a"] == [*form.values["x"]]
+
+
+def test_blanks_around_a_value_do_not_count() -> None:
+    form = read([Field("x", most=3)], ("x", " " * 60_000 + "abc\r\n" + "\t" * 60_000))
+
+    assert (True, "abc") == (form.is_valid, form["x"])
