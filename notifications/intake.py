@@ -20,6 +20,7 @@ from notifications import addresses, bounces, evidence, messages, returning
 from notifications.addresses import Verdict
 from notifications.bounces import Kind, Report
 from notifications.evidence import How
+from notifications.options import strike_nothing
 from notifications.returning import ReturnOptions
 from notifications.storage import Connection, Database
 
@@ -98,11 +99,6 @@ def _never(_: str) -> bool:
     return False
 
 
-def _strike_nothing(words: str) -> str:
-    """Return the words as they are, where nothing in them opens anything."""
-    return words
-
-
 @dataclass(frozen=True, slots=True)
 class IntakeOptions:
     """What is ours: the return addresses, the domain of message ids, and plain addresses.
@@ -120,7 +116,7 @@ class IntakeOptions:
     hear: Hear = _hear_nothing
     stop_address: str = ""
     stop: Stop | None = None
-    strike: Strike = _strike_nothing
+    strike: Strike = strike_nothing
     is_answered: Callable[[str], bool] = _never
 
 
@@ -190,7 +186,7 @@ async def take(
         )
         if event_id is not None:
             if found:
-                await _learn(unit.connection, found, report, at)
+                await _learn(unit.connection, found, report, options.strike, at)
             if report.kind in _HEARD:
                 heard = Heard(event_id, report, letter_id, recipient, raw, said)
                 await options.hear(unit.connection, heard)
@@ -286,7 +282,9 @@ async def _find_letter(
     return None
 
 
-async def _learn(connection: Connection, found: _Found, report: Report, at: datetime) -> None:
+async def _learn(
+    connection: Connection, found: _Found, report: Report, strike: Strike, at: datetime
+) -> None:
     """Tell the letter what became of it, and its address what that means."""
     letter = found.row
     if report.kind is Kind.BOUNCE and not found.is_of_another(report):
@@ -295,7 +293,7 @@ async def _learn(connection: Connection, found: _Found, report: Report, at: date
             letter["id"],
             how="dsn",
             status=report.status,
-            text=report.diagnostic,
+            text=strike(report.diagnostic),
             at=at,
         )
     elif report.kind in _EVIDENCE:

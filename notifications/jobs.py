@@ -20,6 +20,7 @@ from notifications.envelopes import SmtpEnvelope
 from notifications.grouping import Group, Item, Write
 from notifications.leases import Claimed
 from notifications.letters import Prototype
+from notifications.options import strike_nothing
 from notifications.recording import ACCEPTED_CODE, Blame, Ending, Mark
 from notifications.relay import SmtpError
 from notifications.storage import Connection, Database
@@ -75,12 +76,15 @@ class Endings:
         clock: Callable[[], datetime],
         once_kinds: tuple[str, ...],
         urgent_kinds: tuple[str, ...] = (),
+        *,
+        strike: Callable[[str], str] = strike_nothing,
     ) -> None:
         self._database = database
         self._worker = worker
         self._clock = clock
         self._once_kinds = once_kinds
         self._urgent_kinds = urgent_kinds
+        self._strike = strike
         self._alarmed: dict[str, float] = {}
         self._group: Group[Mark | Ending] = Group(
             partial(self._open_writer, self._write), lambda item: item.id
@@ -131,7 +135,7 @@ class Endings:
                 tried=True,
                 phase=Phase.DOT,
                 code=ACCEPTED_CODE,
-                reply=words,
+                reply=self._strike(words),
                 started_at=job.started_at or self._clock(),
                 data_started_at=job.data_started_at,
             )
@@ -158,7 +162,7 @@ class Endings:
                 phase=error.phase,
                 code=reply.code if reply else None,
                 enhanced=reply.enhanced if reply else None,
-                reply=error.what,
+                reply=self._strike(error.what),
                 started_at=job.started_at or self._clock(),
                 data_started_at=job.data_started_at,
                 once=letter.kind in self._once_kinds,

@@ -59,7 +59,8 @@ class Postman:
         self._options = options or Options()
         self.name = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(3).hex()}"
         clock, urgent_kinds = self._options.clock, self._options.urgent_kinds
-        self._endings = Endings(database, self.name, clock, self._options.once_kinds, urgent_kinds)
+        once_kinds, strike = self._options.once_kinds, self._options.strike
+        self._endings = Endings(database, self.name, clock, once_kinds, urgent_kinds, strike=strike)
         self._watch = Watch(database, relay.name, self._options.trial_kind, urgent_kinds)
         envelope_sender = self._options.bounce_address or (lambda _: sender.address)
         self._desk = Desk(

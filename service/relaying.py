@@ -10,7 +10,7 @@ from notifications.outbox import NewLetter
 from notifications.postman import Options
 from notifications.relay import RelaySettings
 from notifications.returning import ReturnOptions, return_address
-from service import furnishing
+from service import blackening, furnishing
 from service.furnishing import InstanceData
 from service.services import Services
 from service.settings import Settings
@@ -68,6 +68,7 @@ def postman_options(services: Services) -> Options:
         pressing_kinds=PRESSING_KINDS,
         trial_kind=TRIAL_KIND,
         bounce_address=lambda letter_id: return_address(returns, letter_id),
+        strike=blackening.strike,
         clock=services.clock,
     )
 

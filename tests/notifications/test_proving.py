@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from notifications import intake
+from notifications import bounces, intake
 from notifications.bounces import Kind
 from service.database import Database
 from tests.notifications import builders
@@ -147,3 +147,16 @@ async def test_what_a_reader_sends_on_to_a_dead_address_did_reach_the_reader(
 
     wanted = ("sent", "soft") if is_of_another else ("failed", "undeliverable")
     assert wanted == (await state(database, letters[0]), await standing(database))
+
+
+async def test_what_opens_something_is_kept_nowhere_of_a_report(database: Database) -> None:
+    letter = await a_sent_letter(database)
+    raw = sample("postfix_spam_policy", letter)
+    options = replace(OPTIONS, strike=lambda words: words.replace("zen", "xxx"))
+    await intake.take(database, options, raw, address(letter), NOW)
+
+    [event] = await events(database)
+    row = await builders.state_of(database, letter)
+    assert "zen" in bounces.read(raw, OPTIONS.mail_domain, NOW.date()).diagnostic
+    assert event["details"]["diagnostic"] == row["last_text"]
+    assert "zen" not in row["last_text"]

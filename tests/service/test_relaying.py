@@ -116,3 +116,34 @@ async def test_reports_of_success_are_asked_for_where_a_program_reads_them(
     assert [notify] == [
         line.partition("NOTIFY=")[2] for line in server.lines if line.startswith("RCPT")
     ]
+
+
+@pytest.mark.parametrize("refused_at", ["RCPT", "."])
+async def test_a_link_that_a_server_quotes_is_not_written_down(
+    services: Services, server: Server, refused_at: str
+) -> None:
+    link = f"https://termine.example.org/a/{'a2' * 26}"
+    server.script = lambda line, _: (
+        f"554 5.7.1 Blocked URL {link}" if line.startswith(refused_at) else None
+    )
+    await relaying.post_trial(services, datetime.now(UTC))
+    await deliver(services)
+
+    words = await services.database.fetchval("SELECT last_text FROM outbox")
+    tried = await services.database.fetchval("SELECT reply FROM mail_attempt")
+    wanted = "5.7.1 Blocked URL https://termine.example.org/a/xxxxxxxx"
+    assert [wanted] * 2 == [words, tried]
+
+
+async def test_a_link_that_a_server_takes_over_with_is_not_written_down(
+    services: Services, server: Server
+) -> None:
+    server.script = lambda line, _: f"250 2.0.0 ok {'a2' * 26}" if line == "." else None
+    await relaying.post_trial(services, datetime.now(UTC))
+    await deliver(services)
+
+    row = await services.database.fetchrow(
+        "SELECT remote_id, last_text, reply FROM outbox JOIN mail_attempt ON letter_id = outbox.id"
+    )
+    assert row is not None
+    assert [True] * 3 == [words.endswith("ok xxxxxxxx") for words in row.values()]
