@@ -203,6 +203,7 @@ class Clerk:
             revision=row["meeting_revision"],
             group_names=tuple(row["group_names"]),
             notice_id=row["notice_id"],
+            known_id=row["known_id"],
             is_first=row["first_letter_on"] is None,
             is_copy=row["is_copy"],
             way=requesting.way_of(row, self._services.settings, self._services.clock()),

@@ -66,6 +66,7 @@ class Key:
     revision: int = 0
     group_names: tuple[str, ...] = ()
     notice_id: UUID | None = None
+    known_id: UUID | None = None
     is_first: bool = False
     stance: str = ""
     holds: bool = False
@@ -213,7 +214,9 @@ class Drafter:
             raise NotFoundError
         notice = None
         if key.notice_id is not None:
-            notice = await self._database.fetchrow(letter_statements.NOTICE, key.notice_id)
+            notice = await self._database.fetchrow(
+                letter_statements.NOTICE, key.notice_id, key.known_id
+            )
         return Occasion(
             kind=key.kind,
             locale=key.locale,

@@ -20,6 +20,7 @@ from service import (
     asking,
     auditing,
     copying,
+    overtaking,
     passing_over,
     publishing,
     reminding,
@@ -30,6 +31,7 @@ from service.announcing import Asking
 from service.auditing import Actor
 from service.database import Database
 from service.domain import authority as rights
+from service.domain import changes
 from service.domain.authority import EVERYTHING, Authority
 from service.domain.errors import NotFoundError
 from service.domain.words import NoticeKind, State
@@ -334,9 +336,15 @@ async def _post(connection: "Connection[Any]", notice: Record, now: datetime) ->
     if kind is NoticeKind.INVITATION and notice["person_ids"] is None:
         # Weeks may have passed: who has joined since is asked, who has left is not.
         await asking.add_invitations(connection, notice["meeting_id"], now)
-    count = await outbox.post_selected(
-        connection, notice_statements.EXPAND[kind], notice["id"], now
-    )
+    if kind is NoticeKind.INVITATION:
+        said = facts.read(await connection.fetchrow(meeting_statements.FIND, notice["meeting_id"]))
+        await connection.execute(notice_statements.KEEP_SAID, notice["id"], changes.to_json(said))
+    if kind.value in notice_statements.CHANGES:
+        count = await overtaking.post(connection, notice, now)
+    else:
+        count = await outbox.post_selected(
+            connection, notice_statements.EXPAND[kind], notice["id"], now
+        )
     if kind is NoticeKind.INVITATION:
         await connection.execute(notice_statements.MARK_INVITED, notice["id"], now)
         await connection.execute(notice_statements.MARK_MEETING_INVITED, notice["meeting_id"], now)

@@ -76,6 +76,7 @@ SELECT l.id, l.kind = 'copy' AS is_copy,
     CASE WHEN i.id IS NOT NULL THEN {AUDIENCE} END AS bucket,
     CASE WHEN i.id IS NOT NULL THEN i.answer IS NOT NULL AND {HOLDS} END AS holds,
     r.audience AS rule_audience, n.id AS notice_id,
+    (coalesce(s.cause, l.cause) ->> 'known')::uuid AS known_id,
     {_LEADS} AS leads, {_ANSWERS_NOW} AS answers_now,
     p.full_name AS person_name, p.first_letter_on,
     CASE WHEN l.kind = 'copy' THEN p.copy_email ELSE p.email END AS person_email,
@@ -137,7 +138,11 @@ WHERE i.id = $1 AND i.meeting_id = $2
 ORDER BY l.created_at DESC, l.letter_id
 """
 
-NOTICE = "SELECT before, message FROM notice WHERE id = $1"
+# $2 is the notice that says what the reader knows, where that is another one.
+NOTICE = """
+SELECT coalesce((SELECT k.before FROM notice k WHERE k.id = $2), n.before) AS before, n.message
+FROM notice n WHERE n.id = $1
+"""
 
 OPEN_LINKS = """
 SELECT p.full_name, m.title, m.starts_local, i.handle, i.epoch

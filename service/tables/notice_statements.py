@@ -110,7 +110,8 @@ UPDATE notice SET due_at = $2 WHERE id IN (
 
 # Whom a notice of each kind is for, as a condition on invitation `i`, meeting `m`, notice `n`.
 _NOT_DECLINED = "(n.with_decliners OR i.answer IS DISTINCT FROM 'declined')"
-_OF_CHANGE = f"i.state = 'invited' AND {_NOT_DECLINED}"
+# Whoever was invited since has read of the change already.
+_OF_CHANGE = f"i.state = 'invited' AND i.told_rev < n.to_revision AND {_NOT_DECLINED}"
 _CHOSEN = "(n.person_ids IS NULL OR i.person_id = ANY (n.person_ids))"
 _UNANSWERED = f"(i.answer IS NULL OR i.answer <> 'declined' AND NOT {HOLDS})"
 # The instant at which somebody is asked who it is for: when letters are posted, or would be.
@@ -136,6 +137,16 @@ _EXPIRES = dict.fromkeys(NoticeKind, "coalesce(m.starts_at, $2 + interval '14 da
     NoticeKind.CANCELLATION: "coalesce(m.starts_at + interval '1 hour', $2 + interval '14 days')",
     NoticeKind.NUDGE: "CASE WHEN m.answer_by > $2 THEN m.answer_by ELSE m.starts_at END",
 }
+# Who was invited after what a notice tells as the former state knows what the invitation said.
+_KNOWN_BY_INVITATION = """(SELECT k.id FROM notice k
+    WHERE i.told_rev > n.from_revision AND k.meeting_id = m.id AND k.kind = 'invitation'
+        AND k.state = 'sent' AND k.to_revision = i.told_rev LIMIT 1)"""
+_CAUSES = dict.fromkeys(NoticeKind, "jsonb_build_object('invitation', i.id, 'notice', n.id)")
+_CAUSES |= dict.fromkeys(
+    (NoticeKind(kind) for kind in CHANGES),
+    "jsonb_strip_nulls(jsonb_build_object('invitation', i.id, 'notice', n.id,"
+    f" 'known', {_KNOWN_BY_INVITATION}))",
+)
 # What the letters to them differ by. How entries go is fixed with the first letter.
 AS_READERS = f"""
     i.answer, i.answer IS NOT NULL AND {HOLDS} AS holds, p.first_letter_on IS NULL AS is_first,
@@ -155,7 +166,7 @@ def _expand(kind: NoticeKind) -> str:
     return f"""
 SELECT {_KEYS.get(kind, _KEY_OF_OTHERS)}, '{_LETTER_KINDS[kind]}', p.id, m.id, n.to_revision,
     m.time_rev, p.id || ':' || m.id, p.locale,
-    jsonb_build_object('invitation', i.id, 'notice', n.id), {_PRIORITIES[kind]}::smallint,
+    {_CAUSES[kind]}, {_PRIORITIES[kind]}::smallint,
     least($2::timestamptz, now()), {_EXPIRES[kind]}, lower(split_part(p.email, '@', 2))
 {_FROM} AND p.email IS NOT NULL
 WHERE n.id = $1 AND {_WHO[kind]}
@@ -217,6 +228,11 @@ CASE WHEN i.invited_at IS NOT NULL THEN i.channel
     WHEN EXISTS (SELECT FROM preference w WHERE w.person_id = p.id AND w.no_calendar) THEN 'plain'
     WHEN EXISTS (SELECT FROM ear WHERE heard_at > $2::timestamptz - interval '1 day')
     THEN 'request' ELSE 'publish' END
+"""
+# An invitation that leaves keeps what it says; the meeting is locked.
+KEEP_SAID = """
+UPDATE notice n SET before = $2, to_revision = m.revision
+FROM meeting m WHERE n.id = $1 AND m.id = n.meeting_id
 """
 # After the letters were posted, so that the conditions above still found everybody.
 MARK_INVITED = f"""

@@ -5,16 +5,23 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
+from notifications.clerk import Go
 from service import inviting, noticing, planning, scheduling
 from service.auditing import COMMAND
+from service.composing import Clerk
 from service.database import Database
+from service.services import Services
 from tests import builders
 from tests.builders import NOW, START, Row
+from tests.service import test_composing
+
+ready, services = test_composing.ready, test_composing.services
 
 COUNTDOWN = timedelta(minutes=10)
 DAY = timedelta(days=1)
 A_WEEK_LATER = date(2027, 3, 11)
-MOVED = START + timedelta(days=7)
 
 
 async def change(database: Database, meeting: Row, now: datetime, **fields: Any) -> None:
@@ -74,3 +81,95 @@ async def test_a_request_for_answers_is_no_word_of_a_move_that_was_not_told(
     await change(database, meeting, NOW + 2 * DAY, room="Saal 2")
 
     assert (START.isoformat(), "Saal 1") == await pending_before(database)
+
+
+@pytest.fixture
+def clerk(services: Services) -> Clerk:
+    """Judge and compose in the time in which these sessions take place."""
+    return Clerk(replace(services, clock=lambda: NOW))
+
+
+async def change_letters(clerk: Clerk, database: Database) -> dict[UUID, str]:
+    """Return what each reads of a change that waits, as far as it differs from what was."""
+    rows = await builders.letters(database, kind="change", state="queued")
+    verdicts = await clerk.look_up([row["id"] for row in rows])
+    texts = {}
+    for row in rows:
+        verdict = verdicts[row["id"]]
+        assert isinstance(verdict, Go)
+        texts[row["recipient_id"]] = (await clerk.compose(verdict.prototype_key)).text
+    return texts
+
+
+async def test_whoever_is_invited_after_a_change_was_saved_is_not_told_of_it_again(
+    database: Database,
+) -> None:
+    meeting = await builders.a_meeting(database)
+    of_old = await builders.an_invitation(database, meeting)
+    await change(database, meeting, NOW, start_on=A_WEEK_LATER)
+    await invite(database, meeting, NOW)
+    planned = [
+        each.person_id
+        for notice in await noticing.find_pending(database, meeting["id"])
+        for each in notice.recipients
+    ]
+    await noticing.queue_due(database, NOW + COUNTDOWN)
+    told = await builders.letters(database, kind="change")
+
+    assert [of_old["person_id"]] == planned
+    assert [of_old["person_id"]] == [row["recipient_id"] for row in told]
+
+
+async def test_whoever_was_invited_between_two_changes_reads_only_of_the_second(
+    database: Database, clerk: Clerk
+) -> None:
+    meeting = await builders.a_meeting(database)
+    of_old = await builders.an_invitation(database, meeting)
+    await change(database, meeting, NOW, start_on=A_WEEK_LATER)
+    newcomer = await invite(database, meeting, NOW + COUNTDOWN / 2)
+    await change(database, meeting, NOW + COUNTDOWN / 2, room="Saal 2")
+    await noticing.queue_due(database, NOW + 2 * COUNTDOWN)
+    read = await change_letters(clerk, database)
+
+    assert {of_old["person_id"], newcomer} == set(read)
+    assert (True, False) == tuple(
+        "4. März 2027, 10:00 bis" in read[each] for each in (of_old["person_id"], newcomer)
+    )
+    assert all("Saal 1" in text and "Saal 2" in text for text in read.values())
+
+
+async def test_whoever_was_invited_after_a_move_that_was_not_told_reads_no_date_they_never_had(
+    database: Database, clerk: Clerk
+) -> None:
+    meeting = await builders.a_meeting(database)
+    of_old = await builders.an_invitation(database, meeting)
+    await change(database, meeting, NOW, start_on=A_WEEK_LATER)
+    await withdraw(database, meeting, NOW)
+    newcomer = await invite(database, meeting, NOW + DAY)
+    await change(database, meeting, NOW + 2 * DAY, room="Saal 2")
+    await noticing.queue_due(database, NOW + 3 * DAY)
+    read = await change_letters(clerk, database)
+
+    assert {of_old["person_id"], newcomer} == set(read)
+    assert (True, False) == tuple(
+        "4. März 2027, 10:00 bis" in read[each] for each in (of_old["person_id"], newcomer)
+    )
+    assert all("Saal 1" in text and "Saal 2" in text for text in read.values())
+
+
+async def test_an_invitation_that_waited_knows_what_it_said_when_it_left(
+    database: Database, clerk: Clerk
+) -> None:
+    """The room changed while it waited, and changes once more after it has left."""
+    meeting = await builders.a_meeting(database)
+    newcomer = await builders.an_invitation(database, meeting, state="planned")
+    await builders.an_invitation(database, meeting)
+    invitation = await noticing.invite(database, COMMAND, meeting["id"], NOW)
+    assert invitation is not None
+    await change(database, meeting, NOW, room="Saal 2")
+    await noticing.send_now(database, COMMAND, invitation, NOW)
+    await change(database, meeting, NOW, room="Saal 3")
+    await noticing.queue_due(database, NOW + COUNTDOWN)
+    read = (await change_letters(clerk, database))[newcomer["person_id"]]
+
+    assert ("Saal 1" in read, "Saal 2" in read, "Saal 3" in read) == (False, True, True)
