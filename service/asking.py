@@ -1,12 +1,12 @@
 """Whom a session asks, and when their invitations leave."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from asyncpg import Connection
+from asyncpg import Connection, Record
 
 from service import announcing, timing
 from service.announcing import Asking
@@ -15,7 +15,7 @@ from service.database import Database
 from service.domain.authority import EVERYTHING, Authority
 from service.domain.changes import MeetingFacts
 from service.domain.words import NoticeKind
-from service.tables import invitation_statements
+from service.tables import invitation_statements, meeting_statements, notice_statements
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +81,41 @@ async def add_chosen(
 ) -> list[UUID]:
     """Plan invitations after the list of names was saved; return who is asked that was not.
 
-    `named` is who is new on the list: uninvited before, they are asked afresh.
+    `named` is who is new on the list: uninvited before, they are asked afresh, but for those who
+    were not told of that yet.
     """
     added = await add_invitations(connection, meeting_id, now)
+    await restore_untold(connection, meeting_id, named, now)
     rows = await connection.fetch(invitation_statements.ASK_AFRESH, meeting_id, list(named), now)
     return [*added, *(row["person_id"] for row in rows)]
+
+
+async def restore_untold(
+    connection: "Connection[Any]", meeting_id: UUID, people: Collection[UUID], now: datetime
+) -> list[UUID]:
+    """Undo what was taken back and not told yet; return the invitations, as they were before."""
+    rows = await connection.fetch(invitation_statements.RESTORE, meeting_id, list(people), now)
+    await follow_restored(connection, rows, now)
+    return [row["id"] for row in rows]
+
+
+async def follow_restored(
+    connection: "Connection[Any]", rows: Sequence[Record], now: datetime
+) -> None:
+    """Count the seats of restored invitations again, and drop notices that are for nobody now."""
+    for meeting_id in sorted({row["meeting_id"] for row in rows if row["has_seat"]}):
+        await connection.execute(meeting_statements.DROP_SEATS, meeting_id)
+        await connection.execute(meeting_statements.COUNT_SEATS, meeting_id)
+    for meeting_id in sorted({row["meeting_id"] for row in rows}):
+        await _drop_needless(connection, meeting_id, now)
+
+
+async def _drop_needless(connection: "Connection[Any]", meeting_id: UUID, now: datetime) -> None:
+    kind = NoticeKind.UNINVITED
+    for notice in await connection.fetch(notice_statements.PENDING, meeting_id, [kind]):
+        if await connection.fetchrow(notice_statements.RECIPIENTS[kind], notice["id"]) is None:
+            values = notice["id"], "unneeded", 0, now
+            await connection.execute(notice_statements.FINISH, *values)
 
 
 async def put_down_all(

@@ -7,7 +7,7 @@ from uuid import UUID
 from asyncpg import Connection, Record
 
 from notifications import outbox
-from service import announcing, auditing, planning, publishing, repeating
+from service import announcing, asking, auditing, planning, publishing, repeating
 from service.announcing import Asking
 from service.auditing import Actor
 from service.calling import make_code as make_phone_code
@@ -79,8 +79,8 @@ async def uninvite(
             return None
         notice_id = None
         if row["was"] == "invited":
-            asking = _asking(NoticeKind.UNINVITED, meeting, row["person_id"])
-            notice_id = await tell_withdrawn(connection, actor, asking, meeting, now)
+            wanted = _asking(NoticeKind.UNINVITED, meeting, row["person_id"])
+            notice_id = await tell_withdrawn(connection, actor, wanted, meeting, now)
         await publishing.touch_feeds(connection, meeting_id, now)
         return notice_id
 
@@ -138,7 +138,8 @@ async def invite_one_more(
 ) -> UUID:
     """Put one more person on the list and return the invitation; whoever is on it stays as is.
 
-    While the meeting is confirmed the letter leaves after the countdown, else with the others.
+    While the meeting is confirmed the letter leaves after the countdown, else with the others. Who
+    was taken off it and not told yet is on it again as before, and reads nothing.
     Raise `NotFoundError` for an unknown or former person, `AnsweringClosedError` when it is over.
     """
     async with database.unit_of_work() as unit:
@@ -146,20 +147,31 @@ async def invite_one_more(
         meeting = await planning.lock(connection, meeting_id, authority)
         if meeting["state"] not in _LIVE or (meeting["ends_at"] and meeting["ends_at"] <= now):
             raise AnsweringClosedError
+        restored = await asking.restore_untold(connection, meeting_id, [person_id], now)
+        if restored:
+            await _follow(connection, meeting_id, person_id, now)
+            await auditing.record(connection, actor, "invited_again", "invitation", restored[0])
+            return restored[0]
         day = (meeting["starts_local"] or now).date()
         invitation_id = await connection.fetchval(
             statements.ADD_ONE, meeting_id, person_id, now, day
         )
         if invitation_id is None:
             return await _known(connection, meeting_id, person_id)
-        # The list of names knows, or the next look at the members would drop the guest again.
-        await connection.execute(meeting_statements.SET_AUDIENCE, meeting_id, [person_id])
-        await publishing.touch_person_feed(connection, person_id, now)
+        await _follow(connection, meeting_id, person_id, now)
         await auditing.record(connection, actor, "invited", "invitation", invitation_id)
         if meeting["state"] == State.CONFIRMED:
-            asking = _asking(NoticeKind.INVITATION, meeting, person_id)
-            await _put_down(connection, actor, asking, meeting, now)
+            wanted = _asking(NoticeKind.INVITATION, meeting, person_id)
+            await _put_down(connection, actor, wanted, meeting, now)
         return invitation_id  # type: ignore[no-any-return]
+
+
+async def _follow(
+    connection: "Connection[Any]", meeting_id: UUID, person_id: UUID, now: datetime
+) -> None:
+    # The list of names knows, or the next look at the members would drop the guest again.
+    await connection.execute(meeting_statements.SET_AUDIENCE, meeting_id, [person_id])
+    await publishing.touch_person_feed(connection, person_id, now)
 
 
 async def _known(connection: "Connection[Any]", meeting_id: UUID, person_id: UUID) -> UUID:

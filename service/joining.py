@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 from asyncpg import Connection, Record
 
-from service import announcing, auditing, inviting, keeping_people, planning, publishing
+from service import announcing, asking, auditing, inviting, keeping_people, planning, publishing
 from service.announcing import Asking, Batch, BatchKind
 from service.auditing import Actor
 from service.domain.authority import EVERYTHING
@@ -119,8 +119,15 @@ async def _ask_returned(
     day: date,
     now: datetime,
 ) -> None:
-    """Plan the invitations of who comes back to a group again: the same rows, the same links."""
+    """Plan the invitations of who comes back to a group again: the same rows, the same links.
+
+    Who was not told yet that they had left stands as before.
+    """
     new = keeping_people.columns(moves.new)
+    restored = await connection.fetch(statements.RESTORE_RETURNED, *new, now, day)
+    await asking.follow_restored(connection, restored, now)
+    for row in restored:
+        await auditing.record(connection, actor, "invited_again", "invitation", row["id"])
     for row in await connection.fetch(statements.ASK_RETURNED, *new, now, day):
         await auditing.record(connection, actor, "invited_again", "invitation", row["id"])
 

@@ -166,6 +166,26 @@ _AFRESH = """state = 'planned', invited_at = NULL,
     list_consent = false, given_starts_local = NULL, given_mode = NULL, given_town = NULL,
     looks_automatic = false, changed_at = greatest(
         date_trunc('second', $3::timestamptz), invitation.changed_at + interval '1 second')"""
+# Who comes back before the news of it left stands as before, answer and all: nobody was told. Not
+# so who missed a letter that was stopped meanwhile: only a new invitation brings what it said.
+_RESTORE = """
+UPDATE invitation SET state = 'invited',
+    has_seat = coalesce(answer IN ('in_person', 'represented') AND given_mode <> 'online', false),
+    changed_at = greatest(
+        date_trunc('second', $3::timestamptz), invitation.changed_at + interval '1 second')
+WHERE {which} AND invitation.state = 'uninvited' AND invited_at IS NOT NULL
+    AND (SELECT n.state IN ('pending', 'withdrawn') FROM notice n
+        WHERE n.meeting_id = invitation.meeting_id AND n.kind = 'uninvited'
+            AND invitation.person_id = ANY (n.person_ids)
+        ORDER BY n.created_at DESC, n.id DESC LIMIT 1)
+    AND NOT EXISTS (SELECT FROM letter_about l JOIN outbox o ON o.id = l.letter_id
+        WHERE l.subject_id = invitation.meeting_id AND l.recipient_id = invitation.person_id
+            AND l.kind NOT IN ('reminder', 'nudge')
+            AND (l.dropped_because = 'uninvited'
+                OR o.state = 'cancelled' AND o.reason = 'uninvited'))
+RETURNING id, meeting_id, has_seat
+"""
+RESTORE = _RESTORE.format(which="meeting_id = $1 AND person_id = ANY ($2::uuid[])")
 ASK_AFRESH = f"""
 UPDATE invitation SET {_AFRESH}
 WHERE meeting_id = $1 AND person_id = ANY ($2::uuid[]) AND state = 'uninvited'
@@ -187,6 +207,7 @@ WHERE NOT EXISTS (SELECT FROM membership s JOIN meeting_group o ON o.group_id = 
     WHERE o.meeting_id = m.id AND s.person_id = i.person_id AND s.to_on IS NULL)
 """
 RETURNED_TO = f"SELECT DISTINCT m.id {_RETURNING}"
+RESTORE_RETURNED = _RESTORE.format(which=f"invitation.id IN (SELECT i.id {_RETURNING})")
 ASK_RETURNED = f"""
 UPDATE invitation SET {_AFRESH} WHERE id IN (SELECT i.id {_RETURNING}) AND state = 'uninvited'
 RETURNING id

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from notifications import outbox
-from service import clock, inviting, replying, resending
+from service import clock, inviting, noticing, replying, resending
 from service.auditing import Actor
 from service.calling import LENGTH, SIGNS
 from service.database import Database
@@ -32,6 +32,7 @@ from tests.invited import (
     somebody_invited,
 )
 
+LATER = NOW + timedelta(hours=1)
 OFFICE = Actor("account", uuid4(), "Kim Koordination")
 
 
@@ -382,8 +383,9 @@ async def test_who_is_invited_again_is_asked_afresh_by_the_same_link(database: D
     no = Reply(answer=Answer.DECLINED, note="Keine Zeit")
     await replying.record_reply(database, KEYS, invited.token, no, NOW)
     await inviting.uninvite(database, OFFICE, invited.invitation_id, NOW)
+    await noticing.queue_due(database, LATER)
 
-    await inviting.invite_one_more(database, OFFICE, invited.meeting_id, invited.person_id, NOW)
+    await inviting.invite_one_more(database, OFFICE, invited.meeting_id, invited.person_id, LATER)
 
     view = await replying.find_invitation(database, KEYS, invited.token, NOW)
     assert (view.id, view.answer, view.row["note"]) == (invited.invitation_id, None, "")
