@@ -80,7 +80,7 @@ async def test_the_copy_says_the_same_in_plain_form_and_for_whom_it_is(
     )
     assert "Abschrift an das Sekretariat" in log.text
     assert OFFICE in log.text
-    assert "Einladung: vom Mailserver angenommen" in session.text
+    assert "Einladung : Mira Muster : vom Mailserver angenommen" in session.text
 
 
 def _without(text: str, file_words: str) -> str:
