@@ -11,17 +11,21 @@ from email.message import Message
 from enum import StrEnum
 from typing import Any
 
+# Programs write these. People, too, tell us of their holidays, and their words are to be read.
 _SUBJECTS = re.compile(
-    r"^\s*(?:re:|aw:|antwort:)?\s*[\[(]?(?:"
-    r"automatische[rs]? ?antwort|automatisch(?:e|er)? (?:antwort|rückmeldung|nachricht)|"
-    r"abwesenheit|abwesend|abwesenheitsnotiz|nicht im (?:büro|haus|dienst)|urlaub|"
+    r"^\s*[\[(]?(?:automatische[rs]? ?antwort|"
+    r"automatisch(?:e|er)? (?:antwort|rückmeldung|nachricht)|"
+    r"abwesenheits(?:notiz|benachrichtigung|meldung|assistent)|"
     r"eingangsbestätigung|empfangsbestätigung|"
-    r"auto(?:matic|mated)?[ -]?(?:reply|response|answer)|autoreply|out[ -]of[ -](?:the[ -])?office|"
-    r"vacation|away from|on (?:annual |parental |sick )?leave|i am away)",
+    r"auto(?:matic|mated)?[ -]?(?:reply|response|answer)|autoreply|"
+    r"out[ -]of[ -](?:the[ -])?office(?! (?:on|from|until|till|in|this|next|today|tomorrow)\b)|"
+    r"vacation (?:reply|response|message|notice)|away from my mail)",
     re.IGNORECASE,
 )
-_PRECEDENCE = frozenset({"auto_reply", "auto-reply", "bulk", "junk", "list"})
-_OWN_HEADERS = ("X-Autoreply", "X-Autorespond", "X-AutoReply-From", "X-Mail-Autoreply", "List-Id")
+_PRECEDENCE = frozenset({"auto_reply", "auto-reply", "junk"})
+_OWN_HEADERS = ("X-Autoreply", "X-Autorespond", "X-AutoReply-From", "X-Mail-Autoreply")
+# What programs send to many says so, and so does what people write by way of a list.
+_BY_LIST = frozenset({"bulk", "list"})
 _MOVED = re.compile(
     r"nicht mehr (?:für|bei|im|in|am|unter|tätig|erreichbar)|ausgeschieden|in den ruhestand|"
     r"neue (?:e-?mail-?)?adresse|no longer (?:with|work|employed|at|in use)|has left|have left|"
@@ -104,18 +108,22 @@ class Notice:
     back_on: date | None = None
 
 
-def is_automatic(headers: "Message[Any, Any]", subject: str) -> bool:
+def is_automatic(headers: "Message[Any, Any]", subject: str, *, is_asked: bool) -> bool:
     """Tell whether a mail says that no person wrote it (RFC 3834 section 2).
 
+    `is_asked` marks a mail that answers to ours: then the signs of a list do not count.
     X-Auto-Response-Suppress is no sign: Exchange puts it into the mail of people.
     """
     submitted = str(headers.get("Auto-Submitted", "")).partition(";")[0].strip().lower()
     precedence = str(headers.get("Precedence", "")).strip().lower()
+    has_list = headers.get("List-Id") is not None
     return (
         submitted not in {"", "no"}
         or precedence in _PRECEDENCE
         or any(headers.get(name) is not None for name in _OWN_HEADERS)
         or is_named_so(subject)
+        or (precedence == "bulk" and not has_list)
+        or (not is_asked and (has_list or precedence in _BY_LIST))
     )
 
 

@@ -5,7 +5,7 @@ dialects that flufl.bounce knows, then by their words; what is unclear counts as
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from email.message import Message
@@ -29,6 +29,9 @@ WORDS_LIMIT = 4000
 
 # The detectors of dialects look at each line in some ninety ways; what they know is short.
 _DIALECT_LINES = 2_000
+
+
+IsAsked = Callable[[Sequence[str]], bool]
 
 
 class Kind(StrEnum):
@@ -145,18 +148,24 @@ _RETURN_PATH = re.compile(r"^Return-Path:[ \t]*<([^<>\s]{1,320})>", re.IGNORECAS
 _ADDRESS = re.compile(r"<?([^\s<>\"',;:()]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z0-9-]{1,63})>?")
 
 
-def read(raw: bytes, mail_domain: str, today: date) -> Report:
+def _never(_: Sequence[str]) -> bool:
+    return False
+
+
+def read(raw: bytes, mail_domain: str, today: date, is_asked: IsAsked = _never) -> Report:
     """Return what a mail says; `mail_domain` is the one of our message ids.
 
+    `is_asked` tells whether one that came to these addresses can only answer to a letter of ours.
     A mail that cannot be read at all is of the unknown kind.
     """
     mail = messages.parse(raw)
-    found = _classify(mail, mail_domain, today)
+    is_answer = is_asked(mail.sent_to) or messages.is_answer(mail, mail_domain)
+    found = _classify(mail, mail_domain, today, is_answer=is_answer)
     letters = tuple(messages.letters_named(mail, mail_domain))
     return replace(found, sent_to=mail.sent_to, letters=letters)
 
 
-def _classify(mail: Mail, mail_domain: str, today: date) -> Report:
+def _classify(mail: Mail, mail_domain: str, today: date, *, is_answer: bool) -> Report:
     if messages.is_own(mail, mail_domain):
         return Report(kind=Kind.OWN)
     report = _read_feedback(mail) or _read_status_parts(mail)
@@ -166,7 +175,7 @@ def _classify(mail: Mail, mail_domain: str, today: date) -> Report:
         return Report(kind=Kind.DISPOSITION)
     if _is_from_mailer(mail):
         return _read_dialect(mail)
-    is_automatic = automatic.is_automatic(mail.message, mail.subject)
+    is_automatic = automatic.is_automatic(mail.message, mail.subject, is_asked=is_answer)
     if is_automatic or mail.null_sender:
         is_sure = is_automatic and not (mail.null_sender and _is_named_mailer(mail))
         return _read_automatic(mail, today, is_sure=is_sure)

@@ -6,7 +6,7 @@ is ever sent in reaction, so no loop can begin (RFC 3834 section 2).
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -163,7 +163,7 @@ async def take(
     `recipient` is the envelope's address, None where a mailbox does not tell it. What the database
     raises lets whoever brought the mail bring it again.
     """
-    report = _read(options, raw, at)
+    report = _read(options, raw, recipient, at)
     # Only a mailbox leaves it to the mail's head to say where it came to.
     came_to = report.sent_to if recipient is None else (recipient,)
     token = next(filter(None, (_stop_token(options, one) for one in came_to)), "")
@@ -228,10 +228,14 @@ async def forget(
     return int(status.rsplit(" ", 1)[-1])
 
 
-def _read(options: IntakeOptions, raw: bytes, at: datetime) -> Report:
+def _read(options: IntakeOptions, raw: bytes, recipient: str | None, at: datetime) -> Report:
     """Read a mail; one that breaks the reader must not come back for ever."""
+
+    def is_asked(sent_to: Sequence[str]) -> bool:
+        return any(map(options.is_answered, sent_to if recipient is None else (recipient,)))
+
     try:
-        return bounces.read(raw, options.mail_domain, at.date())
+        return bounces.read(raw, options.mail_domain, at.date(), is_asked)
     except Exception as error:  # noqa: BLE001 - whatever it is, the office looks at this mail
         _log.warning("intake.unreadable", error=type(error).__name__)
         return Report(kind=Kind.UNKNOWN)

@@ -190,6 +190,11 @@ def is_own(mail: Mail, mail_domain: str) -> bool:
     return found is not None and mail.message.get("X-Terminbuch-Mail") is not None
 
 
+def is_answer(mail: Mail, mail_domain: str) -> bool:
+    """Tell whether the head of a mail says that it answers to a letter of ours."""
+    return bool(_answered(mail, _message_ids(mail_domain)))
+
+
 def letters_named(mail: Mail, mail_domain: str) -> Iterator[UUID]:
     """Yield the letters that a mail names, the best ground first, each once.
 

@@ -28,7 +28,14 @@ def headers(**fields: str) -> "Message[str, str]":
         ({"List_Id": "<klima.example.org>"}, "Re: Einladung", True),
         ({}, "Automatische Antwort: Einladung", True),
         ({}, "Abwesenheitsnotiz: Einladung", True),
-        ({}, "AW: Out of Office: Einladung", True),
+        ({"List_Id": "<klima.example.org>", "Auto_Submitted": "auto-replied"}, "Re: x", True),
+        ({"Precedence": "bulk"}, "Re: Einladung", True),
+        ({}, "Out of Office", True),
+        ({}, "Out of office on 3 December", False),
+        ({}, "AW: Out of Office: Einladung", False),
+        ({}, "Re: Abwesenheit am 3. Dezember", False),
+        ({}, "Abwesenheit am 3. Dezember", False),
+        ({}, "Urlaub", False),
         ({}, "AW: Einladung zum Urlaubsort", False),
         ({"X_Auto_Response_Suppress": "All"}, "AW: Einladung", False),
     ],
@@ -36,7 +43,28 @@ def headers(**fields: str) -> "Message[str, str]":
 def test_no_person_wrote_a_mail_that_says_so(
     fields: dict[str, str], subject: str, *, is_automatic: bool
 ) -> None:
-    assert is_automatic is automatic.is_automatic(headers(**fields), subject)
+    found = automatic.is_automatic(headers(**fields), subject, is_asked=False)
+
+    assert is_automatic is found
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_automatic"),
+    [
+        ({"List_Id": "<klima.example.org>"}, False),
+        ({"Precedence": "list"}, False),
+        ({"Precedence": "bulk"}, True),
+        ({"Precedence": "bulk", "List_Id": "<klima.example.org>"}, False),
+        ({"Precedence": "junk"}, True),
+        ({"Precedence": "bulk", "Auto_Submitted": "auto-replied"}, True),
+    ],
+)
+def test_an_answer_that_came_by_a_list_is_a_persons(
+    fields: dict[str, str], *, is_automatic: bool
+) -> None:
+    found = automatic.is_automatic(headers(**fields), "Re: Einladung", is_asked=True)
+
+    assert is_automatic is found
 
 
 @pytest.mark.parametrize(
