@@ -66,12 +66,12 @@ JOIN invitation i ON i.meeting_id = $1 AND i.person_id = news.recipient_id
 WHERE eldest IS NOT NULL
 GROUP BY 1, 2
 """
-# What was told, or was to be, of a meeting ($1) since a notice ($2), the eldest first.
+# What was told of a meeting ($1) since a notice ($2), or is about to be, the eldest first.
 SINCE = """
-SELECT n.id, n.kind, n.before, n.created_at FROM notice n
+SELECT n.kind, n.before FROM notice n
 WHERE n.meeting_id = $1 AND n.kind = ANY ($3::text[]) AND n.state IN ('sent', 'pending')
-    AND n.created_at >= (SELECT k.created_at FROM notice k WHERE k.id = $2)
-ORDER BY n.created_at, n.id
+    AND n.to_revision >= (SELECT k.to_revision FROM notice k WHERE k.id = $2)
+ORDER BY n.to_revision, n.id
 """
 KNOWN = "SELECT before, created_at FROM notice WHERE id = $1"
 # People ($3) whose letter is of another kind ($4, '' for none) because of what they know ($5).
