@@ -16,7 +16,7 @@ import structlog
 
 from calendars import answer
 from calendars.answer import CalendarAnswer
-from notifications import addresses, bounces, evidence, messages, returning
+from notifications import addresses, bounces, evidence, messages, returning, storage
 from notifications.addresses import Verdict
 from notifications.bounces import Kind, Report
 from notifications.evidence import How
@@ -41,6 +41,7 @@ _KEEP = """
 INSERT INTO mail_event (raw_sha256, kind, letter_id, details, received_at)
 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (raw_sha256) DO NOTHING RETURNING id
 """
+_NOT_HEARD = "UPDATE mail_event SET kind = 'unknown' WHERE id = $1"
 _FORGET = """
 DELETE FROM mail_event WHERE id IN (
     SELECT id FROM mail_event
@@ -161,8 +162,29 @@ async def take(
     """Take one mail in; a second time it changes nothing.
 
     `recipient` is the envelope's address, None where a mailbox does not tell it. What the database
-    raises lets whoever brought the mail bring it again.
+    raises lets whoever brought the mail bring it again. A mail that fails by what is in it is kept
+    for the office without its words: it would fail for ever, and hold up all that come after it.
     """
+    try:
+        return await _take(database, options, raw, recipient, at)
+    except Exception as error:
+        if not storage.is_of_content(error):
+            raise
+        _log.error("intake.not_taken", error=type(error).__name__)
+    async with database.unit_of_work() as unit:
+        digest = _digest(raw, recipient)
+        event_id = await unit.connection.fetchval(_KEEP, digest, Kind.UNKNOWN.value, None, {}, at)
+    return Taken(Kind.UNKNOWN, None, event_id)
+
+
+def _digest(raw: bytes, recipient: str | None) -> bytes:
+    to = (recipient or "").lower().encode("utf-8", "replace")
+    return hashlib.sha256(raw + b"\x00" + to).digest()
+
+
+async def _take(
+    database: Database, options: IntakeOptions, raw: bytes, recipient: str | None, at: datetime
+) -> Taken:
     report = _read(options, raw, recipient, at)
     # Only a mailbox leaves it to the mail's head to say where it came to.
     came_to = report.sent_to if recipient is None else (recipient,)
@@ -180,18 +202,31 @@ async def take(
         if report.kind is Kind.DISPOSITION:
             # That somebody opened a letter is not ours to know.
             return Taken(report.kind, letter_id, None)
-        digest = hashlib.sha256(raw + b"\x00" + (recipient or "").lower().encode()).digest()
-        event_id = await unit.connection.fetchval(
-            _KEEP, digest, report.kind.value, letter_id, _details(report, options.strike), at
-        )
+        details = _details(report, options.strike)
+        kept = (_digest(raw, recipient), report.kind.value, letter_id, details, at)
+        event_id = await unit.connection.fetchval(_KEEP, *kept)
         if event_id is not None:
             if found:
                 await _learn(unit.connection, found, report, options.strike, at)
-            if report.kind in _HEARD:
-                heard = Heard(event_id, report, letter_id, recipient, raw, said)
-                await options.hear(unit.connection, heard)
+            heard = Heard(event_id, report, letter_id, recipient, raw, said)
+            if report.kind in _HEARD and not await _hear(unit.connection, options, heard):
+                report = replace(report, kind=Kind.UNKNOWN)
     _log.info("intake.taken", kind=report.kind.value, matched=found is not None)
     return Taken(report.kind, letter_id, event_id)
+
+
+async def _hear(connection: Connection, options: IntakeOptions, heard: Heard) -> bool:
+    """Hand a mail on; one that cannot be heard is kept as one that nobody understands."""
+    try:
+        async with connection.transaction():
+            await options.hear(connection, heard)
+    except Exception as error:
+        if not storage.is_of_content(error):
+            raise
+        _log.error("intake.not_heard", error=type(error).__name__)
+        await connection.execute(_NOT_HEARD, heard.event_id)
+        return False
+    return True
 
 
 async def note_refused(

@@ -4,6 +4,28 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+import asyncpg
+
+# What PostgreSQL says of values: they fit no type, break a rule, or are too long for an index.
+_OF_VALUES = (
+    asyncpg.DataError,
+    asyncpg.CheckViolationError,
+    asyncpg.NotNullViolationError,
+    asyncpg.ProgramLimitExceededError,
+)
+_OF_THE_WAY = (asyncpg.PostgresError, asyncpg.InternalClientError, OSError, MemoryError)
+
+
+def is_of_content(error: Exception) -> bool:
+    """Tell whether an error comes from values, so that it comes again as often as they do.
+
+    All others come from the database, the way to it or the machine, and may be gone in a minute.
+    """
+    if isinstance(error, asyncpg.InterfaceError):
+        # The driver's own word for values that it cannot write.
+        return isinstance(error, ValueError)
+    return isinstance(error, _OF_VALUES) or not isinstance(error, _OF_THE_WAY)
+
 
 class Connection(Protocol):
     """One connection to PostgreSQL inside somebody's transaction (asyncpg's, in truth)."""
@@ -16,6 +38,9 @@ class Connection(Protocol):
 
     async def fetchval(self, query: str, *args: Any) -> Any:
         """Return the first value of the first row, None when there is none."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Any]:
+        """Open a savepoint: what fails inside of it is undone, what was before it stays."""
 
 
 class Fetching(Protocol):

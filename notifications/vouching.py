@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from email.message import Message
 from typing import Any
 
-from notifications import unquoting
+from notifications import messages, unquoting
 from notifications.unquoting import UnclearError
 
 _HEAD_LIMIT = 64 * 1024
+_ADDRESS_LIMIT = 500
 # One result begins with its method, which may have a version (RFC 8601 section 2.2).
 _DMARC = re.compile(r"dmarc ?(?:/ ?\d+ ?)?= ?(\S*)(.*)", re.IGNORECASE | re.ASCII)
 _FROM = re.compile(r"(?:^| )header ?\. ?from ?= ?(\S+)", re.IGNORECASE | re.ASCII)
@@ -51,9 +52,14 @@ def read(raw: bytes, authserv: str | None) -> Sender:
 
 
 def _address(message: "Message[Any, Any]", name: str) -> str:
+    """Return the one address of a header, empty where there is none that could be written down."""
     value = " ".join(str(message.get(name, ""))[:1000].split())
-    found = email.utils.getaddresses([value])
-    return found[0][1].lower() if len(found) == 1 else ""
+    try:
+        [(_, address)] = email.utils.getaddresses([value])
+    except Exception:  # noqa: BLE001 - a stranger chose the brackets, and the library counts them
+        return ""
+    # Cleaned it might be somebody else's.
+    return address.lower() if address == messages.one_line(address, _ADDRESS_LIMIT) else ""
 
 
 def _is_proved(message: "Message[Any, Any]", address: str, authserv: str | None) -> bool:

@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import structlog
 from asyncpg import Connection, Record
 
 from calendars.answer import Attendance, CalendarAnswer, Method
 from calendars.entry import Answer as Partstat
-from notifications import outbox, vouching
+from notifications import outbox, storage, vouching
 from notifications.intake import Heard
 from notifications.outbox import NewLetter
 from notifications.vouching import Sender
@@ -68,7 +67,7 @@ class Answers:
     async def hear(self, connection: "Connection[Any]", heard: Heard, now: datetime) -> Outcome:
         """Apply an answer once, or keep it for the office; the same mail again changes nothing.
 
-        Only what the database itself raises comes out: then the mail comes again.
+        What the database raises of itself comes out: then the mail comes again.
         """
         sender = vouching.read(heard.raw, self._settings.imip_authserv)
         said = heard.answer
@@ -81,9 +80,9 @@ class Answers:
                     connection, self._settings, self._keys, said, heard.came_to, sender
                 )
                 outcome = await self._judge(connection, said, speaker, now)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            raise
-        except Exception as error:  # noqa: BLE001 - a stranger chose the values; somebody looks
+        except Exception as error:
+            if not storage.is_of_content(error):
+                raise
             _log.warning("answer.not_understood", error=type(error).__name__)
             outcome = Outcome.ODD
         await connection.fetchval(statements.KEEP, *_kept(heard, sender, speaker, outcome, now))
