@@ -111,6 +111,23 @@ async def test_what_the_database_refused_is_read_again(database: Database, serve
     assert 2 == found
 
 
+async def test_a_mail_that_fails_by_its_content_is_left_to_the_office_and_the_next_one_read(
+    database: Database, server: Dovecot
+) -> None:
+    letter = await a_sent_letter(database)
+    server.put("a", sample("words_html_only", letter))
+    server.put("b", sample("postfix_unknown_user", letter))
+
+    async def stumble(_: Connection, __: Heard) -> None:
+        raise RecursionError
+
+    found = await mailbox.read_new(database, server.mailbox, replace(OPTIONS, hear=stumble), NOW)
+
+    assert 2 == found
+    assert ["unknown", "bounce"] == [event["kind"] for event in await events(database)]
+    assert [False, True] == server.seen()
+
+
 async def test_of_several_processes_one_reads_at_a_time(
     database: Database, server: Dovecot
 ) -> None:
