@@ -109,7 +109,8 @@ async def plan_slots(
 
     What has fired for these times stays fired. With an occasion, what lies behind from its first
     moment on is left out, and so is what the notice of a change says anyway; what was overdue
-    before is sent late. Call it in the transaction of the change, after its notice was put down.
+    before is sent late, and so is what fell due while a change waited that this one undoes. Call it
+    in the transaction of the change, after its notice was put down.
     """
     row = await connection.fetchrow(reminder_statements.MEETING, meeting_id)
     if row is None:
@@ -118,6 +119,9 @@ async def plan_slots(
     if meeting.state is not State.CONFIRMED:
         await connection.execute(reminder_statements.CANCEL_ALL, meeting_id)
         return
+    undone_since = None
+    if occasion is Occasion.CHANGE:
+        undone_since = await _undo(connection, meeting_id, now)
     region = Region(row["holiday_country"], row["holiday_subdivision"])
     known = await rule_rows.load(connection, Scope(meeting_id=meeting_id), row["group_ids"])
     known += await rule_rows.choices(connection, meeting_id)
@@ -139,7 +143,21 @@ async def plan_slots(
     await connection.execute(
         reminder_statements.SKIP_LATE,
         *(meeting_id, now, occasion, notice_statements.CHANGES, MERGED_WITHIN),
+        undone_since or now,
     )
+
+
+async def _undo(connection: "Connection[Any]", meeting_id: UUID, now: datetime) -> datetime | None:
+    """Let nothing be lost that fell due while a change was waiting that is undone at this moment.
+
+    Return since when it was waiting, None where no change is undone.
+    """
+    since = await connection.fetchval(
+        reminder_statements.UNDONE_SINCE, meeting_id, now, notice_statements.CHANGES
+    )
+    if since is not None:
+        await connection.execute(reminder_statements.UNDO_MERGING, meeting_id, since, since)
+    return since  # type: ignore[no-any-return]
 
 
 async def undo_merging(

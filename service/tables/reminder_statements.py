@@ -68,7 +68,8 @@ WHERE (s.state IN ('planned', 'cancelled')
 # What lies behind in the moment it is planned ($2) is not sent late; $3 says why, null lets it be
 # sent. What the notice of a change ($4 its kinds) says is not said once more: rules of days that
 # fall due within a day ($5) of it, rules of minutes those before it leaves. Summaries are never
-# late: who puts a session in late sees it on the pages. $1 is the session.
+# late: who puts a session in late sees it on the pages. $1 is the session; $6 is $2 or, where a
+# change was undone before anybody was told, when it was made: what fell due since is sent.
 SKIP_LATE = f"""
 UPDATE reminder_slot s SET state = 'skipped', reason = CASE
     WHEN r.kind = 'summary' OR $3 = '{MERGED_IN_CHANGE}' AND told.at IS NULL THEN 'planned_late'
@@ -79,13 +80,22 @@ FROM reminder_rule r, (
 WHERE s.meeting_id = $1 AND s.state = 'planned' AND s.computed_at = $2::timestamptz
     AND r.id = s.rule_id AND (r.kind = 'summary' OR $3::text IS NOT NULL)
     AND s.due_at <= CASE
-        WHEN r.kind = 'summary' OR $3 <> '{MERGED_IN_CHANGE}' OR told.at IS NULL THEN $2
+        WHEN r.kind = 'summary' OR $3 <> '{MERGED_IN_CHANGE}' OR told.at IS NULL
+            THEN $6::timestamptz
         WHEN r.minutes_before IS NULL THEN greatest($2, told.at) + $5::interval
         ELSE greatest($2, told.at) END
 """
 
-# The notice of a change was taken back, so it says nothing. $1 is the session, $2 now, $3 since
-# when the notice was waiting: what an earlier one has said stays said.
+# Since when a notice was waiting that this change ($2 its instant) made needless: it leads back to
+# what people know. $3 are the kinds of changes.
+UNDONE_SINCE = """
+SELECT min(created_at) FROM notice
+WHERE meeting_id = $1 AND state = 'unneeded' AND finished_at = $2 AND kind = ANY ($3::text[])
+"""
+
+# The notice of a change was taken back, so it says nothing. $1 is the session, $2 from when on
+# slots are planned again, $3 since when the notice was waiting: what an earlier one has said stays
+# said.
 UNDO_MERGING = f"""
 UPDATE reminder_slot s SET state = 'planned', reason = NULL
 FROM meeting m
