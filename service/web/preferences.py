@@ -17,7 +17,7 @@ from service.pages import dates
 from service.pages.catalogue import LOCALES
 from service.preferring import Wishes
 from service.services import Services
-from service.web import errors, forms, respond, rule_words
+from service.web import errors, form_tokens, forms, respond, rule_words
 from service.web.forms import Field, Form
 from service.web.policy import Policy
 from service.web.visitors import Visitor
@@ -43,7 +43,8 @@ FIELDS = (
     Field("calendar_way", "choice", "prefs.way", choices=_WAYS),
 )
 _SAVED = (Field("gespeichert", kind="flag"),)
-_SCOPE = (Field("umfang"),)
+_ONE_CLICK = ("List-Unsubscribe", "One-Click")
+_STOP = (Field("umfang"), Field("ft"), Field(_ONE_CLICK[0]))
 _LINK_ERRORS = (LinkUnknownError, LinkReplacedError)
 _TOKEN_FORM = {"policy": Policy.TOKEN, "form": True}
 _OFFICE = {"policy": Policy.COORDINATOR}
@@ -103,19 +104,7 @@ async def ask_unsubscribe(
     visitor: NamedDependency[Visitor],
 ) -> Page:
     """Ask before anything is switched off: programs that look at links must not unsubscribe."""
-    try:
-        wishes, topic = await preferring.find_topic(services.database, services.keys, token)
-    except _LINK_ERRORS as error:
-        return _refuse(services, visitor, error)
-    return respond.page(
-        services,
-        visitor,
-        "preferences/unsubscribe.html",
-        wishes=wishes,
-        topic=topic.value,
-        token=token,
-        is_off=not wishes.preferences.wants(topic),
-    )
+    return await _ask(services, visitor, token)
 
 
 @post("/u/{token:str}", opt={"policy": Policy.TOKEN, "one_click": True})
@@ -125,8 +114,17 @@ async def unsubscribe(
     services: NamedDependency[Services],
     visitor: NamedDependency[Visitor],
 ) -> Page:
-    """Switch the topic off at once, whatever else is in the form (RFC 8058 section 3.2)."""
-    form = await forms.read(request, _SCOPE)
+    """Switch the topic off at once: for the word of mail programs, or our own question's answer.
+
+    Programs that look at links press at what they find; the word is what tells (RFC 8058 section
+    3.1). Whatever else is in the form does not matter.
+    """
+    form = await forms.read(request, _STOP)
+    is_answer = form_tokens.is_fresh(form["ft"] or "", visitor.form_secrets, visitor.now)
+    if not is_answer and not await _is_one_click(request, form):
+        if form["ft"]:
+            form.refuse("", "err.form_expired")
+        return await _ask(services, visitor, token, form)
     is_all = form.parsed.get("umfang") == "alles"
     try:
         wishes, topic = await preferring.unsubscribe(
@@ -189,6 +187,31 @@ async def renew_links(
     """End all links to the preferences that were mailed to a person."""
     await preferring.renew_links(services.database, visitor.actor, person_id)
     return respond.see_other(visitor, f"/buero/mitglied/{person_id}?links=1")
+
+
+async def _is_one_click(request: AnyRequest, form: Form) -> bool:
+    """Tell whether a mail program says the word, be it in a form or without saying in what."""
+    name, word = _ONE_CLICK
+    return form[name] == word or (await request.body()).strip() == f"{name}={word}".encode()
+
+
+async def _ask(services: Services, visitor: Visitor, token: str, form: Form | None = None) -> Page:
+    """Show the question; whoever posted something else may take nothing for done."""
+    try:
+        wishes, topic = await preferring.find_topic(services.database, services.keys, token)
+    except _LINK_ERRORS as error:
+        return _refuse(services, visitor, error)
+    return respond.page(
+        services,
+        visitor,
+        "preferences/unsubscribe.html",
+        422 if form else 200,
+        form=form,
+        wishes=wishes,
+        topic=topic.value,
+        token=token,
+        is_off=not wishes.preferences.wants(topic),
+    )
 
 
 def summary(visitor: Visitor, wishes: Wishes) -> list[tuple[str, str]]:

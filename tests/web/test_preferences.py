@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import time, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from service.services import Services
 from tests import builders
 from tests.builders import Row
 from tests.web import mailbox
-from tests.web.conftest import SignIn
+from tests.web.conftest import Clock, SignIn
 from tests.web.test_office import opened, pressed
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -191,8 +192,8 @@ async def test_one_click_takes_one_kind_off_without_cookie_form_token_or_origin(
     answers = [
         await anonymous.post(path, data=ONE_CLICK, headers=foreign),
         await anonymous.post(path, files={"List-Unsubscribe": (None, "One-Click")}),
-        await anonymous.post(path, data={"umfang": "nie gehört", "noch": "etwas"}),
-        await anonymous.post(path),
+        await anonymous.post(path, data={**ONE_CLICK, "umfang": "nie gehört", "noch": "etwas"}),
+        await anonymous.post(path, content=b"List-Unsubscribe=One-Click\r\n"),
     ]
 
     assert [200] * 4 == [one.status_code for one in answers]
@@ -201,13 +202,51 @@ async def test_one_click_takes_one_kind_off_without_cookie_form_token_or_origin(
     assert ["set_preferences"] == [row["action"] for row in rows]
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        {"data": {"x": "y"}},
+        {"data": {"List-Unsubscribe": "1"}},
+        {"data": {"umfang": "alles"}},
+        {"data": {"umfang": "alles", "ft": "0.00000000000000000000000000000000"}},
+        {"json": {"List-Unsubscribe": "One-Click"}},
+    ],
+)
+async def test_who_posts_without_the_word_of_mail_programs_is_asked(
+    services: Services, anonymous: httpx.AsyncClient, sent: dict[str, Any]
+) -> None:
+    person = await builders.a_person(services.database)
+    answer = await anonymous.post(stop_path(services, person), **sent)
+
+    assert 422 == answer.status_code
+    assert "nur Erinnerungen" in answer.text
+    assert Preferences() == await wished(services.database, person)
+
+
+async def test_a_question_that_was_open_too_long_is_asked_again_as_it_was_answered(
+    services: Services, anonymous: httpx.AsyncClient, clock: Clock
+) -> None:
+    person = await builders.a_person(services.database)
+    path = stop_path(services, person)
+    page = await anonymous.get(path)
+    clock.at += timedelta(hours=13)
+    [token] = re.findall(r'name="ft" value="([^"]+)"', page.text)
+    again = await anonymous.post(path, data={"ft": token, "umfang": "alles"})
+
+    assert 422 == again.status_code
+    assert "Das Formular war zu lange offen" in again.text
+    assert re.search(r'value="alles"[^>]* checked', again.text)
+    assert Preferences() == await wished(services.database, person)
+
+
 async def test_the_confirmation_page_offers_this_kind_or_all(
     services: Services, anonymous: httpx.AsyncClient
 ) -> None:
     person = await builders.a_person(services.database)
     path = stop_path(services, person, Topic.NUDGES)
     page = await anonymous.get(path)
-    done = await anonymous.post(path, data={"umfang": "alles"})
+    done = await send(anonymous, path, {"umfang": "alles"})
 
     assert "nur Nachfragen bei fehlender Antwort" in page.text
     assert "keine Erinnerungen, Nachfragen, Unterlagen und Sammelmails mehr" in done.text
