@@ -15,9 +15,10 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from calendars import charsets, normal_form
+from notifications import thinning
 
-READ_LIMIT = 64 * 1024
-"""Bytes of a mail's body that are looked at; its head is looked at whole, up to as much again."""
+HEAD_LIMIT = 64 * 1024
+"""Bytes of a mail's head that are looked at."""
 
 _PARTS_LIMIT = 40
 # Foreign detectors search lines in quadratic time.
@@ -132,7 +133,8 @@ _STATUS_KINDS = frozenset({"message/delivery-status", "message/global-delivery-s
 def parse(raw: bytes) -> Mail:
     """Take a mail apart; of a long, long-lined or deeply nested one the beginning is read."""
     head, gap, body = raw.partition(b"\r\n\r\n" if b"\r\n\r\n" in raw else b"\n\n")
-    begun = head[:READ_LIMIT] + gap + body[:READ_LIMIT]
+    head = head[:HEAD_LIMIT]
+    begun = head + gap + thinning.thin(head, body)
     for found in islice(_BOUNDARY.finditer(begun), _BOUNDARIES_LIMIT, _BOUNDARIES_LIMIT + 1):
         begun = begun[: found.start()]
     lines = [line[:_LINE_LIMIT] for line in begun.replace(b"\r\n", b"\n").split(b"\n")]
@@ -260,12 +262,15 @@ def _blocks(part: AnyMessage) -> list[AnyMessage]:
 
 def _without_marks(html: str) -> str:
     kept: list[str] = []
+    at = 0
     hidden = _HIDDEN.search(html)
     while hidden is not None:
-        kept.append(html[: hidden.start()])
-        html = html[hidden.end() :].partition(f"</{hidden[1]}")[2].partition(">")[2]
-        hidden = _HIDDEN.search(html)
-    return unescape(_TAGS.sub(" ", " ".join([*kept, html])))
+        kept.append(html[at : hidden.start()])
+        close = html.find(f"</{hidden[1]}", hidden.end())
+        end = html.find(">", close) if close >= 0 else -1
+        at = end + 1 if end >= 0 else len(html)
+        hidden = _HIDDEN.search(html, at)
+    return unescape(_TAGS.sub(" ", " ".join([*kept, html[at:]])))
 
 
 def _text_with_head(part: AnyMessage) -> str:
