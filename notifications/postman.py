@@ -98,7 +98,7 @@ class Postman:
     async def stop(self) -> None:
         """Claim no more, release what is not begun, and give the rest up to half a minute.
 
-        What is still in DATA then is cut off and stays uncertain.
+        What is still in DATA then is cut off and stays uncertain, as does what cannot be written.
         """
         self._stopping = True
         self._wake.set()
@@ -110,8 +110,11 @@ class Postman:
             _log.warning("postman.drain_timed_out")
             for link in self._crew.links:
                 link.close()
-        async with asyncio.timeout(CUT_SECONDS), self._busy:
-            await self._endings.flush(insist=True)
+        try:
+            async with asyncio.timeout(CUT_SECONDS), self._busy:
+                await self._endings.flush(insist=True)
+        except TimeoutError:
+            _log.warning("postman.ends_not_written")
 
     async def reap(self) -> None:
         """Set right what stopped or frozen workers left behind."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-from notifications.postman import Postman
+from notifications.postman import CUT_SECONDS, Postman
 from service import (
     clock,
     composing,
@@ -94,7 +94,9 @@ async def working(services: Services) -> AsyncIterator[jobs.Ticks]:
         await ear.close()
         if postman is not None and delivering is not None:
             await postman.stop()
-            await delivering
+            await asyncio.wait({delivering}, timeout=CUT_SECONDS)
+            delivering.cancel()
+            await asyncio.wait({delivering})
 
 
 def _hire(services: Services) -> Postman | None:

@@ -77,3 +77,20 @@ async def test_an_address_that_is_locked_holds_up_no_other_letter(
     assert Counter(sent=24 - refused, failed=refused) == await states(database)
     noted = await database.fetch("SELECT address_normal, state FROM address_state")
     assert dict.fromkeys(bad, "undeliverable") == {row[0]: row[1] for row in noted}
+
+
+async def test_a_postman_ends_though_an_end_cannot_be_written(database: Database) -> None:
+    (letter_id,) = await builders.post(database, a_letter(1))
+    address = address_of(letter_id)
+    async with (
+        smtp_servers.running(refusing(address)) as server,
+        hasty(database.dsn) as own,
+        locked(database, address),
+        asyncio.timeout(PATIENCE_SECONDS),
+    ):
+        postman = a_postman(own, server)
+        await postman.deliver()
+        await postman.stop()
+        at_the_end = await states(database)
+
+    assert Counter(sending=1) == at_the_end
