@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
+
 Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
 
 
@@ -127,7 +129,8 @@ class Proxy:
 @asynccontextmanager
 async def running(target: int | Path) -> AsyncIterator[Proxy]:
     """Run a proxy in front of a port of the loopback, or of a socket."""
-    proxy = Proxy(target)
+    # The kernel could give a port of its own choice to somebody else while nobody listens there.
+    proxy = Proxy(target, port=free_port())
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(_quietly(proxy.carry(reader, writer)))
