@@ -1,19 +1,24 @@
 """News of a session that finds older news of it still waiting."""
 
+import asyncio
+from contextvars import Context
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
+from notifications import leases
 from notifications.clerk import Go
-from service import copying, noticing, planning, scheduling
+from service import copying, noticing, overtaking, planning, scheduling
 from service.auditing import COMMAND
 from service.composing import Clerk
 from service.database import Database
 from service.domain.changes import MeetingFacts
 from service.drafting import Drafter, Key
 from service.services import Services
+from service.tables import notice_statements
 from tests import builders
 from tests.builders import Row
 from tests.service import test_composing, test_writing_together
@@ -21,6 +26,14 @@ from tests.service.test_composing import NOW, STARTS
 
 ready, services = test_composing.ready, test_composing.services
 
+_WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+_CLAIM = """
+UPDATE outbox o SET state = 'sending', lease_token = o.lease_token + 1 FROM letter l
+WHERE l.id = o.id AND l.recipient_id = $1
+"""
 LATER = timedelta(minutes=11)
 FIRST, SECOND, THIRD = (STARTS.date() + timedelta(days=n) for n in (0, 1, 5))
 
@@ -171,6 +184,48 @@ async def test_a_letter_that_may_have_left_counts_as_read(services: Services) ->
     await change(database, meeting, start_on=FIRST)
 
     assert [("change", "queued", None)] * 2 == await fates(database, person)
+
+
+async def test_a_letter_that_is_claimed_at_this_very_moment_counts_as_read(
+    services: Services,
+) -> None:
+    database = services.database
+    meeting, claimed, other = await a_scene(database)
+    await change(database, meeting, start_on=SECOND)
+    holder = await asyncpg.connect(database.dsn)
+    async with holder.transaction():
+        await holder.execute(_CLAIM, claimed["id"])
+        posting = asyncio.create_task(change(database, meeting, start_on=FIRST))
+        async with asyncio.timeout(60):
+            while not posting.done() and not await database.fetchval(_WAITING):
+                await asyncio.sleep(0.01)
+    await holder.close()
+    await posting
+
+    assert [("change", "sending", None), ("change", "queued", None)] == await fates(
+        database, claimed
+    )
+    assert SECOND == (await known(services, claimed)).starts_local.date()  # type: ignore[union-attr]
+    assert [("change", "cancelled", "replaced")] == await fates(database, other)
+
+
+async def test_nobody_claims_what_is_being_replaced(services: Services) -> None:
+    database = services.database
+    meeting, _, person = await a_scene(database)
+    await change(database, meeting, start_on=SECOND)
+    await database.fetch("UPDATE outbox SET next_attempt_at = now() RETURNING id")
+    form, _ = await planning.load_form(database, meeting["id"])
+    await scheduling.change(database, COMMAND, meeting["id"], replace(form, start_on=THIRD), NOW)
+    async with database.unit_of_work() as unit:
+        notice = await unit.connection.fetchrow(notice_statements.CLAIM_FIRST, NOW + LATER, [])
+        posted = await overtaking.post(unit.connection, notice, NOW + LATER)
+        claiming = leases.claim(database, 10, "one", "relay", paced=False)
+        claimed = await asyncio.create_task(claiming, context=Context())
+
+    assert (2, []) == (posted, claimed)
+    assert [("change", "cancelled", "replaced"), ("change", "queued", None)] == await fates(
+        database, person
+    )
 
 
 async def test_what_a_restored_backup_holds_counts_as_read(services: Services) -> None:
