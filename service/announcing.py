@@ -213,22 +213,41 @@ async def _merge(
     net = changes.diff(known, change.after, verdict)
     # What waits although the rules would tell nobody was ticked by the office.
     was_ticked = (
-        pending["kind"] == NoticeKind.CHANGE and changes.diff(known, change.before).notice is None
+        pending["kind"] == NoticeKind.CHANGE
+        and pending["person_ids"] is None
+        and changes.diff(known, change.before).notice is None
     )
     words = _words(net, is_ticked=change.is_ticked or was_ticked)
+    people: list[UUID] | None = None
+    if words is None:
+        people, net = await _invited_since(connection, pending["id"], change.after)
+        words = _words(net, is_ticked=False)
     if words is None:
         await connection.execute(notice_statements.FINISH, pending["id"], "unneeded", 0, now)
         return None
     due = due_at(words.kind, _start(change), now)
     await connection.execute(
         notice_statements.MERGE,
-        *(pending["id"], words.kind, due, change.to_revision),
-        *(words.tells is Tells.ALL, net.asks_again or change.asked_again > 0, change.message),
+        *(pending["id"], words.kind, due, change.to_revision, words.tells is Tells.ALL),
+        *(net.asks_again or change.asked_again > 0, change.message, people),
     )
     if await _is_for_anybody(connection, pending["id"], words.kind):
         return await _gather(connection, actor, pending["id"], due, now)
     await connection.execute(notice_statements.FINISH, pending["id"], "unneeded", 0, now)
     return None
+
+
+async def _invited_since(
+    connection: "Connection[Any]", notice_id: UUID, after: MeetingFacts
+) -> tuple[list[UUID], ChangeEffect]:
+    """Return whose invitation said otherwise, and what is new to them: all others know it so."""
+    found, news = set[UUID](), ChangeEffect(fields=())
+    for row in await connection.fetch(notice_statements.INVITED_SINCE, notice_id):
+        net = changes.diff(changes.from_json(row["before"]), after)
+        if _words(net, is_ticked=False) is not None:
+            found |= set(row["person_ids"])
+            news = net if net.asks_again or not news.fields else news
+    return sorted(found), news
 
 
 def _words(effect: ChangeEffect, *, is_ticked: bool) -> _Words | None:

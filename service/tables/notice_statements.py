@@ -29,7 +29,7 @@ RETURNING id
 MERGE = """
 UPDATE notice SET kind = $2, due_at = $3, to_revision = $4, with_decliners = $5, asks_again = $6,
     message = CASE WHEN $7 <> '' THEN $7 WHEN kind <> $2 AND kind IN ('cancellation', 'postponed')
-        THEN '' ELSE message END
+        THEN '' ELSE message END, person_ids = $8
 WHERE id = $1 AND state = 'pending'
 RETURNING id
 """
@@ -49,6 +49,17 @@ WHERE id = $1 AND state = 'pending' AND kind = 'invitation'
 RETURNING id
 """
 DROP = "DELETE FROM notice WHERE id = $1 AND state = 'pending'"
+# Who was invited while a notice waits, and what their invitations said.
+INVITED_SINCE = """
+SELECT k.before, array_agg(i.person_id) AS person_ids
+FROM notice n
+JOIN invitation i ON i.meeting_id = n.meeting_id AND i.state = 'invited'
+    AND i.told_rev > n.from_revision
+JOIN notice k ON k.meeting_id = n.meeting_id AND k.kind = 'invitation' AND k.state = 'sent'
+    AND k.to_revision = i.told_rev
+WHERE n.id = $1
+GROUP BY k.id
+"""
 FINISH = """
 UPDATE notice SET state = $2, letters = $3, finished_at = $4
 WHERE id = $1 AND state = 'pending'
@@ -111,8 +122,8 @@ UPDATE notice SET due_at = $2 WHERE id IN (
 # Whom a notice of each kind is for, as a condition on invitation `i`, meeting `m`, notice `n`.
 _NOT_DECLINED = "(n.with_decliners OR i.answer IS DISTINCT FROM 'declined')"
 # Whoever was invited since has read of the change already.
-_OF_CHANGE = f"i.state = 'invited' AND i.told_rev < n.to_revision AND {_NOT_DECLINED}"
 _CHOSEN = "(n.person_ids IS NULL OR i.person_id = ANY (n.person_ids))"
+_OF_CHANGE = f"i.state = 'invited' AND i.told_rev < n.to_revision AND {_NOT_DECLINED} AND {_CHOSEN}"
 _UNANSWERED = f"(i.answer IS NULL OR i.answer <> 'declined' AND NOT {HOLDS})"
 # The instant at which somebody is asked who it is for: when letters are posted, or would be.
 _NOW, _THEN = "$2::timestamptz", "n.due_at"

@@ -76,7 +76,8 @@ UPDATE reminder_slot s SET state = 'skipped', reason = CASE
     ELSE $3 END
 FROM reminder_rule r, (
     SELECT max(due_at) AS at FROM notice
-    WHERE meeting_id = $1 AND state = 'pending' AND kind = ANY ($4::text[])) told
+    WHERE meeting_id = $1 AND state = 'pending' AND kind = ANY ($4::text[])
+        AND person_ids IS NULL) told
 WHERE s.meeting_id = $1 AND s.state = 'planned' AND s.computed_at = $2::timestamptz
     AND r.id = s.rule_id AND (r.kind = 'summary' OR $3::text IS NOT NULL)
     AND s.due_at <= CASE
@@ -86,11 +87,12 @@ WHERE s.meeting_id = $1 AND s.state = 'planned' AND s.computed_at = $2::timestam
         ELSE greatest($2, told.at) END
 """
 
-# Since when a notice was waiting that this change ($2 its instant) made needless: it leads back to
-# what people know. $3 are the kinds of changes.
+# Since when a notice was waiting that this change ($2 its instant) made needless, but for those who
+# were invited since: it leads back to what people know. $3 are the kinds of changes.
 UNDONE_SINCE = """
 SELECT min(created_at) FROM notice
-WHERE meeting_id = $1 AND state = 'unneeded' AND finished_at = $2 AND kind = ANY ($3::text[])
+WHERE meeting_id = $1 AND kind = ANY ($3::text[]) AND (state = 'unneeded' AND finished_at = $2
+    OR state = 'pending' AND person_ids IS NOT NULL)
 """
 
 # The notice of a change was taken back, so it says nothing. $1 is the session, $2 from when on

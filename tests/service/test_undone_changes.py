@@ -20,6 +20,7 @@ from tests.service.test_reminding import (
     invited,
     recipients,
 )
+from tests.service.test_what_people_know import invite
 
 # The countdown is a minute, because the session is near.
 JUST_BEFORE = A_DAY_BEFORE - timedelta(seconds=20)
@@ -125,3 +126,18 @@ async def test_a_request_that_was_left_to_a_change_leaves_when_the_change_is_und
     await reminding.queue_due(database, now + HOUR)
 
     assert [person] == await recipients(database, "nudge")
+
+
+async def test_the_others_are_reminded_where_only_a_newcomer_is_told_of_the_way_back(
+    database: Database,
+) -> None:
+    meeting = await a_session(database, DAY_BEFORE)
+    person = (await invited(database, meeting, "in_person"))["person_id"]
+    await change(database, meeting, JUST_BEFORE, start_on=AWAY)
+    newcomer = await invite(database, meeting, JUST_BEFORE)
+    await change(database, meeting, JUST_AFTER, start_on=HOME)
+    await reminding.queue_due(database, JUST_AFTER)
+    await noticing.queue_due(database, JUST_AFTER + MINUTE)
+
+    assert [person] == await recipients(database)
+    assert [newcomer] == await recipients(database, "change")

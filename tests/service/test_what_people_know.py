@@ -45,6 +45,10 @@ async def invite(database: Database, meeting: Row, now: datetime) -> UUID:
         if each.kind == "invitation"
     ]
     await noticing.send_now(database, COMMAND, notice_id, now)
+    await database.fetch(
+        "UPDATE outbox SET state = 'sent', finished_at = now(), accepted_at = now()"
+        " WHERE state = 'queued' RETURNING id"
+    )
     return UUID(str(person["id"]))
 
 
@@ -173,3 +177,54 @@ async def test_an_invitation_that_waited_knows_what_it_said_when_it_left(
     read = (await change_letters(clerk, database))[newcomer["person_id"]]
 
     assert ("Saal 1" in read, "Saal 2" in read, "Saal 3" in read) == (False, True, True)
+
+
+async def test_whoever_was_invited_with_a_date_that_is_taken_back_is_told(
+    database: Database, clerk: Clerk
+) -> None:
+    """All others know the date to which the session came back."""
+    meeting = await builders.a_meeting(database)
+    await builders.an_invitation(database, meeting)
+    await change(database, meeting, NOW, start_on=A_WEEK_LATER)
+    newcomer = await invite(database, meeting, NOW)
+    await change(database, meeting, NOW + COUNTDOWN / 2, start_on=START.date())
+    (planned,) = await noticing.find_pending(database, meeting["id"])
+    await noticing.queue_due(database, NOW + 2 * COUNTDOWN)
+    read = await change_letters(clerk, database)
+
+    assert [newcomer] == [each.person_id for each in planned.recipients]
+    assert [newcomer] == list(read)
+    assert "11. März 2027, 10:00 bis" in read[newcomer]
+
+
+async def test_after_a_way_back_that_concerns_one_person_a_change_is_told_to_all(
+    database: Database, clerk: Clerk
+) -> None:
+    meeting = await builders.a_meeting(database)
+    of_old = await builders.an_invitation(database, meeting)
+    await change(database, meeting, NOW, start_on=A_WEEK_LATER)
+    newcomer = await invite(database, meeting, NOW)
+    await change(database, meeting, NOW, start_on=START.date())
+    await change(database, meeting, NOW, room="Saal 2")
+    await noticing.queue_due(database, NOW + COUNTDOWN)
+    read = await change_letters(clerk, database)
+
+    assert {of_old["person_id"], newcomer} == set(read)
+    assert (False, True) == tuple(
+        "11. März 2027, 10:00 bis" in read[each] for each in (of_old["person_id"], newcomer)
+    )
+
+
+async def test_a_way_back_that_concerns_one_person_leaves_texts_to_the_page(
+    database: Database,
+) -> None:
+    meeting = await builders.a_meeting(database)
+    await builders.an_invitation(database, meeting)
+    await change(database, meeting, NOW, start_on=A_WEEK_LATER)
+    newcomer = await invite(database, meeting, NOW)
+    await change(database, meeting, NOW, start_on=START.date())
+    await change(database, meeting, NOW, description="Mit Kaffee.")
+    await noticing.queue_due(database, NOW + COUNTDOWN)
+    told = await builders.letters(database, kind="change")
+
+    assert [newcomer] == [row["recipient_id"] for row in told]
