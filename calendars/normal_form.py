@@ -7,8 +7,10 @@ MARKS_LIMIT = 30
 """Marks upon one letter that are kept, as many as the stream-safe format has (UAX #15)."""
 
 # No character before the first of these is a mark, and no mark decomposes into more than two:
-# in a shorter run there cannot be too many. The sign before may bring marks of its own.
-_RUN = re.compile(f".?[\u0300-\U0010ffff]{{{MARKS_LIMIT // 2},}}", re.DOTALL)
+# without such a run there cannot be too many. The sign before it may bring marks of its own.
+_RUN = f"[\u0300-\U0010ffff]{{{MARKS_LIMIT // 2},}}"
+_HAS_RUN = re.compile(_RUN)
+_WHOLE_RUN = re.compile(f".?{_RUN}", re.DOTALL)
 
 
 def compose(text: str) -> str:
@@ -16,7 +18,9 @@ def compose(text: str) -> str:
 
     To sort the marks of one letter takes the square of their number. No script needs as many.
     """
-    return unicodedata.normalize("NFC", _RUN.sub(_leave_marks, text))
+    if _HAS_RUN.search(text):
+        text = _WHOLE_RUN.sub(_leave_marks, text)
+    return unicodedata.normalize("NFC", text)
 
 
 def _leave_marks(run: "re.Match[str]") -> str:
