@@ -49,16 +49,19 @@ WHERE id = $1 AND state = 'pending' AND kind = 'invitation'
 RETURNING id
 """
 DROP = "DELETE FROM notice WHERE id = $1 AND state = 'pending'"
-# Who was invited while a notice waits, and what their invitations said.
+# Who was invited while a notice waits, by what their invitations said; whether they have declined.
 INVITED_SINCE = """
-SELECT k.before, array_agg(i.person_id) AS person_ids
+SELECT k.id AS known_id, k.before, i.answer IS NOT DISTINCT FROM 'declined' AS has_declined,
+    array_agg(i.person_id) AS person_ids
 FROM notice n
 JOIN invitation i ON i.meeting_id = n.meeting_id AND i.state = 'invited'
     AND i.told_rev > n.from_revision
-JOIN notice k ON k.meeting_id = n.meeting_id AND k.kind = 'invitation' AND k.state = 'sent'
-    AND k.to_revision = i.told_rev
+CROSS JOIN LATERAL (
+    SELECT id, before FROM notice
+    WHERE meeting_id = n.meeting_id AND kind = 'invitation' AND state = 'sent'
+        AND to_revision = i.told_rev ORDER BY id LIMIT 1) k
 WHERE n.id = $1
-GROUP BY k.id
+GROUP BY k.id, k.before, 3
 """
 FINISH = """
 UPDATE notice SET state = $2, letters = $3, finished_at = $4
