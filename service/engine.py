@@ -30,6 +30,10 @@ class GoodbyeError(DatabaseError, ConnectionError):
     """The database has ended this connection."""
 
 
+class UnreachableError(DatabaseError, ConnectionError):
+    """Nobody answers where the database was: its socket is not there, or its name not known."""
+
+
 class NestedWorkError(DatabaseError):
     """A unit of work is already open in this task, and units are never nested."""
 
@@ -117,11 +121,18 @@ class Engine(PostgresEngine):
 
 
 async def acquire(pool: asyncpg.Pool, seconds: float = ACQUIRE_SECONDS) -> asyncpg.Connection:
-    """Take a connection within so many seconds, or raise `DatabaseBusyError`."""
+    """Take a connection within so many seconds, or raise `DatabaseBusyError`.
+
+    A new one that nobody answers raises a `ConnectionError`, whatever the operating system says.
+    """
     try:
         return await pool.acquire(timeout=seconds)
     except TimeoutError:
         raise DatabaseBusyError from None
+    except ConnectionError:
+        raise
+    except OSError as error:
+        raise UnreachableError from error
 
 
 async def prepare_connection(connection: asyncpg.Connection) -> None:

@@ -1,13 +1,15 @@
 """The server behind the address is exchanged for another one, or its tables for newer ones."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
 from service.database import Database
-from service.engine import OUTAGES
+from service.engine import OUTAGES, UnreachableError
 
 pytestmark = pytest.mark.xdist_group("database")
 
@@ -45,6 +47,24 @@ async def test_a_unit_that_met_a_standby_is_the_last_one_that_does(demoted: Data
         is_writable = await unit.connection.fetchval("SHOW transaction_read_only")
 
     assert "off" == is_writable
+
+
+async def test_a_socket_that_is_gone_is_an_outage(database: Database, tmp_path: Path) -> None:
+    socket = parse_qs(urlsplit(database.dsn).query)["host"][0]
+    way = tmp_path / "way"
+    way.symlink_to(socket)
+    dsn = database.dsn.replace(quote(socket, safe=""), quote(str(way), safe=""))
+    dsn = dsn.replace(socket, str(way))
+    async with Database(dsn) as opened:
+        await opened.fetchval("SELECT 1")
+        way.unlink()
+        await opened.pool.expire_connections()
+        with pytest.raises(OUTAGES) as refused:
+            await opened.fetchval("SELECT 1")
+        way.symlink_to(socket)
+        found = await opened.fetchval("SELECT 1")
+
+    assert (True, 1) == (refused.errisinstance(UnreachableError), found)
 
 
 async def test_a_table_that_changed_meanwhile_is_an_outage_of_one_request(
