@@ -5,7 +5,6 @@ letter starts from what its reader was told last; where that is how things stand
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,20 +21,6 @@ _LETTERS = {kind: kind for kind in notice_statements.CHANGES} | {"confirmed": "d
 _NONE = ""
 
 
-@dataclass(slots=True)
-class _Readers:
-    """People whose letter differs from that of the others, each with its kind and its start."""
-
-    person_ids: list[UUID] = field(default_factory=list)
-    kinds: list[str] = field(default_factory=list)
-    known_ids: list[UUID] = field(default_factory=list)
-
-    def add(self, person_ids: Sequence[UUID], kind: str, known_id: UUID) -> None:
-        self.person_ids += person_ids
-        self.kinds += [kind] * len(person_ids)
-        self.known_ids += [known_id] * len(person_ids)
-
-
 async def post(connection: "Connection[Any]", notice: Record, now: datetime) -> int:
     """Post the letters of a change whose meeting is locked, and return how many are new.
 
@@ -46,20 +31,24 @@ async def post(connection: "Connection[Any]", notice: Record, now: datetime) -> 
     letters = list(_LETTERS.values())
     for statement in (overtaken_statements.TAKE_BACK, overtaken_statements.TAKE_BACK_PARTS):
         await connection.execute(statement[kind], notice["id"], now, meeting_id, letters)
-    readers = await _tell_apart(connection, meeting_id, letters)
+    own = await _tell_apart(connection, notice, letters)
     return await outbox.post_selected(
-        connection,
-        overtaken_statements.POST[kind],
-        *(notice["id"], now, readers.person_ids, readers.kinds, readers.known_ids),
+        connection, overtaken_statements.POST[kind], notice["id"], now, own
     )
 
 
 async def _tell_apart(
-    connection: "Connection[Any]", meeting_id: UUID, letters: list[str]
-) -> _Readers:
-    """Find those who know an older state of things than the notice starts from."""
-    readers = _Readers()
-    rows = await connection.fetch(overtaken_statements.STILL_KNOW, meeting_id, letters)
+    connection: "Connection[Any]", notice: Record, letters: list[str]
+) -> dict[str, tuple[str, str]]:
+    """Find those who know another state of things than the notice starts from.
+
+    That is an older one where news did not leave, and a newer one where an invitation has said it.
+    Returns by person the kind of the letter, "" for none, and the notice that says what they know.
+    """
+    own: dict[str, tuple[str, str]] = {}
+    meeting_id = notice["meeting_id"]
+    rows = await connection.fetch(notice_statements.INVITED_SINCE, notice["id"])
+    rows += await connection.fetch(overtaken_statements.STILL_KNOW, meeting_id, letters)
     news: dict[UUID, tuple[ChangeEffect, str]] = {}
     for row in rows:
         known_id = row["known_id"]
@@ -67,8 +56,9 @@ async def _tell_apart(
             news[known_id] = await _net(connection, meeting_id, known_id)
         net, kind = news[known_id]
         is_spared = row["has_declined"] and net.tells is not Tells.ALL
-        readers.add(row["person_ids"], _NONE if is_spared else kind, known_id)
-    return readers
+        theirs = (_NONE if is_spared else kind, str(known_id))
+        own |= dict.fromkeys(map(str, row["person_ids"]), theirs)
+    return own
 
 
 async def _net(

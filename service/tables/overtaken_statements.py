@@ -15,14 +15,15 @@ _NEVER_LEFT = _STAYED.format("o.state IN ('cancelled', 'held', 'expired', 'faile
 
 # $1 is the notice whose letters are posted next, $2 now, $3 its meeting, $4 the kinds of letters.
 # A letter that is being claimed is either taken back here, or leaves and counts as read: the row is
-# looked at again once its lock is free.
+# looked at again once its lock is free. The planner takes all readers for one row: as a value, not
+# as a condition, the last line becomes a hashed lookup.
 _TAKE_BACK = """
 UPDATE outbox o SET state = 'cancelled', reason = 'replaced', finished_at = now()
 FROM letter l
 WHERE l.id = o.id AND l.subject_id = $3 AND l.created_at < now() AND {waits}
     AND (l.kind = ANY ($4::text[])
         OR l.kind = 'entry_update' AND l.cause ->> 'updates' = ANY ($4::text[]))
-    AND l.recipient_id IN (SELECT e.recipient_id FROM ({expand}) AS e ({columns}))
+    AND (l.recipient_id IN (SELECT e.recipient_id FROM ({expand}) AS e ({columns}))) IS TRUE
 """
 _TAKE_BACK_PARTS = """
 WITH open AS MATERIALIZED (
@@ -31,7 +32,7 @@ WITH open AS MATERIALIZED (
     JOIN outbox o ON o.id = s.letter_id
     WHERE s.subject_id = $3 AND s.kind = ANY ($4::text[]) AND s.dropped_because IS NULL
         AND l.created_at < now() AND {waits}
-        AND l.recipient_id IN (SELECT e.recipient_id FROM ({expand}) AS e ({columns}))
+        AND (l.recipient_id IN (SELECT e.recipient_id FROM ({expand}) AS e ({columns}))) IS TRUE
     FOR UPDATE OF o
 ), dropped AS (
     UPDATE letter_subject s SET dropped_because = 'replaced' FROM open
@@ -74,17 +75,17 @@ WHERE n.meeting_id = $1 AND n.kind = ANY ($3::text[]) AND n.state IN ('sent', 'p
 ORDER BY n.to_revision, n.id
 """
 KNOWN = "SELECT before, created_at FROM notice WHERE id = $1"
-# People ($3) whose letter is of another kind ($4, '' for none) because of what they know ($5).
+# $3 holds by person the kind of the letter, "" for none, and the notice that says what they know.
+# It is looked up, because a join would compare each letter with each person.
 _POST = """
-SELECT e.dedupe_key, coalesce(k.kind, e.kind), e.recipient_id, e.subject_id, e.subject_rev,
+SELECT e.dedupe_key, coalesce(k.own ->> 0, e.kind), e.recipient_id, e.subject_id, e.subject_rev,
     e.time_rev, e.ordering_key, e.locale,
-    CASE WHEN k.known_id IS NULL THEN e.cause
-        ELSE e.cause || jsonb_build_object('known', k.known_id) END,
+    CASE WHEN k.own IS NULL THEN e.cause
+        ELSE e.cause || jsonb_build_object('known', k.own -> 1) END,
     e.priority, e.not_before, e.expires_at, e.recipient_domain
 FROM ({expand}) AS e ({columns})
-LEFT JOIN unnest($3::uuid[], $4::text[], $5::uuid[]) AS k (person_id, kind, known_id)
-    ON k.person_id = e.recipient_id
-WHERE k.kind IS DISTINCT FROM ''
+CROSS JOIN LATERAL (SELECT $3::jsonb -> e.recipient_id::text AS own OFFSET 0) AS k
+WHERE k.own ->> 0 IS DISTINCT FROM ''
 """
 
 
