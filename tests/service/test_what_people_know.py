@@ -228,3 +228,18 @@ async def test_a_way_back_that_concerns_one_person_leaves_texts_to_the_page(
     told = await builders.letters(database, kind="change")
 
     assert [newcomer] == [row["recipient_id"] for row in told]
+
+
+async def test_whoever_was_invited_with_what_stands_in_the_end_reads_nothing(
+    database: Database,
+) -> None:
+    meeting = await builders.a_meeting(database)
+    of_old = await builders.an_invitation(database, meeting)
+    await change(database, meeting, NOW, start_on=A_WEEK_LATER)
+    await invite(database, meeting, NOW)
+    await change(database, meeting, NOW, room="Saal 2")
+    await change(database, meeting, NOW, room="Saal 1")
+    await noticing.queue_due(database, NOW + COUNTDOWN)
+    told = await builders.letters(database, kind="change")
+
+    assert [of_old["person_id"]] == [row["recipient_id"] for row in told]
