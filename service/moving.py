@@ -17,6 +17,7 @@ from service import (
     asking,
     auditing,
     numbering,
+    overtaking,
     planning,
     publishing,
     reminding,
@@ -297,6 +298,8 @@ async def _tell(
         ),
         saving.now,
     )
+    if told is not None:
+        await overtaking.put_off(connection, told, saving.now)
     invited = await _invite(connection, step, revision, saving, None if planned_again else added)
     return tuple(each for each in (told, invited) if each is not None), asked_again
 

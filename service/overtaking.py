@@ -37,6 +37,12 @@ async def post(connection: "Connection[Any]", notice: Record, now: datetime) -> 
     )
 
 
+async def put_off(connection: "Connection[Any]", notice_id: UUID, now: datetime) -> None:
+    """Let older news of the session wait until the countdown of a notice ends."""
+    letters = list(_LETTERS.values())
+    await connection.execute(overtaken_statements.PUT_OFF, notice_id, now, letters)
+
+
 async def _tell_apart(
     connection: "Connection[Any]", notice: Record, letters: list[str]
 ) -> dict[str, tuple[str, str]]:

@@ -43,6 +43,17 @@ FROM open WHERE o.id = open.id AND NOT EXISTS (
     SELECT FROM letter_subject other WHERE other.letter_id = open.id
         AND other.subject_id <> $3 AND other.dropped_because IS NULL)
 """
+# Older news ($3 their kinds) waits for the end of a countdown ($1, $2 now) that may replace it: it
+# would say the newest already, or nothing at all. A minute more, so that it never leaves first.
+PUT_OFF = """
+UPDATE outbox o SET next_attempt_at = greatest(
+    o.next_attempt_at, now() + (n.due_at - $2::timestamptz) + interval '1 minute')
+FROM notice n
+WHERE n.id = $1 AND n.state = 'pending' AND o.state = 'queued' AND o.id = ANY (ARRAY(
+    SELECT l.letter_id FROM letter_about l
+    WHERE l.subject_id = n.meeting_id AND l.dropped_because IS NULL
+        AND CASE l.kind WHEN 'copy' THEN l.cause ->> 'copies' ELSE l.kind END = ANY ($3::text[])))
+"""
 # Those who know an older state of things than the notice says, by the notice of the eldest news
 # since then that never left; whether they have declined.
 STILL_KNOW = f"""

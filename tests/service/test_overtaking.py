@@ -228,6 +228,24 @@ async def test_nobody_claims_what_is_being_replaced(services: Services) -> None:
     )
 
 
+async def test_older_news_waits_while_a_countdown_runs_that_may_replace_it(
+    services: Services,
+) -> None:
+    database = services.database
+    meeting = await a_session(database)
+    person = await builders.a_person(database, copy_email="sekretariat@partner.example.org")
+    await builders.an_invitation(database, meeting, person)
+    await change(database, meeting, start_on=SECOND)
+    form, _ = await planning.load_form(database, meeting["id"])
+    await scheduling.change(database, COMMAND, meeting["id"], replace(form, start_on=FIRST), NOW)
+    waits = await database.fetch("SELECT next_attempt_at - created_at AS time FROM outbox")
+    claimed = await leases.claim(database, 10, "one", "relay", paced=False)
+
+    assert [] == claimed
+    assert len(waits) == 2
+    assert all(each["time"] >= timedelta(minutes=11) for each in waits)
+
+
 async def test_what_a_restored_backup_holds_counts_as_read(services: Services) -> None:
     database = services.database
     meeting, _, person = await a_scene(database)
