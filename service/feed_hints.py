@@ -7,7 +7,6 @@ their rows that comes every second.
 import asyncio
 from collections.abc import Callable
 
-import asyncpg
 import structlog
 
 from service.database import Database, NoDatabaseError
@@ -32,7 +31,7 @@ async def listen(
             await database.listen(feed_rows.CHANNEL, on_hint, on_begin)
         except NoDatabaseError:
             return
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except Exception as error:  # noqa: BLE001 - the driver has many words for a loss, some odd
             _log.info("feeds.hints_lost", kind=type(error).__name__)
         on_begin = on_loss
         await asyncio.sleep(RETRY_SECONDS)

@@ -40,6 +40,7 @@ async def test_who_is_silent_within_a_transaction_loses_it(database: Database) -
     ended = await database.end_lost_sessions(timedelta(0))
     await _until(database, _GONE, pid)
 
+    holder.terminate()
     assert (0, 1) == (kept, ended)
     assert 0 == await database.fetchval("SELECT count(*) FROM worker")
 
@@ -55,6 +56,7 @@ async def test_who_is_silent_between_the_two_steps_of_a_statement_loses_it(
     ended = await database.end_lost_sessions(timedelta(0))
     await _until(database, _GONE, pid)
 
+    holder.terminate()
     # The server takes it for busy: the limit for sessions that are idle never ends it.
     assert ("active", 1) == (state, ended)
 

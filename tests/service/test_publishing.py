@@ -329,7 +329,8 @@ async def test_feed_truncated_with_log_at_the_far_end(
         copy = await kitchen.make(Address("public"), NOW)
 
     # One more than fits is read, which is enough to know that it was cut.
-    assert [("feeds.cut", 1)] == [(event["event"], event["left_off"]) for event in logged]
+    cuts = [event["left_off"] for event in logged if event["event"] == "feeds.cut"]
+    assert [1] == cuts
     assert copy is not None
     assert len(copy.body) < 800_000
     assert copy.body.count(b"BEGIN:VEVENT") == 1000

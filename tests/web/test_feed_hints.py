@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from service import publishing
+from service import feed_hints, publishing
 from service.database import Database
 from service.services import Services
 from service.tables import feed_rows
@@ -107,6 +107,32 @@ async def test_a_listener_that_was_lost_listens_again_and_trusts_no_copy(
 
     assert b"SUMMARY:Verpasst" in after
     assert first != await _listening(database)
+
+
+class Breaking(Database):
+    """A database that ends its first listener in the driver's odd words."""
+
+    has_broken = False
+
+    async def listen(
+        self, channel: str, on_message: Callable[[], None], on_begin: Callable[[], None]
+    ) -> None:
+        """Break once."""
+        if not self.has_broken:
+            self.has_broken = True
+            raise asyncpg.InternalClientError("got result for unknown protocol state 3")
+        await super().listen(channel, on_message, on_begin)
+
+
+async def test_whatever_a_lost_listener_raises_another_one_begins(database: Database) -> None:
+    began = asyncio.Event()
+    async with Breaking(database.dsn) as opened:
+        listening = asyncio.create_task(feed_hints.listen(opened, began.set, began.set))
+        async with asyncio.timeout(100):
+            await began.wait()
+        listening.cancel()
+
+    assert opened.has_broken
 
 
 async def test_edits_tell_and_answers_do_not(services: Services, ready: None) -> None:
