@@ -11,7 +11,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -57,6 +57,10 @@ WHERE s.meeting_id = ANY ($1) AND s.state = 'planned' AND s.due_at > now() ORDER
 _LETTERS = """
 SELECT l.id, s.due_at FROM letter l JOIN reminder_slot s
     ON l.dedupe_key LIKE 'rem:' || s.meeting_id || ':' || s.rule_id || ':%'
+"""
+_ON_THE_WAY = """
+SELECT count(*) FROM outbox
+WHERE state = 'sending' OR state = 'queued' AND next_attempt_at <= now()
 """
 _ACCEPT = """
 INSERT INTO invitation (meeting_id, person_id, state, invited_at, told_rev, answer, answer_way,
@@ -194,6 +198,7 @@ async def _live_through(run: Run, day: str) -> None:
                 await stage.in_state("sent", count, PATIENCE_SECONDS)
             world.set(midnight + timedelta(hours=20))
             await stage.until(ticks_go_on(stage), "ticks in the evening", PATIENCE_SECONDS)
+            await stage.until(_has_left(stage), "what is due has left", PATIENCE_SECONDS)
             run.expect(holds=program.process.returncode is None, otherwise="the worker ended")
         for row in await stage.database.fetch(_LETTERS):
             stage.due[row["id"]] = row["due_at"]
@@ -208,6 +213,13 @@ async def _live_through(run: Run, day: str) -> None:
         run.notes.append(
             f"{len(slots)} reminders: " + ", ".join(f"{row['due_at']:%d %H:%M}" for row in slots)
         )
+
+
+def _has_left(stage: Stage) -> Callable[[], Awaitable[object]]:
+    async def has_left() -> bool:
+        return not await stage.database.fetchval(_ON_THE_WAY)
+
+    return has_left
 
 
 def _faked(clock: Path) -> dict[str, str]:
