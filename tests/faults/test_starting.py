@@ -84,6 +84,7 @@ def told(program: Program, event: str) -> int:
     return sum(f" {event} " in line for line in program.lines)
 
 
+@pytest.mark.long
 async def test_pages_that_start_before_their_database_say_so_and_begin_when_it_is_there(
     place: Place,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import pytest
 
 from notifications.postman import Options, Postman
 from service.database import Database
@@ -87,6 +88,7 @@ async def until_sent(database: Database, postman: Postman, count: int) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.long
 async def test_a_database_that_stumbles_stops_nobody_while_a_server_is_slow(
     database: Database,
 ) -> None:
@@ -108,6 +110,7 @@ async def test_a_database_that_stumbles_stops_nobody_while_a_server_is_slow(
     assert Counter(sent=6, uncertain=1) == await states(database)
 
 
+@pytest.mark.long
 async def test_a_pause_stops_no_pressing_letter_while_a_server_is_slow(database: Database) -> None:
     slow = Slow()
     async with (
