@@ -35,6 +35,7 @@ UPDATE outbox o SET state = 'sending', lease_token = o.lease_token + 1 FROM lett
 WHERE l.id = o.id AND l.recipient_id = $1
 """
 LATER = timedelta(minutes=11)
+ONE_FOR_ANOTHER = [("change", "cancelled", "replaced"), ("change", "queued", None)]
 FIRST, SECOND, THIRD = (STARTS.date() + timedelta(days=n) for n in (0, 1, 5))
 
 
@@ -113,9 +114,7 @@ async def test_two_moves_are_one_letter_that_starts_from_the_date_people_know(
 
     assert STARTS == (await known(services, unheard)).starts_local
     assert SECOND == (await known(services, heard)).starts_local.date()  # type: ignore[union-attr]
-    assert [("change", "cancelled", "replaced"), ("change", "queued", None)] == await fates(
-        database, unheard
-    )
+    assert ONE_FOR_ANOTHER == await fates(database, unheard)
 
 
 async def test_moves_that_end_at_the_old_date_leave_nothing_held_for_a_dead_address(
@@ -223,9 +222,7 @@ async def test_nobody_claims_what_is_being_replaced(services: Services) -> None:
         claimed = await asyncio.create_task(claiming, context=Context())
 
     assert (2, []) == (posted, claimed)
-    assert [("change", "cancelled", "replaced"), ("change", "queued", None)] == await fates(
-        database, person
-    )
+    assert ONE_FOR_ANOTHER == await fates(database, person)
 
 
 async def test_older_news_waits_while_a_countdown_runs_that_may_replace_it(
