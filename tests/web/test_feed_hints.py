@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import asyncpg
@@ -19,13 +20,27 @@ from tests.web.conftest import Clock, patient_feeds
 
 PUBLIC = "/ics/alle/termine.ics"
 NOW = datetime(2027, 1, 20, 9, 0, tzinfo=UTC)
-# Other workers of the tests listen in databases of their own on the same server. Before it has said
-# so, a connection hears nothing of what is told.
-_LISTENS = """
-SELECT pid FROM pg_stat_activity
+_END_LISTENERS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE application_name = 'terminbuch listener' AND datname = current_database()
-    AND state = 'idle' AND query LIKE 'LISTEN %'
 """
+
+
+class Counting(Database):
+    """A database whose own listening is seen: other applications of the tests listen on it too."""
+
+    began = 0
+
+    async def listen(
+        self, channel: str, on_message: Callable[[], None], on_begin: Callable[[], None]
+    ) -> None:
+        """Count each beginning after it was told."""
+
+        def begin() -> None:
+            on_begin()
+            self.began += 1
+
+        await super().listen(channel, on_message, begin)
 
 
 @pytest.fixture
@@ -34,10 +49,18 @@ def clock() -> Clock:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def patient(services: Services, ready: None) -> AsyncIterator[FeedApplication]:
+async def counting(database: Database) -> AsyncIterator[Counting]:
+    async with Counting(database.dsn) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def patient(
+    services: Services, counting: Counting, ready: None
+) -> AsyncIterator[FeedApplication]:
     """Run the feeds of a process that looks at the rows once an hour only."""
     await shown.make_feeds(services.database)
-    application = patient_feeds(services, poll_seconds=3600)
+    application = patient_feeds(replace(services, database=counting), poll_seconds=3600)
     yield application
     await application.cache.close()
 
@@ -54,13 +77,6 @@ async def _until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def _listening(database: Database) -> list[int]:
-    async with asyncio.timeout(100):
-        while not (rows := await database.fetch(_LISTENS)):
-            await asyncio.sleep(0.02)
-    return [row["pid"] for row in rows]
-
-
 async def _edit_elsewhere(database: Database, title: str, *, told: bool) -> None:
     """Change what another process would change: rows, and perhaps the word that they changed."""
     async with database.unit_of_work() as unit:
@@ -73,12 +89,11 @@ async def _edit_elsewhere(database: Database, title: str, *, told: bool) -> None
 
 
 async def test_an_edit_in_another_process_is_heard_of_at_once(
-    services: Services, patient: FeedApplication
+    database: Database, counting: Counting, patient: FeedApplication
 ) -> None:
-    database = services.database
     await shown.a_meeting(database, await shown.a_group(database))
     await _fetch(patient)
-    await _listening(database)
+    await _until(lambda: counting.began == 1)
     entry = patient.cache.entries[PUBLIC]
 
     await _edit_elsewhere(database, "Ohne Wort", told=False)
@@ -92,21 +107,20 @@ async def test_an_edit_in_another_process_is_heard_of_at_once(
 
 
 async def test_a_listener_that_was_lost_listens_again_and_trusts_no_copy(
-    services: Services, patient: FeedApplication
+    database: Database, counting: Counting, patient: FeedApplication
 ) -> None:
-    database = services.database
     await shown.a_meeting(database, await shown.a_group(database))
     await _fetch(patient)
-    first = await _listening(database)
+    await _until(lambda: counting.began == 1)
     entry = patient.cache.entries[PUBLIC]
 
-    await database.fetch(f"SELECT pg_terminate_backend(pid) FROM ({_LISTENS}) AS found")
+    await database.fetch(_END_LISTENERS)
     await _edit_elsewhere(database, "Verpasst", told=False)
     await _until(lambda: entry.is_stale)
     after = await _fetch(patient)
 
     assert b"SUMMARY:Verpasst" in after
-    assert first != await _listening(database)
+    assert counting.began == 2
 
 
 class Breaking(Database):
