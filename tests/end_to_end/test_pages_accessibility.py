@@ -124,6 +124,23 @@ async def test_the_page_of_a_session_fits_a_phone_whose_text_is_twice_as_large(
     assert await overflow(visit.page) <= 0
 
 
+@pytest.mark.parametrize("locale", ["de", "en"])
+async def test_the_state_of_each_letter_is_seen_without_scrolling_on_a_tablet(
+    readers: tuple[Visit, Visit], seeded: Seeded, locale: str
+) -> None:
+    visit, _ = readers
+    await go_to(visit, seeded, "/buero/versand", ("light", 768, locale))
+    page = visit.page
+    badges = page.locator("#versand .kern-badge")
+    table = await page.locator(".tb-scroll:has(#versand)").bounding_box()
+    boxes = [await badge.bounding_box() for badge in await badges.all()]
+
+    assert table is not None
+    assert boxes
+    ends = [box["x"] + box["width"] for box in boxes if box is not None]
+    assert max(ends) <= table["x"] + table["width"]
+
+
 @pytest.mark.parametrize("number", range(len(REFUSED)), ids=lambda n: [*REFUSED][n])
 async def test_a_form_says_what_is_missing_and_leads_there(
     readers: tuple[Visit, Visit], seeded: Seeded, number: int
