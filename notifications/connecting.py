@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import os
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -12,6 +12,34 @@ NEXT_ADDRESS_SECONDS = 0.25
 """So long the next address waits for the one before it (RFC 8305 section 5)."""
 
 _Try = asyncio.Task[socket.socket]
+
+
+class Caller:
+    """The running loop, for a library that opens connections by it: names are called by `connect`.
+
+    `seconds` are the limit of one name; a library that has several takes the next one then.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._seconds = seconds
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the loop in everything else."""
+        return getattr(self._loop, name)
+
+    async def create_connection(
+        self, factory: Callable[[], asyncio.BaseProtocol], host: str, port: int, **options: Any
+    ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
+        """Connect as the loop does; certificates are still held against the name."""
+        opened = await connect(host, port, self._seconds)
+        if options.get("ssl"):
+            options.setdefault("server_hostname", host)
+        try:
+            return await self._loop.create_connection(factory, sock=opened, **options)
+        except BaseException:
+            opened.close()
+            raise
 
 
 async def connect(host: str, port: int, seconds: float) -> socket.socket:

@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg
 import structlog
 
+from notifications.connecting import Caller
 from notifications.hurrying import hurried
 from service import migrations
 from service.engine import (
@@ -83,6 +85,10 @@ _ELSEWHERE = (TimeoutError, asyncpg.ReadOnlySQLTransactionError)
 LOST_AFTER = timedelta(seconds=15)
 CLOSE_SECONDS = 10.0
 RELEASE_SECONDS = 5.0
+OPEN_SECONDS = 10.0
+HOST_SECONDS = 2.0
+"""Of several named hosts one may be silent; a page that waits for a connection has three."""
+
 FULL_SECONDS = hurried(60.0, least=5.0)
 """While the disk is full some tick fails to write every few seconds."""
 
@@ -162,8 +168,9 @@ class Database:
             init=prepare_connection,
             reset=_keep_session,
             server_settings=self._limits,
-            timeout=10,
+            timeout=OPEN_SECONDS,
             command_timeout=COMMAND_SECONDS,
+            loop=self._caller(),
         )
         _opened.append(self)
         ENGINE.pool = self._pool
@@ -287,7 +294,10 @@ class Database:
         if self._pool is None:
             raise NoDatabaseError
         connection = await asyncpg.connect(
-            self.dsn, timeout=10, server_settings={"application_name": "terminbuch listener"}
+            self.dsn,
+            timeout=OPEN_SECONDS,
+            server_settings={"application_name": "terminbuch listener"},
+            loop=self._caller(),
         )
         ended = asyncio.Event()
         connection.add_termination_listener(lambda _: ended.set())
@@ -299,6 +309,11 @@ class Database:
         finally:
             self._listeners.discard(connection)
             connection.terminate()
+
+    def _caller(self) -> Any:
+        """Return the loop that asyncpg connects by: no silent address holds up those behind it."""
+        is_one_host = "," not in urlsplit(self.dsn).netloc.rpartition("@")[2]
+        return Caller(OPEN_SECONDS if is_one_host else HOST_SECONDS)
 
     async def end_lost_sessions(self, silence: timedelta = LOST_AFTER) -> int:
         """End transactions of ours, on any machine, whose client is silent so long; count them.
