@@ -37,6 +37,8 @@ READY_SECONDS = 60.0
 # The start command can wait in vain for a server that has long been there; we look ourselves.
 _LAUNCH_SECONDS = 5
 _POLL_SECONDS = 0.05
+# A server that dies while it is asked is heard of in many words, of which the last one is odd.
+_NOT_YET = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 # The kernel allows 107 bytes for the path of a socket; the file's own name takes 15.
 _SOCKET_FOLDER_LIMIT = 90
 
@@ -233,7 +235,7 @@ class Server:
             await _finish(asyncio.to_thread(self.start, fsync=fsync))
             try:
                 await self._ask("SELECT 1")
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except _NOT_YET as error:
                 if time.monotonic() > deadline:
                     raise EmbeddedServerError(
                         f"PostgreSQL does not answer: {error}\n{self._end_of_log()}"

@@ -300,3 +300,24 @@ def test_the_tools_of_the_wheel_run(name: str) -> None:
 def test_an_unknown_tool_is_refused() -> None:
     with pytest.raises(embedded.EmbeddedServerError, match="no program pg_nothing"):
         embedded.tool("pg_nothing")
+
+
+class Dying(embedded.Server):
+    """A server that dies while it is asked for the first time."""
+
+    async def _ask(self, sql: str, *args: object) -> object:
+        dies = self.data_dir / "dies"
+        if dies.exists():
+            dies.unlink()
+            raise asyncpg.InternalClientError("got result for unknown protocol state 3")
+        return await super()._ask(sql, *args)
+
+
+async def test_a_server_that_dies_in_odd_words_is_asked_again(used_folder: Path) -> None:
+    server = Dying.under(used_folder)
+    (used_folder / "dies").touch()
+
+    await server.run_until_ready(fsync=False)
+
+    assert server.is_running
+    assert not (used_folder / "dies").exists()
