@@ -5,11 +5,12 @@ names people and partners, never addresses or telephones: those stand on the pag
 for whoever may see them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
+from operator import attrgetter, itemgetter
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -25,12 +26,13 @@ from service.domain.words import Answer
 from service.occasions import Occasion
 from service.pages import dates
 from service.pages.catalogue import texts
+from service.reminding import PlannedLetters
 from service.tables import summary_statements as statements
 from service.wording import Block, Words, facts, paragraph
 
 KIND = Kind.SUMMARY.value
 MOST_LINES = 60
-"""Partners of one list; who has more of them reads on on the page."""
+"""Entries of one list; who has more of them reads on on the page."""
 
 _NONE = "none"
 _COMING = (Answer.IN_PERSON, Answer.ONLINE, Answer.REPRESENTED)
@@ -38,6 +40,8 @@ _LISTED = ("silent", "undecided", "unreached", "planned")
 _BAD_ADDRESS = frozenset({"undeliverable", "blocked"})
 
 Row = Mapping[str, Any]
+# A heading with its entries, each a line.
+Lists = Sequence[tuple[str, Sequence[str]]]
 
 
 class Stage(StrEnum):
@@ -93,34 +97,20 @@ async def read(database: Database, meeting_id: UUID, locale: str, now: datetime)
     zone = ZoneInfo(meeting["time_zone"])
     invited = [row for row in rows if row["state"] == "invited"]
     planned = await reminding.planned_letters(database, meeting_id)
-    t = texts(locale).t
     lists = {
         "silent": _by_partner((row for row in invited if _answer(row) == _NONE), locale),
         "undecided": _by_partner(
             (row for row in invited if _answer(row) == Answer.UNDECIDED), locale
         ),
-        "unreached": [
-            f"{_named(row)}: {t(f'letter.summary.{reason}')}"
-            for row in rows
-            if (reason := _unreached(row))
-        ],
-        "planned": [
-            t(
-                "letter.summary.planned_line",
-                at=dates.format_moment(slot.due_at, locale, zone=zone),
-                kind=t(f"kind.{slot.kind}"),
-                n=slot.letters,
-            )
-            for slot in planned
-            if slot.state == "planned" and slot.letters and slot.kind is not Kind.SUMMARY
-        ],
+        "unreached": _by_partner((row for row in rows if _unreached(row)), locale, _unreached),
+        "planned": _by_moment(planned, locale, zone),
     }
     shape = Shape(
         stage=_stage(meeting["answer_by"], now),
         counts=tuple(_count(invited)),
-        lists=frozenset(name for name, lines in lists.items() if lines),
+        lists=frozenset(name for name, each in lists.items() if each),
     )
-    return Summary(shape, {name: _cut(lines, locale) for name, lines in lists.items() if lines})
+    return Summary(shape, {name: _write(each, locale) for name, each in lists.items() if each})
 
 
 def phrase(occasion: Occasion, shape: Shape) -> Words:
@@ -202,24 +192,52 @@ def _unreached(row: Row) -> str:
     return "unclear" if row["letter_state"] == "uncertain" else ""
 
 
-def _by_partner(rows: Iterable[Row], locale: str) -> list[str]:
-    """Write one line a partner with its people; the rows come sorted by partner."""
-    nobody = texts(locale).t("guests.no_partner")
+def _by_partner(
+    rows: Iterable[Row], locale: str, why: Callable[[Row], str] = lambda _: ""
+) -> Lists:
+    """Return each partner with its people, and what is said of each; the rows come by partner."""
+    t = texts(locale).t
+
+    def line(row: Row) -> str:
+        reason = why(row)
+        return f"{row['name']}: {t(f'letter.summary.{reason}')}" if reason else str(row["name"])
+
     return [
-        f"{partner or nobody}: {', '.join(row['name'] for row in people)}"
-        for partner, people in groupby(rows, lambda row: row["partner"])
+        (partner or t("guests.no_partner"), [line(row) for row in people])
+        for partner, people in groupby(rows, itemgetter("partner"))
     ]
 
 
-def _named(row: Row) -> str:
-    return f"{row['name']}, {row['partner']}" if row["partner"] else str(row["name"])
+def _by_moment(planned: Iterable[PlannedLetters], locale: str, zone: ZoneInfo) -> Lists:
+    """Return each moment with what leaves then; the slots come by moment."""
+    t = texts(locale).t
+    leaving = (
+        slot
+        for slot in planned
+        if slot.state == "planned" and slot.letters and slot.kind is not Kind.SUMMARY
+    )
+    return [
+        (
+            dates.format_moment(at, locale, zone=zone),
+            [
+                t("letter.summary.planned_line", kind=t(f"kind.{slot.kind}"), n=slot.letters)
+                for slot in slots
+            ],
+        )
+        for at, slots in groupby(leaving, attrgetter("due_at"))
+    ]
 
 
-def _cut(lines: Sequence[str], locale: str) -> str:
-    more = len(lines) - MOST_LINES
-    if more <= 0:
-        return "\n".join(lines)
-    return "\n".join((*lines[:MOST_LINES], texts(locale).t("letter.summary.more", n=more)))
+def _write(lists: Lists, locale: str) -> str:
+    """Write a heading a line, and each of its entries in a line of its own below."""
+    room, parts = MOST_LINES, []
+    for head, entries in lists:
+        if room > 0:
+            parts.append("\n".join([head, *(f"\u2013 {one}" for one in entries[:room])]))
+        room -= len(entries)
+    if room < 0:
+        parts.append(texts(locale).t("letter.summary.more", n=-room))
+    return "\n\n".join(parts)
 
 
 def _rows(occasion: Occasion, shape: Shape) -> Iterable[tuple[str, str]]:

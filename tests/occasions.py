@@ -34,10 +34,11 @@ VALUES = {
     "count_undecided": "2",
     "count_no_answer": "5",
     "count_declined": "1",
-    "silent": "Stadtverwaltung Gotha: Mira Muster, Jan Beispiel\nLandkreis Sömmerda: Ute Probe",
-    "undecided": "ohne Partner: Kim Vorlage",
-    "unreached": "Ute Probe, Landkreis Sömmerda: letzte E-Mail kam nicht an",
-    "planned": "Mo 18.1.2027, 9:00 Uhr: Erinnerung, etwa 12 E-Mails",
+    "silent": "Stadtverwaltung Gotha\n– Mira Muster\n– Jan Beispiel\n\n"
+    "Landkreis Sömmerda\n– Ute Probe",
+    "undecided": "ohne Partner\n– Kim Vorlage",
+    "unreached": "Landkreis Sömmerda\n– Ute Probe: letzte E-Mail kam nicht an",
+    "planned": "Mo 18.1.2027, 9:00 Uhr\n– Erinnerung, etwa 12 E-Mails",
     "link_preferences": f"https://termine.example.org/b/{'q4' * 26}",
     **{
         f"link_unsubscribe{topic}": f"https://termine.example.org/u/{'u5' * 26}"

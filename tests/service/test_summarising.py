@@ -268,8 +268,8 @@ async def test_it_counts_people_and_partners_and_names_who_is_silent(services: S
     assert Count("in_person", 2, 1) in found.shape.counts
     assert Count("none", 2, 1) in found.shape.counts
     assert {
-        "silent": "Stadt Weimar: Dora Stumm, Edi Stumm",
-        "undecided": "Stadt Gotha: Fritz Vielleicht",
+        "silent": "Stadt Weimar\n– Dora Stumm\n– Edi Stumm",
+        "undecided": "Stadt Gotha\n– Fritz Vielleicht",
     } == dict(found.values)
 
 
@@ -314,7 +314,8 @@ async def test_it_names_whom_our_letters_do_not_reach(
 
     found = await summarising.read(database, meeting["id"], "de", through.NOW)
 
-    assert (f"Mira Muster: {said}" if said else None) == found.values.get("unreached")
+    wanted = f"ohne Partner\n– Mira Muster: {said}" if said else None
+    assert wanted == found.values.get("unreached")
 
 
 async def test_it_tells_what_still_leaves(services: Services) -> None:
@@ -329,21 +330,25 @@ async def test_it_tells_what_still_leaves(services: Services) -> None:
 
     found = await summarising.read(database, meeting["id"], "en", through.NOW)
 
-    assert found.values["planned"].endswith(": Reminder, about 1 email")
+    assert found.values["planned"].endswith("\n– Reminder, about 1 email")
 
 
-async def test_long_lists_end_with_how_many_more_there_are(services: Services) -> None:
+@pytest.mark.parametrize(("partners", "people"), [(summarising.MOST_LINES + 2, 1), (1, 62)])
+async def test_long_lists_end_with_how_many_more_there_are(
+    services: Services, partners: int, people: int
+) -> None:
     database = services.database
     meeting = await through.a_session(database)
-    for number in range(summarising.MOST_LINES + 2):
+    for number in range(partners):
         partner = await builders.an_organisation(database, name=f"Stadt {number:03}")
-        await builders.an_invitation(database, meeting, organisation_id=partner["id"])
+        for _ in range(people):
+            await builders.an_invitation(database, meeting, organisation_id=partner["id"])
 
     found = await summarising.read(database, meeting["id"], "de", through.NOW)
     lines = found.values["silent"].split("\n")
 
-    assert summarising.MOST_LINES + 1 == len(lines)
-    assert "und 2 Zeilen mehr auf der Seite der Sitzung" == lines[-1]
+    assert summarising.MOST_LINES == sum(line.startswith("– ") for line in lines)
+    assert ["", "und 2 mehr auf der Seite der Sitzung"] == lines[-2:]
 
 
 async def a_summary(database: Database, meeting: Row, **columns: Any) -> Row:
@@ -368,8 +373,10 @@ async def test_it_leaves_as_text_and_html_without_telephones_and_addresses(
     assert account["email"] == mail.recipient
     assert message["Subject"].startswith("3 Zusagen, 2 ohne Antwort: ")
     assert "Guten Tag Frau Planung," in text
+    people = ("Stadt Weimar", "– Dora Stumm", "– Edi Stumm")
+    assert "\n".join(people) in text
+    assert "<br>\n".join(people) in html
     for body in (text, html):
-        assert "Stadt Weimar: Dora Stumm, Edi Stumm" in body
         assert f"/buero/termin/{meeting['id']}" in body
         assert "@example.org" not in body.replace("geschaeftsstelle@example.org", "")
         assert "/a/" not in body
