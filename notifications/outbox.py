@@ -135,6 +135,38 @@ UPDATE outbox SET state = 'cancelled', reason = $2, finished_at = now()
 WHERE id = ANY($1::uuid[]) AND state = 'held'
 """
 
+# What was taken back comes again as it was. Who has claimed it has judged by what no longer holds,
+# and loses it: before the mark nobody can have it.
+_BRING_BACK = """
+WITH wanted AS (SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS w (letter_id, subject_id)),
+open AS MATERIALIZED (
+    SELECT o.id FROM outbox o
+    WHERE o.id IN (SELECT letter_id FROM wanted) AND (o.state IN ('queued', 'held')
+        OR o.state = 'cancelled' AND o.reason = $3
+        OR o.state = 'sending' AND o.data_started_at IS NULL)
+    ORDER BY o.id FOR UPDATE
+), parts AS (
+    UPDATE letter_subject s SET dropped_because = NULL FROM wanted w
+    WHERE s.letter_id = w.letter_id AND s.subject_id = w.subject_id AND s.dropped_because = $3
+        AND s.letter_id IN (SELECT id FROM open)
+), queued AS (
+    UPDATE outbox o SET state = 'queued', reason = NULL, finished_at = NULL, lease_until = NULL,
+        lease_token = o.lease_token + (o.state = 'sending')::int
+    FROM open WHERE o.id = open.id AND o.state IN ('cancelled', 'sending')
+)
+SELECT id FROM open
+"""
+
+# Parts that the letter left without; they are said by a letter of their own now.
+_LEFT_BEHIND = """
+UPDATE letter_subject s SET dropped_because = 'replaced'
+FROM unnest($1::uuid[], $2::uuid[]) AS w (letter_id, subject_id)
+JOIN outbox o ON o.id = w.letter_id
+WHERE s.letter_id = w.letter_id AND s.subject_id = w.subject_id AND s.dropped_because = $3
+    AND o.state IN ('sent', 'uncertain', 'sending', 'failed', 'dead')
+RETURNING s.letter_id, s.subject_id, o.expires_at
+"""
+
 _TAKE_BACK = """
 UPDATE outbox SET state = 'cancelled', reason = $2, finished_at = now()
 WHERE id = $1 AND state = 'queued'
@@ -279,6 +311,27 @@ async def drop_held(connection: Connection, letter_ids: Sequence[UUID], reason: 
     """Give letters up that were held back, and return how many."""
     status = await connection.execute(_DROP_HELD, list(letter_ids), reason)
     return int(status.rsplit(" ", 1)[-1])
+
+
+async def bring_back(
+    connection: Connection, letters: Sequence[tuple[UUID, UUID]], reason: str
+) -> list[UUID]:
+    """Let letters about subjects leave after all that were taken back for a reason; return them.
+
+    Each is named with its subject. Of a letter about several subjects the part comes back; where
+    that letter left without it, as a letter of its own. What nobody took back stays as it is, but
+    for what is claimed and not marked: it is claimed and judged anew.
+    """
+    columns = [letter for letter, _ in letters], [subject for _, subject in letters]
+    opened = [row["id"] for row in await connection.fetch(_BRING_BACK, *columns, reason)]
+    for row in await connection.fetch(_LEFT_BEHIND, *columns, reason):
+        found = await repeat(
+            *(connection, row["letter_id"], row["expires_at"]),
+            unless=(),
+            subject_id=row["subject_id"],
+        )
+        opened += [found] if found else []
+    return opened
 
 
 async def take_back(connection: Connection, letter_id: UUID, reason: str) -> bool:

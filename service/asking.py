@@ -8,7 +8,7 @@ from uuid import UUID
 
 from asyncpg import Connection, Record
 
-from service import announcing, timing
+from service import announcing, reminding, timing
 from service.announcing import Asking
 from service.auditing import Actor
 from service.database import Database
@@ -102,12 +102,16 @@ async def restore_untold(
 async def follow_restored(
     connection: "Connection[Any]", rows: Sequence[Record], now: datetime
 ) -> None:
-    """Count the seats of restored invitations again, and drop notices that are for nobody now."""
+    """Count the seats of restored invitations again, and let the reminders that stopped leave.
+
+    Notices that are for nobody now are dropped.
+    """
     for meeting_id in sorted({row["meeting_id"] for row in rows if row["has_seat"]}):
         await connection.execute(meeting_statements.DROP_SEATS, meeting_id)
         await connection.execute(meeting_statements.COUNT_SEATS, meeting_id)
     for meeting_id in sorted({row["meeting_id"] for row in rows}):
         await _drop_needless(connection, meeting_id, now)
+    await reminding.bring_back(connection, [row["id"] for row in rows], now)
 
 
 async def _drop_needless(connection: "Connection[Any]", meeting_id: UUID, now: datetime) -> None:

@@ -5,6 +5,7 @@ that counts a person's letters takes it for one of them, and neither of the two 
 other. It says what its original says, and falls away when that is taken back.
 """
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,18 +21,27 @@ KINDS = (
     *("uninvited", "nudge", "reminder", "several", "welcome", "farewell"),
 )
 
-# Letters bear the moment at which their transaction began: this finds those of this very one.
-_POST = """
+_POST_OF = """
 SELECT 'cpy:' || l.dedupe_key, 'copy', l.recipient_id, l.subject_id, l.subject_rev, l.time_rev,
     'cpy:' || l.ordering_key, l.locale, l.cause || jsonb_build_object('of', l.id, 'copies', l.kind),
     o.priority, o.next_attempt_at, o.expires_at, lower(split_part(p.copy_email, '@', 2))
 FROM letter l
 JOIN outbox o USING (id)
 JOIN person p ON p.id = l.recipient_id
-WHERE l.created_at = now() AND l.kind = ANY ($1::text[]) AND o.state = 'queued'
+WHERE {which} AND l.kind = ANY ($1::text[]) AND o.state = 'queued'
     AND p.copy_email IS NOT NULL AND lower(p.copy_email) <> p.email_normal
 """
-
+# Letters bear the moment at which their transaction began: this finds those of this very one.
+_POST = _POST_OF.format(which="l.created_at = now()")
+_POST_BACK = _POST_OF.format(which="l.id = ANY ($2::uuid[])")
+# Copies that fell away with their originals.
+_STOPPED = """
+SELECT c.id, c.subject_id FROM letter l
+JOIN letter c ON c.recipient_id = l.recipient_id AND c.kind = 'copy'
+    AND c.cause ->> 'of' = l.id::text
+JOIN outbox o ON o.id = c.id AND o.state = 'cancelled'
+WHERE l.id = ANY ($1::uuid[])
+"""
 
 _POST_PARTS = """
 INSERT INTO letter_subject (letter_id, subject_id, subject_rev, position, kind, time_rev,
@@ -69,3 +79,12 @@ async def follow(connection: "Connection[Any]") -> int:
     if count:
         await connection.execute(_POST_PARTS)
     return count
+
+
+async def follow_back(connection: "Connection[Any]", letter_ids: Sequence[UUID]) -> None:
+    """Let the copies leave too of letters that were stopped and come back."""
+    ids = list(letter_ids)
+    stopped = [tuple(row) for row in await connection.fetch(_STOPPED, ids)]
+    await outbox.bring_back(connection, stopped, "uninvited")
+    if await outbox.post_selected(connection, _POST_BACK, list(KINDS), ids):
+        await connection.execute(_POST_PARTS)

@@ -5,7 +5,7 @@ moves a meeting plans its slots anew in the same transaction; letters are keyed 
 `time_rev` and person, so that no number of workers and repeats sends one twice.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -266,6 +266,21 @@ async def _morning(connection: "Connection[Any]", slot: Record, now: datetime) -
     return reminders.waits_until(
         *(slot["due_at"], now, slot["not_after"], zone, obstacles.is_holiday(region))
     )
+
+
+async def bring_back(
+    connection: "Connection[Any]", invitation_ids: Collection[UUID], now: datetime
+) -> None:
+    """Let reminders leave after all that stopped with these invitations, if still of use.
+
+    Call it where the invitations stand again and their meetings are locked.
+    """
+    rows = await connection.fetch(reminder_statements.STOPPED, list(invitation_ids), now)
+    stopped = [(row["letter_id"], row["subject_id"]) for row in rows]
+    if stopped:
+        await copying.follow_back(
+            connection, await outbox.bring_back(connection, stopped, "uninvited")
+        )
 
 
 async def release_waiting(database: Database, now: datetime) -> int:

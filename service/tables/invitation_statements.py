@@ -166,21 +166,24 @@ _AFRESH = """state = 'planned', invited_at = NULL,
     list_consent = false, given_starts_local = NULL, given_mode = NULL, given_town = NULL,
     looks_automatic = false, changed_at = greatest(
         date_trunc('second', $3::timestamptz), invitation.changed_at + interval '1 second')"""
+# Who (i) was taken off the list and not told of that: they may come back as if nothing had been.
+_OFF_UNTOLD = """(SELECT n.state IN ('pending', 'withdrawn') FROM notice n
+        WHERE n.meeting_id = {i}.meeting_id AND n.kind = 'uninvited'
+            AND {i}.person_id = ANY (n.person_ids)
+        ORDER BY n.created_at DESC, n.id DESC LIMIT 1)"""
+OFF_UNTOLD = f"(i.state = 'uninvited' AND {_OFF_UNTOLD.format(i='i')})"
 # Who comes back before the news of it left stands as before, answer and all: nobody was told. Not
 # so who missed a letter that was stopped meanwhile: only a new invitation brings what it said.
-_RESTORE = """
+_RESTORE = f"""
 UPDATE invitation SET state = 'invited',
     has_seat = coalesce(answer IN ('in_person', 'represented') AND given_mode <> 'online', false),
     changed_at = greatest(
         date_trunc('second', $3::timestamptz), invitation.changed_at + interval '1 second')
-WHERE {which} AND invitation.state = 'uninvited' AND invited_at IS NOT NULL
-    AND (SELECT n.state IN ('pending', 'withdrawn') FROM notice n
-        WHERE n.meeting_id = invitation.meeting_id AND n.kind = 'uninvited'
-            AND invitation.person_id = ANY (n.person_ids)
-        ORDER BY n.created_at DESC, n.id DESC LIMIT 1)
+WHERE {{which}} AND invitation.state = 'uninvited' AND invited_at IS NOT NULL
+    AND {_OFF_UNTOLD.format(i="invitation")}
     AND NOT EXISTS (SELECT FROM letter_about l JOIN outbox o ON o.id = l.letter_id
         WHERE l.subject_id = invitation.meeting_id AND l.recipient_id = invitation.person_id
-            AND l.kind NOT IN ('reminder', 'nudge')
+            AND coalesce(l.cause ->> 'copies', l.kind) NOT IN ('reminder', 'nudge')
             AND (l.dropped_because = 'uninvited'
                 OR o.state = 'cancelled' AND o.reason = 'uninvited'))
 RETURNING id, meeting_id, has_seat

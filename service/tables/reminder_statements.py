@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from service.domain.reminders import REMINDERS_APART
 from service.tables import facts, summary_statements, wishes
-from service.tables.invitation_statements import HOLDS
+from service.tables.invitation_statements import HOLDS, OFF_UNTOLD
 
 # Why a slot was left out or waits, where a statement looks for it.
 MERGED_IN_CHANGE = "merged_in_change"
@@ -112,7 +112,9 @@ _ORDER = """({0}.due_at, -coalesce({1}.days_before, -1),
     coalesce({1}.at_local_time, '24:00'), {0}.id)"""
 _IS_NEWER = f"{_ORDER.format('n', 'nr')} > {_ORDER.format('s', 'r')}"
 
-# After a standstill only the newest overdue slot speaks to the same people about one session.
+# After a standstill only the newest overdue slot speaks to the same people about one session. While
+# an editor has the session, its slots wait for the next run: whoever comes back to the list or
+# leaves it meanwhile is found as they stand then.
 CLAIM_SLOT = f"""
 SELECT s.id, s.meeting_id, s.due_at, s.not_after, r.kind, r.minutes_before, EXISTS (
     SELECT FROM reminder_slot n
@@ -124,10 +126,11 @@ SELECT s.id, s.meeting_id, s.due_at, s.not_after, r.kind, r.minutes_before, EXIS
       AND {_IS_NEWER}) AS is_overtaken
 FROM reminder_slot s
 JOIN reminder_rule r ON r.id = s.rule_id
+JOIN meeting m ON m.id = s.meeting_id
 WHERE s.state = 'planned' AND s.due_at <= $1 AND s.id <> ALL ($2::uuid[])
 ORDER BY {_ORDER.format("s", "r")}
 LIMIT 1
-FOR UPDATE OF s SKIP LOCKED
+FOR UPDATE OF s SKIP LOCKED FOR SHARE OF m SKIP LOCKED
 """
 
 # It waits, and the page says until when and why.
@@ -161,7 +164,7 @@ LEADS = """EXISTS (
 # Whom a slot is for, by its rule and by their answer: slot {0}, rule {1}. A person who said no
 # before a move is not pressed: the change notice asked once.
 _CONCERNS = f"""(
-    i.state = 'invited'
+    (i.state = 'invited' OR {OFF_UNTOLD})
     AND ({AUDIENCE} = ANY({{1}}.audience) OR 'lead' = ANY({{1}}.audience) AND {LEADS})
     AND i.answer IS DISTINCT FROM 'declined'
     AND ({{0}}.person_id IS NULL OR {{0}}.person_id = p.id)
@@ -247,7 +250,8 @@ CROSS JOIN LATERAL (SELECT CASE
         THEN 'no_address'
     ELSE coalesce({wishes.REFUSAL.format("r", "{0}")}, {_LATELY.format("s", "r")}, CASE
         WHEN {_NEWER_IS_DUE} THEN 'newer_is_due'
-        WHEN {_TOO_SOON} THEN 'too_soon' END) END AS reason) left_out
+        WHEN {_TOO_SOON} THEN 'too_soon' WHEN i.state = 'uninvited' THEN 'uninvited' END) END
+    AS reason) left_out
 WHERE i.meeting_id = m.id AND {_CONCERNS.format("s", "r")}
 """
 
@@ -284,6 +288,26 @@ CROSS JOIN LATERAL (
         left_out.reason
     {_WHOM.format("$2::timestamptz")}) found
 WHERE s.id = $1
+"""
+
+# Reminders that stopped with an invitation ($1) which stands again, and that are still of use at
+# $2. An invitation that left since then has said what they would say.
+STOPPED = f"""
+SELECT l.letter_id, l.subject_id
+FROM invitation i
+JOIN meeting m ON m.id = i.meeting_id AND m.state = 'confirmed'
+JOIN letter_about l ON l.subject_id = m.id AND l.recipient_id = i.person_id
+    AND l.kind IN ('reminder', 'nudge')
+JOIN outbox o ON o.id = l.letter_id AND o.expires_at > $2
+LEFT JOIN reminder_slot s ON s.id = (l.cause ->> 'slot')::uuid
+LEFT JOIN reminder_rule r ON r.id = s.rule_id
+LEFT JOIN notice n ON n.id = (l.cause ->> 'notice')::uuid
+WHERE i.id = ANY ($1::uuid[]) AND i.state = 'invited'
+    AND (l.dropped_because = 'uninvited' OR o.state = 'cancelled' AND o.reason = 'uninvited'
+        OR o.state = 'sending' AND o.data_started_at IS NULL)
+    AND CASE WHEN s.id IS NULL THEN n.created_at >= i.invited_at
+        ELSE s.time_rev = m.time_rev AND s.not_after > $2 AND i.invited_at <= s.due_at
+            AND {_LATELY.format("s", "r")} IS NULL END
 """
 
 PLANNED = f"""
