@@ -5,9 +5,10 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
@@ -35,6 +36,17 @@ WHERE contype = 'f' AND conrelid <> confrelid AND child.relnamespace = 'public':
 _CLIENTS = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend'
+"""
+# Who stands in a queue waits for those ahead, and these for the holder; other sessions may wait for
+# locks of their own. Unlike `pg_stat_activity` locks are read afresh within a transaction.
+_BLOCKED = """
+WITH RECURSIVE waiting (pid) AS (
+    SELECT pg_backend_pid()
+    UNION
+    SELECT l.pid FROM pg_locks l, waiting w
+    WHERE NOT l.granted AND w.pid = ANY (pg_blocking_pids(l.pid))
+)
+SELECT count(*) - 1 FROM waiting
 """
 _TABLES = """
 SELECT relname FROM pg_class
@@ -112,6 +124,15 @@ async def hear_last_words(database: Database) -> None:
     """Wait until the statements of killed processes are through."""
     while not await is_alone(database):
         await asyncio.sleep(0.02)
+
+
+async def until_blocked(holder: asyncpg.Connection, tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Return when all of them wait for what this connection holds, or one waits for nothing."""
+    async with asyncio.timeout(300):
+        while await holder.fetchval(_BLOCKED) < len(tasks):
+            if any(task.done() for task in tasks):
+                return
+            await asyncio.sleep(0.01)
 
 
 async def compose_cleaning(dsn: str) -> str:

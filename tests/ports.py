@@ -2,11 +2,15 @@
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 
 # Below 32768, where the kernel takes the ports of outgoing connections from.
 _FIRST, _SPAN = 10_000, 2_000
 _WORKERS = 10
+# A run without workers, which may be one that a test of another run has started.
+_ALONE = f"gw{_WORKERS - 1}"
 # Another run on this machine begins somewhere else.
 _turn = count(os.getpid() * 7)
 
@@ -17,12 +21,20 @@ def free_port() -> int:
     Each worker of a run has ports of its own: between this look and the moment when the server
     listens, nobody else takes it.
     """
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", _ALONE).removeprefix("gw")) % _WORKERS
     for _ in range(_SPAN):
         port = _FIRST + worker * _SPAN + next(_turn) % _SPAN
         if _is_free(port):
             return port
     raise OSError(f"all ports of worker {worker} are taken")
+
+
+@contextmanager
+def deaf_port() -> Iterator[int]:
+    """Yield a port that refuses everybody: it is taken, and nobody else listens there."""
+    with socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))
+        yield kept.getsockname()[1]
 
 
 def _is_free(port: int) -> bool:

@@ -15,6 +15,7 @@ from service.domain.meetings import Move
 from service.domain.words import Answer, Way
 from service.moving import Saving
 from service.replying import Reply
+from tests import database as test_database
 from tests.builders import NOW, Row, a_group, a_meeting, a_person, an_invitation, insert
 
 OFFICE = Actor("account", uuid4(), "Frau Koordinatorin")
@@ -105,7 +106,7 @@ async def test_an_answer_that_waits_for_a_lower_limit_obeys_it(database: Databas
         await moving.make_move(unit.connection, meeting["id"], Move.CHANGE, saving, form=lower)
         started.set()
         # The answer has to reach the lock of the seats before this transaction ends.
-        await asyncio.sleep(0.3)
+        await test_database.until_blocked(unit.connection, [answering])
     problems = await answering
     taken = await database.fetchval("SELECT taken FROM meeting_seats")
 

@@ -7,15 +7,12 @@ from pathlib import Path
 import asyncpg
 
 from service.database import Database
+from tests import database as test_database
 from tests.calendars.replying_programs import Said, google
 from tests.invited import somebody_invited
 from tests.service.heard import Hall
 
 _LOCK = "SELECT FROM invitation WHERE id = $1 FOR UPDATE"
-_WAITING = """
-SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
 
 
 async def _take(hall: Hall, said: Said) -> None:
@@ -26,13 +23,6 @@ async def _take(hall: Hall, said: Said) -> None:
         except asyncpg.LockNotAvailableError:
             continue
         return
-
-
-async def _until_waiting(database: Database, count: int, taking: list[asyncio.Task[None]]) -> None:
-    """Return when so many wait for the row, or one is through because it waits for nothing."""
-    async with asyncio.timeout(60):
-        while await database.fetchval(_WAITING) < count and not any(one.done() for one in taking):
-            await asyncio.sleep(0.01)
 
 
 async def test_the_older_of_two_answers_that_come_at_once_never_takes_the_newers_place(
@@ -48,7 +38,7 @@ async def test_the_older_of_two_answers_that_come_at_once_never_takes_the_newers
         await holder.execute(_LOCK, invited.invitation_id)
         for said in (newer, older):
             taking.append(asyncio.create_task(_take(hall, said)))
-            await _until_waiting(database, len(taking), taking)
+            await test_database.until_blocked(holder, taking)
     await asyncio.gather(*taking)
     await holder.close()
 

@@ -81,13 +81,9 @@ async def test_of_two_callers_one_migrates_and_the_other_waits(
     assert sorted(both) == [[], ["tried.a_1"]]
 
 
-_LOCKED_OUT = "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = $1::oid"
-
-
 async def test_of_several_that_start_together_one_makes_the_rules_that_everybody_has(
     database: Database,
 ) -> None:
-    here = await database.fetchval("SELECT oid FROM pg_database WHERE datname = current_database()")
     async with contextlib.AsyncExitStack() as stack:
         replicas = [
             await stack.enter_async_context(test_database.patient(database.dsn, pool_size=1))
@@ -100,8 +96,7 @@ async def test_of_several_that_start_together_one_makes_the_rules_that_everybody
                 asyncio.create_task(in_fresh_context(partial(app._furnish, replica)))
                 for replica in replicas
             ]
-            while await unit.connection.fetchval(_LOCKED_OUT, here) < len(starts):
-                await asyncio.sleep(0.01)
+            await test_database.until_blocked(unit.connection, starts)
         await asyncio.gather(*starts)
     found = await database.fetchval("SELECT count(*) FROM reminder_rule")
 

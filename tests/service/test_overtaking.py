@@ -20,16 +20,13 @@ from service.drafting import Drafter, Key
 from service.services import Services
 from service.tables import notice_statements
 from tests import builders
+from tests import database as test_database
 from tests.builders import Row
 from tests.service import test_composing, test_writing_together
 from tests.service.test_composing import NOW, STARTS
 
 ready, services = test_composing.ready, test_composing.services
 
-_WAITING = """
-SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
 _CLAIM = """
 UPDATE outbox o SET state = 'sending', lease_token = o.lease_token + 1 FROM letter l
 WHERE l.id = o.id AND l.recipient_id = $1
@@ -195,9 +192,7 @@ async def test_a_letter_that_is_claimed_at_this_very_moment_counts_as_read(
     async with holder.transaction():
         await holder.execute(_CLAIM, claimed["id"])
         posting = asyncio.create_task(change(database, meeting, start_on=FIRST))
-        async with asyncio.timeout(60):
-            while not posting.done() and not await database.fetchval(_WAITING):
-                await asyncio.sleep(0.01)
+        await test_database.until_blocked(holder, [posting])
     await holder.close()
     await posting
 
