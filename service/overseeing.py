@@ -121,11 +121,11 @@ class InvitedPerson:
     @property
     def lacks_answer(self) -> bool:
         """Tell whether a nudge is for this person: invited, no answer, never after a no."""
-        return self.bucket == NONE and self.answer != Answer.DECLINED and self.has_address
+        return self.bucket == NONE and self.answer != Answer.DECLINED
 
     def can_be_reminded(self, now: datetime) -> bool:
         """Tell whether a nudge may go now: not so soon after the last reminder."""
-        return self.lacks_answer and not is_too_soon(self.reminded_at, now)
+        return self.lacks_answer and self.has_address and not is_too_soon(self.reminded_at, now)
 
 
 @dataclass(frozen=True, slots=True)

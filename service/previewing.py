@@ -129,6 +129,11 @@ async def show_of_session(
     return _show(services, _as_read(occasion, standing), standing)
 
 
+async def show_both(services: Services, kind: str, meeting_id: UUID) -> list[ShownLetter]:
+    """Return a letter of a session in each language; raise `NotFoundError` without that session."""
+    return [await show_of_session(services, kind, each, meeting_id) for each in LOCALES]
+
+
 def _as_read(occasion: Occasion, standing: Standing) -> Occasion:
     return replace(
         occasion,
@@ -198,6 +203,8 @@ def _occasion(
 
 def _show(services: Services, occasion: Occasion, standing: Standing) -> ShownLetter:
     drafter, public_url = Drafter(services), services.settings.public_url
+    is_late = occasions.is_over(occasion.now_facts.answer_by_at, services.clock())
+    occasion = replace(occasion, is_late=is_late)
     draft = drafter.draft_of(occasion)
     return ShownLetter(
         kind=occasion.kind,

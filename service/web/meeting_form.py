@@ -260,7 +260,7 @@ async def _change(  # noqa: PLR0917 - a form, its session and the page to show i
         "office/change.html",
         form=form,
         session=session,
-        is_tested=await meeting_previews.send_test(services, visitor, form, preview),
+        is_tested=await meeting_previews.send_test(services, visitor, form, preview.letters),
         look=await meeting_previews.look_at_meeting(
             services, visitor, seen.meeting, session.group_ids
         ),

@@ -16,6 +16,7 @@ from service import (
     noticing,
     overseeing,
     planning,
+    previewing,
     rehearsing,
     reminding,
     repeating,
@@ -24,7 +25,7 @@ from service import (
 from service.domain.errors import FieldsError
 from service.domain.meetings import Move
 from service.domain.reminders import Kind
-from service.domain.words import State
+from service.domain.words import NoticeKind, State
 from service.moving import Ending, Letters, Options
 from service.overseeing import InvitedPerson, Session
 from service.rehearsing import Wish
@@ -48,6 +49,8 @@ _MOVE_FIELDS = (
     *INVITE_FIELDS,
     meeting_previews.TEST,
 )
+_PEOPLE_FIELDS = (meeting_previews.TEST,)
+_LETTERS = {"invite": NoticeKind.INVITATION, "remind": NoticeKind.NUDGE}
 _CANCEL_FIELDS = (
     Field("revision", "number"),
     Field("action"),
@@ -205,14 +208,19 @@ def _people_routes(
         services: NamedDependency[Services],
         visitor: NamedDependency[Visitor],
     ) -> Page:
-        return await _ask_people(services, visitor, meeting_id, name)
+        form = forms.empty(visitor, _PEOPLE_FIELDS)
+        return await _ask_people(services, visitor, meeting_id, name, form)
 
-    @post(path, opt=_OPT)
+    @post(path, opt=_FORM)
     async def send(
+        request: AnyRequest,
         meeting_id: FromPath[UUID],
         services: NamedDependency[Services],
         visitor: NamedDependency[Visitor],
     ) -> Page:
+        form = await forms.read(request, _PEOPLE_FIELDS)
+        if not form.is_valid or form["test"]:
+            return await _ask_people(services, visitor, meeting_id, name, form)
         notice = await call(
             services.database, visitor.actor, meeting_id, visitor.now, authority=visitor.staff
         )
@@ -298,7 +306,7 @@ async def _ask(
         session=session,
         act=act,
         form=form,
-        is_tested=await meeting_previews.send_test(services, visitor, form, preview),
+        is_tested=await meeting_previews.send_test(services, visitor, form, preview.letters),
         look=await meeting_previews.look_at_meeting(
             services, visitor, seen.meeting, session.group_ids
         ),
@@ -323,26 +331,35 @@ async def _ask_cancel(
         "office/cancel.html",
         session=session,
         form=form,
-        is_tested=await meeting_previews.send_test(services, visitor, form, preview),
+        is_tested=await meeting_previews.send_test(services, visitor, form, preview.letters),
         p=preview,
     )
 
 
-async def _ask_people(services: Services, visitor: Visitor, meeting_id: UUID, name: str) -> Page:
+async def _ask_people(
+    services: Services, visitor: Visitor, meeting_id: UUID, name: str, form: Form
+) -> Page:
     session = await overseeing.find_session(services.database, visitor.staff, meeting_id)
     require_change(session)
     guests = await overseeing.list_guests(services.database, session)
     if name == "invite":
         wanted = [one for one in guests.people if one.state == overseeing.PLANNED]
+        lost = [one for one in wanted if not one.has_address]
     else:
         wanted = [one for one in guests.people if one.can_be_reminded(visitor.now)]
+        lost = [one for one in guests.without_address if one.lacks_answer]
+    letters = await previewing.show_both(services, _LETTERS[name], meeting_id)
     return respond.page(
         services,
         visitor,
         "office/people_confirm.html",
         session=session,
         name=name,
+        form=form,
+        letters=letters,
+        is_tested=await meeting_previews.send_test(services, visitor, form, letters),
         wanted=wanted,
+        lost=lost,
         spared=count_reminded(guests, visitor.now).spared if name == "remind" else 0,
         is_confirmed=session.meeting.state == State.CONFIRMED,
         next_nudge=await _next_nudge(services, session) if name == "remind" else None,

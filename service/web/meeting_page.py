@@ -113,7 +113,7 @@ class Reminded:
 
 def count_reminded(guests: Guests, now: datetime) -> Reminded:
     """Count whom a reminder by hand is for, and who is spared."""
-    lacking = [one for one in guests.people if one.lacks_answer]
+    lacking = [one for one in guests.people if one.lacks_answer and one.has_address]
     wanted = sum(one.can_be_reminded(now) for one in lacking)
     return Reminded(wanted, len(lacking) - wanted)
 

@@ -74,12 +74,14 @@ def describe(services: Services, visitor: Visitor, seen: Rehearsal) -> Preview:
     )
 
 
-async def send_test(services: Services, visitor: Visitor, form: Form, seen: Preview) -> bool:
+async def send_test(
+    services: Services, visitor: Visitor, form: Form, letters: Sequence[ShownLetter]
+) -> bool:
     """Send the letter whose test button was pressed to whoever pressed it; False without one.
 
     Raises `TooManyTriesError`.
     """
-    letter = previewing.find(seen.letters, form.parsed.get(TEST.name) or "")
+    letter = previewing.find(letters, form.parsed.get(TEST.name) or "")
     if letter is None:
         return False
     await sampling.send(services, visitor.staff, letter)

@@ -87,7 +87,7 @@ async def _show_preview(
         session=session,
         revision=revision,
         entries=entries,
-        is_tested=await meeting_previews.send_test(services, visitor, typed, preview),
+        is_tested=await meeting_previews.send_test(services, visitor, typed, preview.letters),
         look=await meeting_previews.look_at_meeting(
             services, visitor, seen.meeting, session.group_ids
         ),

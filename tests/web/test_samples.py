@@ -224,6 +224,38 @@ async def test_what_is_typed_on_a_preview_is_in_its_test_letter_and_stays(
     assert before == await everything(services.database)
 
 
+@pytest.mark.parametrize(
+    ("path", "kind"), [("einladen", "Einladung"), ("erinnern", "Bitte um Antwort")]
+)
+async def test_whom_a_press_asks_and_with_which_words_stands_beside_the_button(
+    sign_in: SignIn, services: Services, clock: Clock, path: str, kind: str
+) -> None:
+    meeting = await a_session(services.database, clock)
+    asked: Mapping[str, object] = {"invited_at": clock.at - timedelta(days=5)}
+    if path == "einladen":
+        asked = {"state": "planned", "invited_at": None}
+    for email in ("ada@example.org", "bea@example.org", None):
+        person = await builders.a_person(services.database, email=email)
+        await builders.an_invitation(services.database, meeting, person, **asked)
+    before = await everything(services.database)
+    browser = await sign_in("coordinator")
+    path = f"/buero/termin/{meeting['id']}/{path}"
+    markup = (await browser.get(path)).text
+    words = re.findall(r'<pre lang="(\w+)">(.*?)</pre>', markup, re.DOTALL)
+    page = await opened(browser, path)
+    tested = await pressed(browser, page, "Testmail an mich")
+    letter = await the_one(services)
+
+    assert ["de", "en"] == [locale for locale, _ in words]
+    assert all(meeting["title"] in text for _, text in words)
+    assert f"{kind} auf Deutsch" in page.text
+    assert "2 Personen bekommen eine E-Mail" in page.text
+    assert "1 Person hat keine E-Mail-Adresse" in page.text
+    assert "ist unterwegs an" in tested.text
+    assert "Test: " == str(letter["Subject"])[:6]
+    assert before == await everything(services.database)
+
+
 async def test_another_word_on_the_answers_is_kept_when_a_test_letter_is_asked_for(
     sign_in: SignIn, services: Services, clock: Clock
 ) -> None:
