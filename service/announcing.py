@@ -5,7 +5,7 @@ what counts is the net effect since people were told last.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -82,6 +82,17 @@ class _Words:
 
     kind: NoticeKind
     tells: Tells
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What people are told, from which state of things and its revision on; None means all."""
+
+    words: _Words
+    known: MeetingFacts
+    since: int
+    asks_again: bool
+    people: Sequence[UUID] | None = None
 
 
 def due_at(kind: NoticeKind, starts_at: datetime | None, now: datetime) -> datetime:
@@ -173,44 +184,73 @@ async def replace_pending(
 async def _put_down(
     connection: "Connection[Any]", actor: Actor, change: Change, words: _Words, now: datetime
 ) -> UUID | None:
-    due = due_at(words.kind, _start(change), now)
-    known, since = await _known(connection, change)
-    notice_id = await connection.fetchval(
-        notice_statements.INSERT,
-        *(change.meeting_id, words.kind, due, since, change.to_revision),
-        *(changes.to_json(known), None, words.tells is Tells.ALL),
-        *(change.effect.asks_again or change.asked_again > 0, change.message, actor.id, now),
-        *(False, None, None),
-    )
-    kept = await _keep_if_anybody(connection, notice_id, words.kind)
+    news = await _find_news(connection, actor, change, words, now)
+    if news is None:
+        return None
+    due = due_at(news.words.kind, _start(change), now)
+    notice_id = await _insert(connection, actor, change, news, due=due, at=now)
+    kept = await _keep_if_anybody(connection, notice_id, news.words.kind)
     return await _gather(connection, actor, kept, due, now)
 
 
-async def _known(connection: "Connection[Any]", change: Change) -> tuple[MeetingFacts, int]:
-    """Return what people know and its revision: older than before, if a notice was taken back.
+async def _insert(
+    connection: "Connection[Any]",
+    actor: Actor,
+    change: Change,
+    news: _News,
+    *,
+    due: datetime,
+    at: datetime,
+) -> UUID:
+    found: UUID = await connection.fetchval(
+        notice_statements.INSERT,
+        *(change.meeting_id, news.words.kind, due, news.since, change.to_revision),
+        *(changes.to_json(news.known), news.people, news.words.tells is Tells.ALL),
+        *(news.asks_again or change.asked_again > 0, change.message, actor.id, at),
+        *(False, None, None),
+    )
+    return found
 
-    When that is the new state too, people are told of the change as it was saved.
+
+async def _find_news(
+    connection: "Connection[Any]", actor: Actor, change: Change, words: _Words, now: datetime
+) -> _News | None:
+    """Return what is new to people: more than the change, if a notice was taken back before.
+
+    Where that leads back to what they know, it is new to those alone whom a letter told otherwise
+    meanwhile; None where there are none.
     """
+    plain = _News(words, change.before, change.from_revision, change.effect.asks_again)
     kinds = list(notice_statements.CHANGES)
     untold = await connection.fetchrow(notice_statements.UNTOLD, change.meeting_id, kinds)
-    if untold is not None:
-        known = changes.from_json(untold["before"])
-        if changes.diff(known, change.after).fields:
-            return known, untold["from_revision"]
-    return change.before, change.from_revision
+    if untold is None:
+        return plain
+    known, since = changes.from_json(untold["before"]), untold["from_revision"]
+    net = _net(change, known, untold["created_at"])
+    told = _words(net, is_ticked=change.is_ticked)
+    if told is not None:
+        return _News(told, known, since, net.asks_again)
+    # What fell due meanwhile was not said by anything: reminders look for a change that is undone.
+    since_at = untold["created_at"]
+    undone = await _insert(connection, actor, change, plain, due=now, at=since_at)
+    await connection.execute(notice_statements.FINISH, undone, "unneeded", 0, now)
+    readers = await connection.fetch(notice_statements.READ_SINCE, change.meeting_id, since)
+    people = [row["recipient_id"] for row in readers]
+    return replace(plain, people=people) if people else None
+
+
+def _net(change: Change, known: MeetingFacts, since: datetime) -> ChangeEffect:
+    """Return what has changed since people were told last, as the office wants answers to count."""
+    stands = overrides.place(known), overrides.place(change.after)
+    verdict = overrides.verdict_since(change.said, *stands, since)
+    return changes.diff(known, change.after, verdict)
 
 
 async def _merge(
     connection: "Connection[Any]", actor: Actor, pending: Record, change: Change, now: datetime
 ) -> UUID | None:
     known = changes.from_json(pending["before"])
-    verdict = overrides.verdict_since(
-        change.said,
-        overrides.place(known),
-        overrides.place(change.after),
-        pending["created_at"],
-    )
-    net = changes.diff(known, change.after, verdict)
+    net = _net(change, known, pending["created_at"])
     # What waits although the rules would tell nobody was ticked by the office.
     was_ticked = (
         pending["kind"] == NoticeKind.CHANGE

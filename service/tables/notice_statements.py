@@ -14,11 +14,28 @@ ORDER BY created_at FOR UPDATE
 # What people know, when the last that they were to be told was taken back: only the notice of a
 # change tells them what is new.
 UNTOLD = """
-SELECT before, from_revision FROM notice
+SELECT before, from_revision, created_at FROM notice
 WHERE meeting_id = $1 AND state = 'withdrawn' AND kind = ANY ($2::text[]) AND created_at > coalesce(
     (SELECT max(finished_at) FROM notice
     WHERE meeting_id = $1 AND state = 'sent' AND kind = ANY ($2::text[])), '-infinity')
 ORDER BY created_at LIMIT 1
+"""
+# Who is invited to a meeting ($1) and has, or may have, a letter that said when and where after the
+# revision $2.
+READ_SINCE = """
+SELECT DISTINCT l.recipient_id
+FROM letter_about l
+JOIN letter w ON w.id = l.letter_id
+JOIN outbox o ON o.id = l.letter_id
+    AND (o.state IN ('sent', 'uncertain') OR o.uncertain_count > 0 OR o.data_started_at IS NOT NULL)
+JOIN invitation i ON i.meeting_id = l.subject_id AND i.person_id = l.recipient_id
+    AND i.state = 'invited'
+LEFT JOIN letter_subject s ON s.letter_id = l.letter_id AND s.subject_id = l.subject_id
+WHERE l.subject_id = $1 AND l.dropped_because IS NULL
+    AND l.kind IN ('invitation', 'date_confirmed', 'change', 'uncancellation', 'reminder', 'nudge',
+        'receipt', 'answer_differs')
+    AND coalesce(s.subject_rev, w.subject_rev) > $2
+ORDER BY 1
 """
 INSERT = """
 INSERT INTO notice (meeting_id, kind, due_at, from_revision, to_revision, before, person_ids,

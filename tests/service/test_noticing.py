@@ -380,21 +380,6 @@ async def test_after_a_notice_was_taken_back_the_next_one_tells_what_people_do_n
     assert (before["starts_local"], before["room"]) == (START.isoformat(), "Saal 1")
 
 
-async def test_after_a_notice_was_taken_back_and_the_change_too_the_way_back_is_told(
-    database: Database,
-) -> None:
-    meeting = await a_meeting(database)
-    await an_invitation(database, meeting, answer="in_person")
-    home, _ = await planning.load_form(database, meeting["id"])
-    await move_a_week(database, meeting)
-    first = (await noticing.find_pending(database, meeting["id"]))[0]
-    await noticing.withdraw(database, OFFICE, first.id, NOW)
-    await scheduling.change(database, OFFICE, meeting["id"], home, LATER)
-    before = await database.fetchval("SELECT before FROM notice WHERE state = 'pending'")
-
-    assert before["starts_local"] == (START + timedelta(days=7)).isoformat()
-
-
 async def test_the_feeds_follow_when_invitations_leave(database: Database) -> None:
     meeting = await a_meeting(database)
     person = await a_person(database)
