@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ WHERE contype = 'f' AND conrelid <> confrelid AND child.relnamespace = 'public':
 """
 _CLIENTS = """
 SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND backend_type = 'client backend'
+WHERE datname = current_database() AND application_name = 'terminbuch'
 """
 # Who stands in a queue waits for those ahead, and these for the holder; other sessions may wait for
 # locks of their own. Unlike `pg_stat_activity` locks are read afresh within a transaction.
@@ -67,8 +67,10 @@ def remove_leftovers() -> None:
     """Stop the servers of runs that were killed, and remove their folders."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         owner = folder.name.removeprefix(_PREFIX).split("-")[0]
-        if folder.stat().st_uid == os.geteuid() and not _is_alive(int(owner)):
-            remove_folder(folder)
+        # Another run may begin at the same moment, and be faster.
+        with suppress(FileNotFoundError):
+            if folder.stat().st_uid == os.geteuid() and not _is_alive(int(owner)):
+                remove_folder(folder)
 
 
 def remove_folder(folder: Path) -> None:
@@ -112,9 +114,10 @@ def in_database(dsn: str, name: str) -> str:
 
 
 async def is_alone(database: Database) -> bool:
-    """Tell whether nobody but this pool is connected to its database.
+    """Tell whether nobody but this pool can still write to its database.
 
-    What a killed process had said to the database is still carried out after its end.
+    What a killed process had said to the database is still carried out after its end. Who only
+    listens says nothing, and may be an application that another test has left behind.
     """
     connected: int = await database.fetchval(_CLIENTS)
     return connected <= int(database.pool.get_size())
