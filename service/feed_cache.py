@@ -27,6 +27,8 @@ NOTE_ROUNDS = 60
 EXPECT_SECONDS = 5.0
 # A caller waits this long for news before it takes the last good copy.
 PATIENCE_SECONDS = 2.0
+# Copies that are being made when all ends may take so long.
+CLOSE_SECONDS = 5.0
 # Finished copies are made by so many tasks at once, so that feeds never use up the pool.
 LOADERS = 3
 _ENTRY_OVERHEAD_BYTES = 2048
@@ -163,6 +165,7 @@ class FeedCache:
         self._patience_seconds = patience_seconds
         self._bytes = 0
         self._loading: dict[str, asyncio.Task[Entry | None]] = {}
+        self._running: set[asyncio.Task[Any]] = set()
         self._checking: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._loaders = asyncio.Semaphore(LOADERS)
@@ -209,7 +212,7 @@ class FeedCache:
     def look_soon(self) -> None:
         """Compare all copies with their rows without waiting for the next round."""
         if self._checking is None:
-            self._checking = _alone(self._check_once())
+            self._checking = self._start(self._check_once())
         else:
             # The look that is under way may have begun too early.
             self.expect(None)
@@ -235,10 +238,21 @@ class FeedCache:
                 entry.suspect_until = 0.0
 
     async def close(self) -> None:
-        """Stop watching; the next request starts it again."""
-        if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.wait({self._watcher})
+        """End all that runs here, and return when it has; the next request starts it again.
+
+        Whoever waits for a copy still gets it, unless it takes long.
+        """
+        if self._loading:
+            await asyncio.wait(set(self._loading.values()), timeout=CLOSE_SECONDS)
+        while running := set(self._running):
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
+            # What was ended before its first step has not said so itself.
+            if self._watcher in running:
+                self.is_watching = False
+            if self._checking in running:
+                self._checking = None
 
     async def note_fetches(self) -> None:
         """Hand over which feeds were fetched since the last call; a failure tries again later."""
@@ -262,7 +276,7 @@ class FeedCache:
         if self._checking is not None:
             await self._patiently(self._checking)
         if self._checking is None:
-            self._checking = _alone(self._check_once())
+            self._checking = self._start(self._check_once())
         await self._patiently(self._checking)
 
     async def _patiently(self, task: "asyncio.Task[None]") -> None:
@@ -290,7 +304,7 @@ class FeedCache:
     async def _loaded(self, address: str) -> Entry | None:
         task = self._loading.get(address)
         if task is None:
-            task = self._loading[address] = _alone(self._load_one(address))
+            task = self._loading[address] = self._start(self._load_one(address))
             task.add_done_callback(lambda done: self._end_loading(address, done))
         return await asyncio.shield(task)
 
@@ -321,11 +335,18 @@ class FeedCache:
         self.was_used = True
         if not self.is_watching:
             self.is_watching = True
-            self._watcher = _alone(self._keep_watching())
+            self._watcher = self._start(self._keep_watching())
+
+    def _start(self, work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
+        """Start a task that inherits no unit of work, and that `close` ends."""
+        task = asyncio.create_task(work, context=contextvars.Context())
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
 
     async def _keep_watching(self) -> None:
         idle_rounds = rounds = 0
-        hints = None if self._listen is None else _alone(self._hear(self._listen))
+        hints = None if self._listen is None else self._start(self._hear(self._listen))
         try:
             while idle_rounds < IDLE_ROUNDS:
                 await asyncio.sleep(self._poll_seconds)
@@ -346,8 +367,3 @@ class FeedCache:
             await listen(self.look_soon, self.drop_all)
         except Exception:  # noqa: BLE001 - without hints the rounds still come
             _log.warning("feeds.hints_ended", exc_info=True)
-
-
-def _alone(work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
-    """Start a task that inherits no unit of work."""
-    return asyncio.create_task(work, context=contextvars.Context())
