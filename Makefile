@@ -8,7 +8,7 @@
 #   make lint       style, types, direction of imports
 #   make bench      the figures of the README
 #   make soak       everything fails at once for SECONDS (1800); SEED repeats a run, ONLY names faults
-#   make faults     each fault of the promises as often as they say, hours; SEED, ONLY="F2 F4"
+#   make faults     each fault of the promises as often as they say, hours; SEED, ONLY="F2 F4", MINUTES each
 #   make dev        pages and worker on your own data under ./var, with logs to read
 #
 # PYTHON=... chooses another Python, VENV=... another folder for it.
@@ -94,7 +94,7 @@ soak: setup
 	$(BIN)/python -m tests.faults.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 faults: setup
-	$(BIN)/python -m tests.faults.programme $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+	$(BIN)/python -m tests.faults.programme $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(MINUTES),--minutes $(MINUTES))
 
 dev: setup
 	TERMINBUCH_LOG_FORMAT=text TERMINBUCH_LOG_LEVEL=debug $(BIN)/terminbuch serve

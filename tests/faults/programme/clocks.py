@@ -77,18 +77,27 @@ async def play(tally: Tally) -> None:
     if harness.FAKETIME is None:
         print("F8 libfaketime (Debian package faketime) is missing: nothing is played")
         return
+    tally.plan([*map(_step_title, STEPS), *map(_night_title, NIGHTS)])
     folder = test_database.make_folder()
     try:
         async with harness.open_stage(folder, people=PEOPLE) as stage:
             for step in STEPS:
-                with tally.run(f"the clock of a worker steps by {step}"):
+                async with tally.run(_step_title(step)):
                     await stage.clean()
                     await step_the_clock(stage, step, folder)
     finally:
         test_database.remove_folder(folder)
     for day in NIGHTS:
-        with tally.run(f"everybody's clocks in the night to {day}") as run:
+        async with tally.run(_night_title(day)) as run:
             await _live_through(run, day)
+
+
+def _step_title(step: str) -> str:
+    return f"the clock of a worker steps by {step}"
+
+
+def _night_title(day: str) -> str:
+    return f"everybody's clocks in the night to {day}"
 
 
 @dataclass(frozen=True)

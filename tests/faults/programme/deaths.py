@@ -29,13 +29,18 @@ SELECT count(*) FROM outbox o JOIN letter l USING (id) WHERE l.kind <> 'alarm' A
 
 async def play_points(tally: Tally) -> None:
     """F1: let a worker die at each point, at a pass that the seed draws."""
+    plan = {
+        f"{point}, run {turn + 1}": (point, f"{tally.seed}:{point}:{turn}")
+        for turn in tally.turns(RUNS)
+        for point in crashing.POINTS
+    }
+    tally.plan(plan)
     folder = test_database.make_folder()
     try:
         async with harness.open_stage(folder, people=LETTERS) as stage:
-            for point in crashing.POINTS:
-                for turn in tally.turns(RUNS):
-                    with tally.run(f"{point}, run {turn + 1}") as run:
-                        await _die_at(run, stage, point, f"{tally.seed}:{point}:{turn}")
+            for title, (point, seed) in plan.items():
+                async with tally.run(title) as run:
+                    await _die_at(run, stage, point, seed)
     finally:
         test_database.remove_folder(folder)
 
@@ -60,9 +65,11 @@ async def _die_at(run: Run, stage: Stage, point: str, seed: str) -> None:
 
 async def play_at_random(tally: Tally) -> None:
     """F3: kill pages and workers for a minute, ten times, each on a stage of its own."""
-    for turn in tally.turns(SEEDS):
+    plan = {f"kills at random, seed {tally.seed + turn}": turn for turn in tally.turns(SEEDS)}
+    tally.plan(plan)
+    for title, turn in plan.items():
         one = tally.seed + turn
-        with tally.run(f"kills at random, seed {one}") as run:
+        async with tally.run(title) as run:
             folder = test_database.make_folder()
             try:
                 async with harness.open_stage(folder, people=PEOPLE) as stage:

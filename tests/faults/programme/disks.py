@@ -20,13 +20,16 @@ FULL: dict[str, Callable[[], Awaitable[None]]] = {
     "no room, and pages alone": full.test_f7_pages_alone_hear_of_a_full_disk_by_what_they_write,
 }
 
+READ_ONLY = "to be read only"
+
 
 async def play(tally: Tally) -> None:
     """Play all runs."""
+    tally.plan([*FULL, READ_ONLY])
     for name, test in FULL.items():
-        with tally.run(name):
+        async with tally.run(name):
             await test()
-    with tally.run("to be read only") as run:
+    async with tally.run(READ_ONLY) as run:
         await _may_only_be_read(run)
 
 

@@ -17,22 +17,29 @@ MILLISECONDS = 300
 # that; whoever waits for it sees only that it comes late.
 LOSS, AGAIN_SECONDS, LOOK_SECONDS = 0.05, (0.2, 0.4, 0.8), 0.05
 CONNECTIONS = 5
+TITLES = (
+    f"{MILLISECONDS} ms there and back",
+    f"{LOSS:.0%} of what passes comes late",
+    "half open",
+)
 
 
 async def play(tally: Tally) -> None:
     """Play all runs."""
+    tally.plan(TITLES)
+    slow, losing, dead = TITLES
     folder = test_database.make_folder()
     try:
         async with harness.open_stage(folder, people=2 * COUNT) as stage:
-            with tally.run(f"{MILLISECONDS} ms there and back") as run:
+            async with tally.run(slow) as run:
                 await test_far_databases.test_f11_a_slow_way_costs_time_and_no_letter(
                     stage, MILLISECONDS
                 )
                 run.notes.append(f"{2 * COUNT} letters, each once")
-            with tally.run(f"{LOSS:.0%} of what passes comes late") as run:
+            async with tally.run(losing) as run:
                 await stage.clean()
                 await _lose(run, stage, random.Random(tally.seed))  # noqa: S311 - repeatable
-            with tally.run("half open") as run:
+            async with tally.run(dead) as run:
                 await stage.clean()
                 await test_far_databases.test_f11_a_connection_that_went_dead_without_a_word_holds_nobody_up(  # noqa: E501
                     stage

@@ -44,11 +44,12 @@ MOST_CONNECTIONS = PAGES_POOL + WORKERS * POOL + WORKERS + 1
 # With more of it three workers have nothing to do but to look whether there is something to do.
 HASTE = 8
 AWAY_SECONDS, BACK_SECONDS = 20.0, 10.0
+FAULTS = ("restarted at once", "hung up on everybody", f"away for {AWAY_SECONDS:.0f} s")
 # What was under way when the database went may be told so late: all of it has limits of its own.
 TAKEN_BEFORE, SENT_BEFORE = 20, 200
 TICK_SECONDS = 30.0
 # Nothing of it is a promise: 5,000 letters take a busy machine as long as they take.
-PATIENCE_SECONDS = 3600.0
+PATIENCE_SECONDS = 1500.0
 AGAIN_SECONDS = 0.1
 
 _INVITE = """
@@ -316,6 +317,7 @@ class Load:
 
 async def play(tally: Tally) -> None:
     """Play all runs."""
+    tally.plan(_title(name, turn) for turn in tally.turns(RUNS) for name in FAULTS)
     folder, dice = test_database.make_folder(), random.Random(tally.seed)  # noqa: S311 - repeatable
     try:
         async with (
@@ -331,17 +333,17 @@ async def play(tally: Tally) -> None:
             load = Load(stage, server, port, web, await stack.enter_async_context(sailing))
             # Nobody is ready before a worker looked around.
             await stage.until(lambda: ready(port, httpx.codes.OK), "the pages are ready")
-            faults = {
-                "restarted at once": load.die,
-                "hung up on everybody": load.hang_up,
-                f"away for {AWAY_SECONDS:.0f} s": load.be_away,
-            }
+            faults = dict(zip(FAULTS, (load.die, load.hang_up, load.be_away), strict=True))
             for turn in tally.turns(RUNS):
                 for name, fault in faults.items():
-                    with tally.run(f"database {name}, run {turn + 1}") as run:
+                    async with tally.run(_title(name, turn)) as run:
                         try:
                             await load.outlive(run, fault)
                         finally:
                             load.hear_the_dead(run)
     finally:
         test_database.remove_folder(folder)
+
+
+def _title(name: str, turn: int) -> str:
+    return f"database {name}, run {turn + 1}"

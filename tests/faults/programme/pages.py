@@ -22,14 +22,16 @@ ONCE = {"import"}
 
 async def play(tally: Tally) -> None:
     """Play all runs."""
+    turns = tally.turns(RUNS)
+    for title in (_written, _unheard, _cut_off):
+        tally.plan(title(act, turn) for turn in turns for act in kills.ACTS)
     folder = test_database.make_folder()
     try:
         async with test_database.cloned(folder, "programme") as dsn:
-            for turn in tally.turns(RUNS):
+            for turn in turns:
                 for act in kills.ACTS:
                     await _die_while_writing(tally, dsn, act, turn)
-            for act in kills.ACTS:
-                await _cut_replies(tally, dsn, act)
+                    await _cut_replies(tally, dsn, act, turn)
     finally:
         test_database.remove_folder(folder)
 
@@ -48,36 +50,44 @@ async def _a_scene(dsn: str) -> AsyncIterator[Scene]:
 
 
 async def _die_while_writing(tally: Tally, dsn: str, act: str, turn: int) -> None:
-    tables = len(kills.POINTS[act])
-    with tally.run(f"{act}, killed in {tables} tables, run {turn + 1}") as run:
+    async with tally.run(_written(act, turn)) as run:
         async with _a_scene(dsn) as scene:
             await (
                 kills.test_f2_killed_while_it_writes_nothing_stands_and_the_next_press_does_it_once(
                     scene, act
                 )
             )
-        run.notes.append(f"{tables} kills, each act once in the end")
-    with tally.run(f"{act}, killed before its reply, run {turn + 1}"):
-        async with _a_scene(dsn) as scene:
-            await kills.test_f2_killed_before_its_reply_is_heard_the_next_press_changes_nothing(
-                scene, act
-            )
+        run.notes.append(f"{len(kills.POINTS[act])} kills, each act once in the end")
+    async with tally.run(_unheard(act, turn)), _a_scene(dsn) as scene:
+        await kills.test_f2_killed_before_its_reply_is_heard_the_next_press_changes_nothing(
+            scene, act
+        )
 
 
-async def _cut_replies(tally: Tally, dsn: str, act: str) -> None:
-    length = await _length_of_reply(dsn, act)
-    for turn in tally.turns(RUNS):
-        with tally.run(f"{act}, reply of {length} bytes cut, run {turn + 1}") as run:
-            places = [
-                1 + (turn + RUNS * place) * (length - 2) // (RUNS * BYTES - 1)
-                for place in range(BYTES)
-            ]
-            if act in ONCE:
-                for place in places:
-                    await _cut(dsn, act, [place])
-            else:
-                await _cut(dsn, act, places)
-            run.notes.append(f"before bytes {places}")
+async def _cut_replies(tally: Tally, dsn: str, act: str, turn: int) -> None:
+    async with tally.run(_cut_off(act, turn)) as run:
+        length = await _length_of_reply(dsn, act)
+        places = [
+            1 + (turn + RUNS * place) * (length - 2) // (RUNS * BYTES - 1) for place in range(BYTES)
+        ]
+        if act in ONCE:
+            for place in places:
+                await _cut(dsn, act, [place])
+        else:
+            await _cut(dsn, act, places)
+        run.notes.append(f"before bytes {places} of {length}")
+
+
+def _written(act: str, turn: int) -> str:
+    return f"{act}, killed in each table, run {turn + 1}"
+
+
+def _unheard(act: str, turn: int) -> str:
+    return f"{act}, killed before its reply, run {turn + 1}"
+
+
+def _cut_off(act: str, turn: int) -> str:
+    return f"{act}, its reply cut, run {turn + 1}"
 
 
 async def _cut(dsn: str, act: str, places: list[int]) -> None:

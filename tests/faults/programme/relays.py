@@ -225,6 +225,7 @@ async def play(tally: Tally) -> None:
 
 
 async def _play_cases(tally: Tally) -> None:
+    tally.plan(map(_title, CASES))
     folder = test_database.make_folder()
     try:
         script = Faulty()
@@ -244,7 +245,11 @@ async def _play_cases(tally: Tally) -> None:
                 await programs.until_ready(base, program)
                 scene = Scene(stage, server, script, network, trickle, base)
                 for name, case in CASES.items():
-                    with tally.run(f"the mail server {name}") as run:
+                    async with tally.run(_title(name)) as run:
                         await scene.play(run, case())
     finally:
         test_database.remove_folder(folder)
+
+
+def _title(name: str) -> str:
+    return f"the mail server {name}"

@@ -33,12 +33,17 @@ DRAIN_SECONDS = 15.0
 # A proxy gives up after that: by then every replica was asked more than once.
 TRIES = 6
 PAUSE_SECONDS = 0.05
+THINKING_SECONDS = 0.05
 BETWEEN_REQUESTS = 20
 REPLY_SECONDS = 0.02
 HASTE = 8
 FORMS = 60
 
 _INVITATIONS = "SELECT handle, epoch FROM invitation ORDER BY id LIMIT $1"
+_RECEIPTS_ARE_DUE = """
+UPDATE outbox SET next_attempt_at = now() WHERE state = 'queued' AND attempts = 0
+    AND id IN (SELECT id FROM letter WHERE kind = 'receipt')
+"""
 
 
 @dataclass
@@ -70,6 +75,8 @@ class Traffic:
             else:
                 page = path if kind == 1 else self.dice.choice(self.feeds)
                 await self._ask(client, "GET", page, {})
+            # A replica that starts needs the processor, too.
+            await asyncio.sleep(THINKING_SECONDS)
 
     async def _ask(
         self, client: httpx.AsyncClient, method: str, path: str, fields: dict[str, str]
@@ -142,6 +149,8 @@ class Replicas:
 
 async def play(tally: Tally) -> None:
     """Play all runs."""
+    plan = {f"three replicas restarted, run {turn + 1}": turn for turn in tally.turns(RUNS)}
+    tally.plan(plan)
     folder = test_database.make_folder()
     try:
         async with (
@@ -154,8 +163,8 @@ async def play(tally: Tally) -> None:
             replicas = Replicas(stage, server, [free_port() for _ in range(REPLICAS)])
             try:
                 await replicas.start()
-                for turn in tally.turns(RUNS):
-                    with tally.run(f"three replicas restarted, run {turn + 1}") as run:
+                for title, turn in plan.items():
+                    async with tally.run(title) as run:
                         await _roll(run, replicas, random.Random(f"{tally.seed}:{turn}"))  # noqa: S311
             finally:
                 await replicas.end()
@@ -185,6 +194,8 @@ async def _roll(run: Run, replicas: Replicas, dice: random.Random) -> None:
     finally:
         traffic.is_over = True
         await flowing
+    # Who answers again and again gets a receipt every two minutes: nobody learns from that wait.
+    await stage.database.fetch(_RECEIPTS_ARE_DUE)
     await stage.settled(hurry=False)
     run.judge(await stage.history(servers.copies(replicas.server)))
     run.expect(holds=run.unclear == 0, otherwise=f"{run.unclear} letters are unclear")

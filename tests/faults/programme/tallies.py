@@ -1,9 +1,11 @@
 """What the runs of one part of the programme came to, and how each of them is told."""
 
+import asyncio
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from tests.faults.history import History
 
 STUCK = "I8"
+RUN_SECONDS = 900.0
 
 
 @dataclass
@@ -44,31 +47,50 @@ class Run:
 
 @dataclass
 class Tally:
-    """All runs of one part, printed as they end."""
+    """All runs of one part, printed as they end, and those that it did not get to."""
 
     part: str
     seed: int = 1
     limit: int | None = None
+    run_seconds: float = RUN_SECONDS
+    planned: list[str] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
 
     def turns(self, promised: int) -> range:
         """Return how often each fault is played: as promised, or as the command line says."""
         return range(promised if self.limit is None else self.limit)
 
-    @contextmanager
-    def run(self, title: str) -> Iterator[Run]:
-        """Play one run in the block: whatever it raises is a finding, and the next run begins."""
+    def plan(self, titles: Iterable[str]) -> None:
+        """Say which runs are to come."""
+        self.planned += titles
+
+    @asynccontextmanager
+    async def run(self, title: str) -> AsyncIterator[Run]:
+        """Play one run in the block: whatever it raises is a finding, and the next run begins.
+
+        One that takes longer than `run_seconds` is cut off, which is a finding, too.
+        """
         run, started = Run(title), time.monotonic()
         try:
-            yield run
+            async with asyncio.timeout(self.run_seconds):
+                yield run
         except pytest.skip.Exception as reason:
             run.notes.append(f"skipped: {reason}")
         except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - it is a finding
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            run.wrong.append(f"{type(error).__name__} in {place.name}: {place.line} {error}"[:3000])
+            run.wrong.append(_describe(error))
+        self.add(run, time.monotonic() - started)
+
+    def fail(self, error: BaseException) -> None:
+        """Note what went wrong between the runs: there was no stage for those that are left."""
+        self.add(Run("between the runs", [_describe(error)]), 0.0)
+
+    def add(self, run: Run, seconds: float) -> None:
+        """Count a run, and print it."""
         self.runs.append(run)
-        words = [_figures([run]), *run.notes, f"{time.monotonic() - started:.1f} s"]
-        print(f"{self.part} {title:<44} {', '.join(word for word in words if word)}", flush=True)
+        words = [_figures([run]), *run.notes, f"{seconds:.1f} s"]
+        print(
+            f"{self.part} {run.title:<44} {', '.join(word for word in words if word)}", flush=True
+        )
         for each in run.wrong[:5]:
             print(f"    {each}", flush=True)
 
@@ -77,10 +99,24 @@ class Tally:
         """Return how much was found wrong."""
         return sum(len(run.wrong) for run in self.runs)
 
+    @property
+    def missed(self) -> list[str]:
+        """Return which planned runs have not ended."""
+        left = Counter(self.planned) - Counter(run.title for run in self.runs)
+        return list(left.elements())
+
     def line(self) -> str:
         """Return the sum for people."""
-        figures = _figures(self.runs)
-        return f"{self.part}: {len(self.runs)} runs{', ' + figures if figures else ''}"
+        words = [f"{len(self.runs)} runs", _figures(self.runs)]
+        if self.missed:
+            words.append(f"did not get to {len(self.missed)}: {'; '.join(self.missed)}")
+        return f"{self.part}: {', '.join(word for word in words if word)}"
+
+
+def _describe(error: BaseException) -> str:
+    places = traceback.extract_tb(error.__traceback__)
+    where = f"{places[-1].name}: {places[-1].line}" if places else "?"
+    return f"{type(error).__name__} in {where} {error}"[:3000]
 
 
 def _figures(runs: Sequence[Run]) -> str:
