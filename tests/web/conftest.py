@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import cast
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import httpx
@@ -129,9 +129,30 @@ def create_app(services: Services) -> Outermost:
     return Outermost(Direct(router), patient_feeds(services), services)
 
 
-def open_client(services: Services, app: Outermost | None = None) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(app or create_app(services), raise_app_exceptions=False)
+class _Ending(httpx.ASGITransport):
+    """A way to an application; who is done with it ends what its feeds left running."""
+
+    def __init__(self, app: Outermost | FeedApplication, **details: Any) -> None:
+        super().__init__(app, **details)
+        self._feeds = app.feeds if isinstance(app, Outermost) else app
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        if isinstance(self._feeds, FeedApplication):
+            await self._feeds.cache.close()
+
+
+def open_client(
+    services: Services, app: Outermost | None = None, **details: Any
+) -> httpx.AsyncClient:
+    """Speak to an application, until the client is closed."""
+    transport = _Ending(app or create_app(services), raise_app_exceptions=False, **details)
     return httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL)
+
+
+def open_program(feeds: FeedApplication) -> httpx.AsyncClient:
+    """Give a calendar program its connection to nothing but feeds, until it is closed."""
+    return httpx.AsyncClient(transport=_Ending(feeds), base_url="http://localhost")
 
 
 @pytest_asyncio.fixture(loop_scope="session")

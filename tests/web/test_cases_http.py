@@ -16,9 +16,8 @@ from service.auditing import COMMAND
 from service.database import Database
 from service.services import Services
 from service.subscribing import Owner, Wish
-from service.web.feeds import FeedApplication
 from tests import builders
-from tests.web.conftest import Clock
+from tests.web.conftest import Clock, open_program, patient_feeds
 
 PUBLIC = "/ics/alle/termine.ics"
 _NGINX = Path(__file__).parents[2] / "deploy" / "nginx.conf"
@@ -124,11 +123,8 @@ async def test_uid_stable_after_domain_change(services: Services, ready: None) -
 
     uids = []
     for settings in (services.settings, elsewhere):
-        application = FeedApplication(replace(services, settings=settings))
-        transport = httpx.ASGITransport(application)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        async with open_program(patient_feeds(replace(services, settings=settings))) as client:
             uids.append(re.findall(r"\r\nUID:(.*)\r\n", unfolded(await client.get(PUBLIC))))
-        await application.cache.close()
 
     assert uids[0] == uids[1]
     assert 2 == len(set(uids[0]))

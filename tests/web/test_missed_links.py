@@ -13,7 +13,7 @@ from service.services import Services
 from service.tokens import Purpose
 from tests import builders
 from tests.invited import snapshot
-from tests.web.conftest import PUBLIC_URL, Clock, create_app
+from tests.web.conftest import Clock, open_client
 from tests.web.test_replies import make_link
 
 PATHS = {
@@ -107,8 +107,7 @@ async def test_another_network_has_tries_of_its_own(
     services: Services, anonymous: httpx.AsyncClient
 ) -> None:
     _use_up(services)
-    transport = httpx.ASGITransport(create_app(services), client=("198.51.100.7", 1))
-    async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:
+    async with open_client(services, client=("198.51.100.7", 1)) as client:
         elsewhere = await _miss(services, client, 1)
 
     assert [404] == elsewhere

@@ -19,10 +19,9 @@ from service.feeding import note_fetches
 from service.services import Services
 from service.subscribing import Owner
 from service.tables import feed_rows
-from service.web.feeds import FeedApplication
 from tests import shown
 from tests.web import mailbox
-from tests.web.conftest import Clock, SignIn
+from tests.web.conftest import Clock, SignIn, open_program, patient_feeds
 
 NOW = datetime(2027, 1, 20, 9, 0, tzinfo=UTC)
 _FT = re.compile(r'name="ft" value="([^"]+)"')
@@ -445,13 +444,11 @@ async def test_a_look_at_the_headers_is_no_fetch(
     services: Services, anonymous: httpx.AsyncClient
 ) -> None:
     path, _ = await _subscribed(services, await shown.a_person(services.database))
-    application = FeedApplication(services)
-    transport = httpx.ASGITransport(application)
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as program:
+    application = patient_feeds(services)
+    async with open_program(application) as program:
         await program.head(path)
         looked = application.cache.entries[path].fetched_by
         await program.get(path, headers={"user-agent": "Thunderbird/140"})
         fetched = application.cache.entries[path].fetched_by
-    await application.cache.close()
 
     assert [None, "Thunderbird"] == [looked, fetched]
