@@ -20,6 +20,7 @@ from service.settings import Settings
 from service.web import shortcut
 from service.web.application import create_app
 from service.web.bridge import Bridge, bridge_to
+from service.web.outermost import Outermost
 
 # Headers of a request must be there within this time, or the connection is given up.
 HEADER_SECONDS = 10
@@ -50,19 +51,27 @@ def http_server(application: Bridge, host: str, port: int) -> Server:
 
 
 def stop_on_signals() -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set, however often they come."""
+    """Return an event that SIGTERM and SIGINT set, however often they come.
+
+    A handler that is the loop's could only be replaced by way of the default, and a signal in that
+    moment would be the end.
+    """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def stop(*_: object) -> None:
+        # Who insists may do so when the loop has ended.
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stopping.set)
+
     for number in _STOP_SIGNALS:
-        loop.add_signal_handler(number, stopping.set)
+        signal.signal(number, stop)
     return stopping
 
 
 def ignore_signals() -> None:
     """Let no second signal spoil the exit code of a process that is at its end."""
-    loop = asyncio.get_running_loop()
     for number in _STOP_SIGNALS:
-        loop.remove_signal_handler(number)
         signal.signal(number, signal.SIG_IGN)
 
 
@@ -92,22 +101,71 @@ async def run(settings: Settings, role: str) -> int:
     stopping = stop_on_signals()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(watching.watched())
+        entrance = await stack.enter_async_context(_entrance(stopping, settings))
         try:
-            services = await _open(stack, stopping, settings, role)
+            services = await _open(stack, entrance, role)
         except _FATAL as error:
             _log.error("database.refused", told=awaiting.describe(error))
             return 1
         if services is not None:
-            await _work(stack, stopping, services, role)
+            await _work(stack, entrance, services, role)
         _log.info("stopping", role=role)
     ignore_signals()
     return 0
 
 
-async def _open(
-    stack: AsyncExitStack, stopping: asyncio.Event, settings: Settings, role: str
-) -> Services | None:
+class _Entrance:
+    """The pages of one process: at first a waiting room where need be, then the product.
+
+    The server stays the same one, so nobody is refused in between.
+    """
+
+    def __init__(self, stopping: asyncio.Event, settings: Settings) -> None:
+        self.stopping = stopping
+        self.settings = settings
+        self._bridge: Bridge | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    async def open_waiting_room(self) -> None:
+        """Answer from now on that we live, and that there is no database."""
+        self._open(create_app(app.services_without_database(self.settings)))
+
+    async def serve(self, product: Outermost) -> None:
+        """Lead everybody to the product, and serve it until the end."""
+        if self._bridge is None:
+            self._open(product)
+        else:
+            await self._bridge.lead_to(product)
+        await self.close()
+
+    async def close(self) -> None:
+        """Wait for the end of the server, if there is one; raise why it could not start."""
+        if self._serving is not None:
+            await self._serving
+
+    def _open(self, application: Outermost) -> None:
+        host, port = self.settings.host, self.settings.port
+        self._bridge = bridge_to(application)
+        serving = serve_until(self.stopping, self._bridge, host, port)
+        self._serving = asyncio.create_task(serving)
+        # One that cannot start waits for nothing either.
+        self._serving.add_done_callback(lambda _: self.stopping.set())
+
+
+@asynccontextmanager
+async def _entrance(stopping: asyncio.Event, settings: Settings) -> AsyncIterator[_Entrance]:
+    """Yield the entrance; whatever ends the block ends its server, too."""
+    entrance = _Entrance(stopping, settings)
+    try:
+        yield entrance
+    finally:
+        stopping.set()
+        await entrance.close()
+
+
+async def _open(stack: AsyncExitStack, entrance: _Entrance, role: str) -> Services | None:
     """Open everything, or return None when told to stop before it was there."""
+    settings, stopping = entrance.settings, entrance.stopping
 
     def opens() -> Coroutine[Any, Any, Services]:
         return stack.enter_async_context(app.open_services(settings))
@@ -115,47 +173,26 @@ async def _open(
     if settings.database_url is None:
         # The embedded one is started by ourselves: whatever it lacks, it does not come later.
         return await awaiting.unless_stopped(opens(), stopping)
-    async with AsyncExitStack() as waiting:
 
-        async def receive_visitors() -> None:
-            if role != "worker":
-                await waiting.enter_async_context(_waiting_room(settings))
+    async def receive_visitors() -> None:
+        if role != "worker":
+            await entrance.open_waiting_room()
 
-        return await awaiting.open_patiently(opens, stopping, receive_visitors)
-
-
-@asynccontextmanager
-async def _waiting_room(settings: Settings) -> AsyncIterator[None]:
-    """Answer that we live, and that there is no database, while the block lasts."""
-    found = asyncio.Event()
-    application = bridge_to(create_app(app.services_without_database(settings)))
-    serving = asyncio.create_task(serve_until(found, application, settings.host, settings.port))
-    try:
-        yield
-    finally:
-        found.set()
-        await serving
+    return await awaiting.open_patiently(opens, stopping, receive_visitors)
 
 
-async def _work(
-    stack: AsyncExitStack, stopping: asyncio.Event, services: Services, role: str
-) -> None:
+async def _work(stack: AsyncExitStack, entrance: _Entrance, services: Services, role: str) -> None:
     if role != "web":
         warn_of_python(guards_headers=gates.python_guards_headers())
         await stack.enter_async_context(app.working(services))
     _log.info("started", role=role, public_url=services.settings.public_url)
-    await _serve_role(stopping, services, role)
+    if role == "worker":
+        await entrance.stopping.wait()
+    else:
+        await entrance.serve(create_app(services))
 
 
 def warn_of_python(*, guards_headers: bool) -> None:
     """Say once a start that Python itself would write a broken header; our gate still refuses."""
     if not guards_headers:
         _log.warning("python.lacks_a_repair", version=platform.python_version(), of="CVE-2024-6923")
-
-
-async def _serve_role(stopping: asyncio.Event, services: Services, role: str) -> None:
-    if role == "worker":
-        await stopping.wait()
-        return
-    settings = services.settings
-    await serve_until(stopping, bridge_to(create_app(services)), settings.host, settings.port)

@@ -27,6 +27,11 @@ class Bridge:
         exchange = _Exchange(proto)
         await self._app(asgi_scope(scope), exchange.receive, exchange.send)
 
+    async def lead_to(self, app: Outermost) -> None:
+        """Lead to another application from now on; what is under way ends where it began."""
+        former, self._app, self._cache = self._cache, app, app.feeds.cache
+        await former.close()
+
     async def close(self) -> None:
         """Let go of what was kept, before the database is closed."""
         await self._cache.close()

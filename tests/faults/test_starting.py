@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -91,9 +92,10 @@ async def test_pages_that_start_before_their_database_say_so_and_begin_when_it_i
     async with waiting(place, "all") as program:
         await until_ready(place.base, program)
         answers = [await place.ask(path) for path in ("/health/live", "/health/ready", "/")]
+        knocking = asyncio.create_task(knock(place))
         await place.begin()
         await until(lambda: told(program, "started") == 1, "it begins")
-        await until_ready(place.base, program)
+        words = await asyncio.wait_for(knocking, READY_SECONDS)
         page = await place.ask("/health/ready")
         code = await program.stop()
 
@@ -101,7 +103,19 @@ async def test_pages_that_start_before_their_database_say_so_and_begin_when_it_i
     assert "does not answer" in answers[1].text
     assert "30" == answers[2].headers["retry-after"]
     assert '"database":{"ok":true' in page.text
+    assert {"503", "200"} == words
     assert (0, 1, 1) == (code, told(program, "database.away"), told(program, "database.there"))
+
+
+async def knock(place: Place) -> set[str]:
+    """Come with a new connection again and again until all is well; return what was heard."""
+    heard: set[str] = set()
+    while "200" not in heard:
+        try:
+            heard.add(str((await place.ask("/health/ready")).status_code))
+        except httpx.TransportError as error:
+            heard.add(type(error).__name__)
+    return heard
 
 
 @pytest.mark.parametrize("role", ["worker", pytest.param("web", marks=pytest.mark.long)])
@@ -111,6 +125,18 @@ async def test_who_waits_for_a_database_can_be_stopped(place: Place, role: str) 
         code = await program.stop()
 
     assert (0, 1) == (code, told(program, "stopping"))
+
+
+@pytest.mark.long
+async def test_a_waiting_room_whose_port_is_taken_ends_at_once(place: Place) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", place.port))
+        other.listen()
+        async with running(place.settings(), "serve", "--role", "web") as program:
+            code = await asyncio.wait_for(program.process.wait(), READY_SECONDS)
+
+    assert 1 == code
+    assert 1 == told(program, "database.away")
 
 
 async def insist(program: Program) -> None:

@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest_asyncio
 
 from service import serving, tokens
+from service.app import services_without_database
 from service.database import Database
 from service.feed_cache import FeedCache
 from service.services import Services
@@ -280,3 +281,31 @@ def without_date(answer: Answer) -> dict[str, str]:
 async def answers(database: Database) -> int:
     count: int = await database.fetchval("SELECT count(*) FROM answer")
     return count
+
+
+async def test_a_connection_of_the_waiting_room_goes_on_with_the_product(
+    services: Services, ready: None
+) -> None:
+    waiting = create_app(services_without_database(services.settings))
+    await shown.make_feeds(services.database)
+    bridge, product = bridge_to(waiting), create_app(services)
+    ask = f"GET {FEED} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode()
+    async with served(bridge, product.feeds.cache) as site:
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        writer.write(ask)
+        before = await asyncio.wait_for(_read_one(reader), 60)
+        await bridge.lead_to(product)
+        writer.write(ask)
+        after = await asyncio.wait_for(_read_one(reader), 60)
+        writer.close()
+
+    assert (503, 200) == (before.status, after.status)
+    assert not product.feeds.cache.is_watching
+
+
+async def _read_one(reader: asyncio.StreamReader) -> Answer:
+    """Read one answer of a connection that stays open."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    answer = read_answer(head)
+    body = await reader.readexactly(int(answer.headers["content-length"]))
+    return Answer(answer.status, answer.headers, body)
