@@ -13,6 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser
 from xdist.scheduler import LoadGroupScheduling
 
+from service import furnishing
 from service.database import Database
 from service.settings import Settings
 from tests import chromium as test_chromium
@@ -93,6 +94,8 @@ async def database(_open_database: tuple[Database, str]) -> AsyncIterator[Databa
     async with database.reading() as connection:
         if cleaning:
             await connection.execute(cleaning)
+    # The next test may have no office, and what is known of one is kept for seconds.
+    furnishing.forget(database)
 
 
 @pytest.fixture
