@@ -54,7 +54,8 @@ class Occasion(StrEnum):
 class PlannedLetters:
     """One slot as the session page shows it: when, what, to about how many, in which state.
 
-    `is_choice` tells that people chose this time for themselves.
+    `is_choice` tells that people chose this time for themselves. Of the letters `unreachable` are
+    to addresses that do not work; once they are written, the log says what became of them.
     """
 
     id: UUID
@@ -65,6 +66,12 @@ class PlannedLetters:
     state: str
     reason: str | None
     letters: int
+    unreachable: int = 0
+
+    @property
+    def leaving(self) -> int:
+        """About how many of its letters leave."""
+        return self.letters - self.unreachable
 
     @property
     def kind(self) -> Kind:
@@ -321,6 +328,7 @@ async def planned_letters(database: Database, meeting_id: UUID) -> list[PlannedL
             state=row["state"],
             reason=row["reason"],
             letters=row["letters"],
+            unreachable=row["unreachable"],
         )
         for row in rows
     ]

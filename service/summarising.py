@@ -214,13 +214,13 @@ def _by_moment(planned: Iterable[PlannedLetters], locale: str, zone: ZoneInfo) -
     leaving = (
         slot
         for slot in planned
-        if slot.state == "planned" and slot.letters and slot.kind is not Kind.SUMMARY
+        if slot.state == "planned" and slot.leaving and slot.kind is not Kind.SUMMARY
     )
     return [
         (
             dates.format_moment(at, locale, zone=zone),
             [
-                t("letter.summary.planned_line", kind=t(f"kind.{slot.kind}"), n=slot.letters)
+                t("letter.summary.planned_line", kind=t(f"kind.{slot.kind}"), n=slot.leaving)
                 for slot in slots
             ],
         )

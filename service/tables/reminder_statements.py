@@ -310,16 +310,25 @@ WHERE i.id = ANY ($1::uuid[]) AND i.state = 'invited'
             AND {_LATELY.format("s", "r")} IS NULL END
 """
 
+# To an address that does not work, or whose owner complained, no reminder leaves.
+_UNREACHABLE = """EXISTS (
+    SELECT FROM address_state b
+    WHERE b.address_normal = p.email_normal AND b.state IN ('undeliverable', 'blocked'))"""
+
 PLANNED = f"""
 SELECT s.id, s.rule_id, r.kind, r.audience, r.anchor, r.days_before, r.at_local_time,
     r.minutes_before, r.only_online, r.min_days_invited, r.is_choice, s.due_at, s.state, s.reason,
     coalesce(s.letters, CASE r.kind
         WHEN 'summary' THEN (SELECT count(*)::int {summary_statements.READERS})
-        ELSE (SELECT count(*)::int {_WHOM.format("greatest(s.due_at, now())")}
-            AND left_out.reason IS NULL) END) AS letters
+        ELSE found.letters END) AS letters,
+    found.unreachable
 FROM reminder_slot s
 JOIN reminder_rule r ON r.id = s.rule_id
 JOIN meeting m ON m.id = s.meeting_id AND m.time_rev = s.time_rev
+CROSS JOIN LATERAL (
+    SELECT count(*)::int AS letters, (count(*) FILTER (WHERE {_UNREACHABLE}))::int AS unreachable
+    {_WHOM.format("greatest(s.due_at, now())")}
+        AND left_out.reason IS NULL AND s.letters IS NULL AND r.kind <> 'summary') found
 WHERE s.meeting_id = $1
 ORDER BY s.due_at, r.is_choice, s.id
 """

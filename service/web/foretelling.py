@@ -125,7 +125,7 @@ def _shown(look: Look | None, typed: Form, zone: ZoneInfo, visitor: Visitor) -> 
             "moved": (),
         }
     wanted = (typed.parsed.get("person") or "").casefold()
-    letters = _of(look.found.letters, wanted)
+    letters, stopped = _of(look.found.letters, wanted), _of(look.found.stopped, wanted)
     changes = None
     moved: Sequence[tuple[datetime, Batch]] = ()
     if look.difference is not None:
@@ -135,10 +135,10 @@ def _shown(look: Look | None, typed: Form, zone: ZoneInfo, visitor: Visitor) -> 
         }
         moved = foretold_words.moves(_pairs_of(look.difference.moved, wanted), visitor.locale)
     return {
-        "days": foretold_words.days(letters, zone, visitor.locale),
+        "days": foretold_words.days(letters, zone, visitor.locale, stopped),
         "total": len(letters),
         "is_cut": look.found.is_cut,
-        "stopped": _of(look.found.stopped, wanted),
+        "stopped": stopped,
         "changes": changes,
         "moved": moved,
     }

@@ -1,5 +1,6 @@
 """Put words to letters that are foretold: why each leaves, and which leave together."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,10 +11,15 @@ from service.foretelling import Difference, Foretold, Reason
 from service.pages.catalogue import texts
 from service.web import rule_words
 
+_UNREACHABLE = frozenset({"undeliverable", "blocked"})
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Letters of one kind about one session that leave at the same instant for the same reason."""
+    """Letters of one kind about one session that leave at the same instant for the same reason.
+
+    `unreachable` are those beside them whose addresses do not work.
+    """
 
     at: datetime
     kind: str
@@ -21,6 +27,7 @@ class Batch:
     title: str
     reason: str
     letters: tuple[Foretold, ...]
+    unreachable: int = 0
 
     @property
     def samples(self) -> tuple[Foretold, ...]:
@@ -66,18 +73,27 @@ def say_reason(reason: Reason, locale: str) -> str:
     return texts(locale).t(f"foretold.reason_{reason.code}")
 
 
-def batches(letters: Iterable[Foretold], locale: str) -> tuple[Batch, ...]:
-    """Put together what leaves together, in order of time."""
+def batches(
+    letters: Iterable[Foretold], locale: str, stopped: Iterable[Foretold] = ()
+) -> tuple[Batch, ...]:
+    """Put together what leaves together, in order of time; of `stopped` tell who is unreachable."""
     found: dict[tuple[object, ...], list[Foretold]] = {}
     for each in letters:
-        found.setdefault((each.at, each.kind, each.meeting_id, each.reason), []).append(each)
-    return tuple(_batch(together, locale) for together in found.values())
+        found.setdefault(_together(each), []).append(each)
+    lost = Counter(_together(each) for each in stopped if each.stopped in _UNREACHABLE)
+    return tuple(_batch(those, locale, lost[key]) for key, those in found.items())
 
 
-def days(letters: Sequence[Foretold], zone: ZoneInfo, locale: str) -> tuple[Day, ...]:
+def _together(one: Foretold) -> tuple[object, ...]:
+    return one.at, one.kind, one.meeting_id, one.reason
+
+
+def days(
+    letters: Sequence[Foretold], zone: ZoneInfo, locale: str, stopped: Sequence[Foretold] = ()
+) -> tuple[Day, ...]:
     """Put batches under the days on which they leave."""
     found: dict[date, list[Batch]] = {}
-    for batch in batches(letters, locale):
+    for batch in batches(letters, locale, stopped):
         found.setdefault(batch.at.astimezone(zone).date(), []).append(batch)
     return tuple(Day(day, tuple(those)) for day, those in found.items())
 
@@ -112,7 +128,8 @@ def _shift(change: str, batch: Batch, was_at: datetime | None = None) -> Shift:
     return Shift(change, batch.at, *about, was_at)
 
 
-def _batch(letters: Sequence[Foretold], locale: str) -> Batch:
+def _batch(letters: Sequence[Foretold], locale: str, unreachable: int) -> Batch:
     one = letters[0]
     reason = say_reason(one.reason, locale)
-    return Batch(one.at, one.kind, one.meeting_id, one.meeting_title, reason, tuple(letters))
+    about = one.at, one.kind, one.meeting_id, one.meeting_title, reason
+    return Batch(*about, tuple(letters), unreachable)

@@ -1,5 +1,6 @@
 """The office's preview of what leaves in the next days."""
 
+import re
 from datetime import time, timedelta
 
 from service import reminding
@@ -104,3 +105,26 @@ async def test_where_nothing_is_due_the_preview_says_so(sign_in: SignIn) -> None
     page = await browser.get(PATH)
 
     assert "In dieser Zeit geht keine E-Mail hinaus." in page.text
+
+
+async def test_preview_session_and_rules_count_alike_whom_no_reminder_reaches(
+    sign_in: SignIn, database: Database, clock: Clock
+) -> None:
+    names = ("Ada Beispiel", "Ben Beispiel", "Cem Beispiel", "Dora Beispiel")
+    meeting = await a_session(database, clock, *names)
+    for name, state in zip(names, ("undeliverable", "blocked", "soft"), strict=False):
+        address = await database.fetchval(
+            "SELECT email_normal FROM person WHERE full_name = $1", name
+        )
+        await builders.insert(database, "address_state", address_normal=address, state=state)
+    browser = await sign_in("coordinator")
+    session = f"/buero/termin/{meeting['id']}"
+    pages = [(await browser.get(path)).text for path in (PATH, session, f"{session}/erinnerungen")]
+    told = [
+        re.findall(r'<td class="tb-number"[^>]*>(\d+)<br><span[^>]*>([^<]*)<', page)
+        for page in pages
+    ]
+
+    assert [[("4", "davon 2 nicht erreichbar")]] * 3 == told
+    assert "2 E-Mails gehen hinaus" in pages[0]
+    assert "2 E-Mails bleiben zurück" in pages[0]
