@@ -42,10 +42,11 @@ class Watchdog:
         """Note for ever that the loop runs; belongs into a task on it."""
         while True:
             now = time.monotonic()
+            # Whoever looks from now on, while it is logged, too, finds no second standstill.
+            seconds, self._beat_at = now - self._beat_at, now
             if self._is_blocked:
                 self._is_blocked = False
-                _log.error("loop.went_on", seconds=round(now - self._beat_at, 1))
-            self._beat_at = now
+                _log.error("loop.went_on", seconds=round(seconds, 1))
             await asyncio.sleep(self._beat_seconds)
 
     def watch(self) -> None:
