@@ -214,6 +214,7 @@ class Clerk:
             has_deputy=has_stance and bool(row["deputy_name"]),
             follows=row["first_letter_id"] is not None,
             leads=row["answers_now"] is not None,
+            is_late=occasions.is_over(row["answer_by"], self._services.clock()),
         )
         if key.leads:
             values |= occasions.count_answers(row["answers_now"])
@@ -315,7 +316,7 @@ class Clerk:
 
     async def _digest(self, row: Mapping[str, Any], instance: InstanceData) -> Go:
         locale = row["locale"]
-        found = await digesting.read(self._database, row["cause"], locale)
+        found = await digesting.read(self._database, row["cause"], locale, self._services.clock())
         links = listing_links.fill(self._services, found.roots, row["roots"], locale)
         name = row["person_name"]
         values = {"name": name, **found.values, **links, **self._wish_links(row)}
@@ -338,6 +339,7 @@ class Clerk:
             revision=row["meeting_revision"],
             group_names=tuple(row["group_names"]),
             summary=found.shape,
+            is_late=occasions.is_over(row["answer_by"], self._services.clock()),
             follows="first_letter" in values,
         )
         return Go(row["account_email"], row["account_name"], values, key)

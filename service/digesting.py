@@ -22,7 +22,7 @@ from service.domain.words import Mode, State
 from service.domain.working_days import IsHoliday
 from service.listing_links import Root
 from service.obstacles import Region
-from service.occasions import read_precision
+from service.occasions import is_over, read_precision
 from service.pages import dates
 from service.pages.catalogue import texts
 from service.tables import digest_statements
@@ -93,15 +93,15 @@ async def _post(connection: "Connection[Any]", place: Row, now: datetime) -> int
     )
 
 
-async def read(database: Database, cause: Mapping[str, Any], locale: str) -> Digest:
-    """Return what a queued letter says; sessions that are gone since are left out."""
+async def read(database: Database, cause: Mapping[str, Any], locale: str, now: datetime) -> Digest:
+    """Return what a queued letter says now; sessions that are gone since are left out."""
     ids = {*cause["open"], *cause["coming"], *(one for one, _ in cause["changes"])}
     rows = await database.fetch(digest_statements.ROWS, [UUID(one) for one in ids])
     known = {str(row["id"]): row for row in rows}
     asked = [known[one] for one in cause["open"] if one in known]
     coming = [_coming(known[one], locale) for one in cause["coming"] if one in known]
     changes = [_change(known[one], kind, locale) for one, kind in cause["changes"] if one in known]
-    questions = [_question(row, locale) for row in asked]
+    questions = [_question(row, locale, now) for row in asked]
     values = {
         "coming": "\n\n".join(coming),
         "changes": "\n".join(changes),
@@ -135,12 +135,13 @@ def _change(row: Row, kind: str, locale: str) -> str:
     return f"{t(f'letter.digest.{word}')}: {row['title']}, {_when(row, locale)}"
 
 
-def _question(row: Row, locale: str) -> str:
+def _question(row: Row, locale: str, now: datetime) -> str:
     question = f"{row['title']}\n{_when(row, locale)}"
     if row["answer_by"] is None:
         return question
     until = dates.format_short_date(row["answer_by"], locale, zone=ZoneInfo(row["time_zone"]))
-    return f"{question} ({texts(locale).t('letter.digest.by', deadline=until)})"
+    key = "letter.digest.was" if is_over(row["answer_by"], now) else "letter.digest.by"
+    return f"{question} ({texts(locale).t(key, deadline=until)})"
 
 
 def _when(row: Row, locale: str) -> str:

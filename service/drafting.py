@@ -85,6 +85,7 @@ class Key:
     sample: tuple[str, str, str, str] | None = None
     follows: bool = False
     leads: bool = False
+    is_late: bool = False
     summary: summarising.Shape | None = None
     topic: Topic | None = None
     links: listing_links.Shape | None = None
@@ -236,6 +237,7 @@ class Drafter:
             because=key.because,
             is_brief=key.is_brief,
             leads=key.leads,
+            is_late=key.is_late,
         )
 
     def entry_of(self, occasion: Occasion) -> Entry | None:

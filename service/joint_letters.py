@@ -141,11 +141,11 @@ def _uncancellation(part: Occasion) -> list[Block]:
 
 
 def _reminder(part: Occasion) -> list[Block]:
-    is_open = part.stance == "undecided"
+    is_open = part.stance == "undecided" or part.asks
     return [
         _lead(part),
         *_dates(part, with_deadline=is_open),
-        *phrasing.own_answer(part),
+        *(phrasing.own_answer(part) if part.holds else []),
         *phrasing.access(part),
     ]
 
@@ -161,7 +161,7 @@ def _dates(part: Occasion, *, with_deadline: bool) -> list[Block]:
         (t("letter.when"), occasions.when(now, locale)),
         (t("letter.where"), occasions.where_now(now, locale)),
         (t("letter.access"), now.place_access if part.kind != "uninvited" else ""),
-        (t("letter.until"), occasions.until(now, locale) if with_deadline else ""),
+        *([occasions.deadline_row(part)] if with_deadline else []),
     )
     return [rows] if rows.rows else []
 

@@ -36,7 +36,8 @@ class Occasion:
     `before` are the facts that a change notice starts from. `is_first` marks letters to people
     who never had one, `is_copy` those to their secretariats. Kinds are those of the letters. In a
     letter about several sessions `slot` ends the names of the gaps that belong to this one.
-    `leads` is for those who lead a group of the session.
+    `leads` is for those who lead a group of the session. `is_late` tells that the deadline was over
+    when the letter was written.
     """
 
     kind: str
@@ -58,6 +59,7 @@ class Occasion:
     because: str = ""
     is_brief: bool = False
     leads: bool = False
+    is_late: bool = False
 
     def t(self, key: str, /, **values: Any) -> str:
         """Return a text in the letter's language."""
@@ -115,9 +117,9 @@ class Occasion:
 
     @property
     def short_deadline(self) -> str:
-        """The last day for answers, empty where there is none."""
+        """The last day for answers, empty where there is none any more."""
         at = self.now_facts.answer_by_at
-        if at is None:
+        if at is None or self.is_late:
             return ""
         return dates.format_short_date(at, self.locale, zone=self.meeting.zone)
 
@@ -189,6 +191,17 @@ def until(meeting: MeetingFacts, locale: str) -> str:
     """Say until when answers are asked for, empty where there is no deadline."""
     at = meeting.answer_by_at
     return "" if at is None else dates.format_moment(at, locale, zone=ZoneInfo(meeting.zone))
+
+
+def deadline_row(occasion: Occasion) -> tuple[str, str]:
+    """Say until when answers are asked for, or were; without words where there is no deadline."""
+    label = occasion.t("letter.until_was" if occasion.is_late else "letter.until")
+    return label, until(occasion.now_facts, occasion.locale)
+
+
+def is_over(deadline: datetime | None, now: datetime) -> bool:
+    """Tell whether the deadline of a letter that is written now lies behind its reader."""
+    return deadline is not None and deadline <= now
 
 
 def was_planned(occasion: Occasion) -> str:

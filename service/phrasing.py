@@ -71,7 +71,7 @@ def facts_of(occasion: Occasion, *, with_deadline: bool = True) -> Block:
         (t("letter.when"), occasions.when(now, locale)),
         (t("letter.where"), occasions.where_now(now, locale)),
         (t("letter.access"), now.place_access),
-        (t("letter.until"), occasions.until(now, locale) if with_deadline else ""),
+        *([occasions.deadline_row(occasion)] if with_deadline else []),
     )
 
 
@@ -79,6 +79,7 @@ def _choices(occasion: Occasion) -> list[Block]:
     offered = _OFFERED[occasion.now_facts.mode]
     rows = [(occasion.t(f"letter.choice.{answer}"), f"⟦link_{answer}⟧") for answer in offered]
     return [
+        *([paragraph(occasion.t("letter.late"))] if occasion.is_late else []),
         paragraph(occasion.t("letter.answer_by_link")),
         Block("choices", "⟦link_answer⟧", rows),
         paragraph(occasion.t("letter.link_is_yours")),
@@ -198,7 +199,7 @@ def _reminder(occasion: Occasion) -> list[Block]:
         said(occasion, f"letter.reminder.{occasions.reminded_as(occasion)}"),
         facts_of(occasion, with_deadline=not occasion.comes),
         *_answers_so_far(occasion),
-        *own_answer(occasion),
+        *(own_answer(occasion) if occasion.holds else []),
         *access(occasion),
         *(_change_answer(occasion) if occasion.comes else _choices(occasion)),
         *_agenda(occasion),

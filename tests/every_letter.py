@@ -89,7 +89,9 @@ def words_of(name: str, locale: str) -> tuple[Words, Mapping[str, str]]:
     if name in {*PLAIN, *LOST, *HEADINGS, "digest"}:
         return _plain_words(name, locale)
     if name in SUMMARIES:
-        return summarising.phrase(an_occasion("summary", locale), SUMMARIES[name]), VALUES
+        shape = SUMMARIES[name]
+        occasion = an_occasion("summary", locale, is_late=shape.stage is summarising.Stage.OVER)
+        return summarising.phrase(occasion, shape), VALUES
     if name in JOINT:
         return joint_letters.phrase(*a_joint_letter(name, locale)), VALUES
     given = dict(OCCASIONS[name])

@@ -67,6 +67,8 @@ JOINT: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
         [
             _session(1, kind="reminder", stance="represented", holds=True, has_deputy=True),
             _session(2, kind="nudge"),
+            _session(3, kind="nudge", is_late=True),
+            _session(4, kind="reminder", stance="in_person", leads=True),
         ],
     ),
     "reminders_of_open_answers": (

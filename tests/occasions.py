@@ -170,8 +170,16 @@ OCCASIONS: dict[str, dict[str, Any]] = {
     },
     "nudge": {"kind": "nudge"},
     "nudge_again": {"kind": "nudge", "stance": "in_person"},
+    "nudge_late": {"kind": "nudge", "is_late": True},
+    "invitation_late": {"kind": "invitation", "is_late": True},
     "reminder": {"kind": "reminder", "stance": "in_person", "holds": True},
     "reminder_undecided": {"kind": "reminder", "stance": "undecided", "holds": True},
+    "reminder_undecided_late": {
+        "kind": "reminder",
+        "stance": "undecided",
+        "holds": True,
+        "is_late": True,
+    },
     "reminder_represented": {
         "kind": "reminder",
         "stance": "represented",
@@ -185,6 +193,7 @@ OCCASIONS: dict[str, dict[str, Any]] = {
         "leads": True,
     },
     "reminder_for_a_lead_without_answer": {"kind": "reminder", "leads": True},
+    "reminder_for_a_lead_asked_again": {"kind": "reminder", "stance": "in_person", "leads": True},
     "change_asks_again": {
         "kind": "change",
         "stance": "in_person",
@@ -307,6 +316,7 @@ OCCASIONS |= {
         "stance": stance,
         "holds": holds,
         "has_calendar": because == "old_date",
+        "is_late": because == "late",
         **_BUTTONS,
     }
     for because, stance, holds in (

@@ -42,7 +42,7 @@ async def digests(database: Database) -> list[Row]:
 
 async def words(database: Database, locale: str = "de") -> digesting.Digest:
     (letter,) = await digests(database)
-    return await digesting.read(database, letter["cause"], locale)
+    return await digesting.read(database, letter["cause"], locale, DUE)
 
 
 async def test_who_asked_for_it_gets_one_letter_a_week_whoever_asks_how_often(
