@@ -99,7 +99,10 @@ async def test_34_cancelled_while_a_reminder_waits_leaves_or_is_unclear(stage: S
         await stage.settled()
         found = await stage.check(server)
 
-    assert [("cancelled", "queued"), ("sending", "queued"), ("uncertain", "queued")] == meanwhile
+    # Nothing is before the first one's: it may be with the mail server already, and is held there.
+    reminder, cancellation = meanwhile.pop(0)
+    assert ("cancelled", True) == (reminder, cancellation in {"queued", "sending"})
+    assert [("sending", "queued"), ("uncertain", "queued")] == meanwhile
     assert {
         waits["email"]: ["cancellation"],
         leaves["email"]: ["reminder", "cancellation"],
