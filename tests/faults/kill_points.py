@@ -29,7 +29,6 @@ REPLICAS = 3
 REPLY_SECONDS = 0.04
 # Between two kills some letters leave: who dies before has nothing in its hands.
 LETTERS_BETWEEN_KILLS = 20
-UNTIL_KILL_SECONDS = 1.0
 # These are passed once a round or once a process, all others once a letter.
 RARE = {"in_posting", "before_wake", "before_claim", "after_claim", "after_connect", "in_reap",
     "in_drain", "in_refusal", "after_end"}  # fmt: skip
@@ -117,13 +116,24 @@ async def kill_at_random(stage: Stage, letters: int, kills: int, seed: int) -> H
         server.delays["."] = REPLY_SECONDS
         async with fleet.sailing(stage, server.port, REPLICAS, dice) as workers:
             for _ in range(kills):
-                await stage.in_state("sent", len(server.mails) + LETTERS_BETWEEN_KILLS)
-                await asyncio.sleep(dice.uniform(0, UNTIL_KILL_SECONDS))
+                # Counted in letters, or on a fast machine none would be left for the last kills.
+                more = LETTERS_BETWEEN_KILLS + dice.randint(0, letters // kills // 2)
+                await _let_leave(stage, len(server.mails) + more)
                 await workers.kill_one()
         server.delays.clear()
         await stage.hear_last_words()
         await stage.rescue(server.port)
         return await stage.history(servers.copies(server))
+
+
+async def _let_leave(stage: Stage, count: int) -> None:
+    """Wait until so many letters are sent, or none waits any more."""
+
+    async def have_left() -> bool:
+        states = await stage.states()
+        return states.get("sent", 0) >= count or not states.get("queued")
+
+    await stage.until(have_left, f"{count} letters are sent")
 
 
 async def run(given: argparse.Namespace) -> int:
