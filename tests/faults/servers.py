@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -14,6 +14,7 @@ from tests.notifications.smtp_servers import Answer, Script, Server, Session
 from tests.ports import free_port
 
 NOTHING: Script = lambda _line, _session: None  # noqa: E731
+LISTENS_SECONDS = 100
 
 
 @dataclass
@@ -70,7 +71,22 @@ async def smtp_sink(*flags: str) -> AsyncIterator[int]:
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
+        await _until_it_listens(port, process)
         yield port
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
+
+
+async def _until_it_listens(port: int, process: asyncio.subprocess.Process) -> None:
+    async with asyncio.timeout(LISTENS_SECONDS):
+        while True:
+            assert process.returncode is None, "smtp-sink has ended"
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.02)
+            else:
+                writer.close()
+                return
