@@ -1,8 +1,10 @@
 """A TCP proxy that cuts, resets, delays or freezes what passes, as bad networks do."""
 
 import asyncio
+import fcntl
 import socket
 import struct
+import termios
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,8 +22,9 @@ class Proxy:
 
     `cut_after` and `reset_after` count bytes from the client of each connection, `cut_reply_after`
     those from the server. A frozen way takes everything in and passes nothing on, one that hides
-    the end passes on all that the server said and not that it hung up; `ended` counts these. The
-    target is a port of the loopback, or a socket's path.
+    the end passes on all that the server said and not that it hung up; `ended` counts these.
+    `unheard` counts what was said into connections that had gone dead. The target is a port of the
+    loopback, or a socket's path.
     """
 
     target: int | Path
@@ -35,6 +38,7 @@ class Proxy:
     ended: int = 0
     connections: int = 0
     cuts: int = 0
+    unheard: int = 0
     lost_until: int = 0
     listener: asyncio.Server | None = None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -81,6 +85,7 @@ class Proxy:
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             if self.hides_end and home.done():
+                await _until_arrived(writer)
                 self.ended += 1
                 await out
         finally:
@@ -111,6 +116,7 @@ class Proxy:
                 return
             passed += len(data)
             await asyncio.sleep(self.delay)
+            self.unheard += number <= self.lost_until
             while self.frozen or number <= self.lost_until:
                 await asyncio.sleep(0.05)
             writer.write(data)
@@ -124,6 +130,13 @@ class Proxy:
             with suppress(OSError):
                 plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.close()
+
+
+async def _until_arrived(writer: asyncio.StreamWriter) -> None:
+    """Wait until the kernel of the other end has all that was written, for whoever reads there."""
+    plain = writer.get_extra_info("socket")
+    while any(fcntl.ioctl(plain.fileno(), termios.TIOCOUTQ, bytes(4))):
+        await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """PostgreSQL is far away: what passes takes its time, is cut, or is never heard of again (F11)."""
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -46,7 +45,7 @@ async def test_f11_a_slow_way_costs_time_and_no_letter(stage: Stage, millisecond
         network.delay = milliseconds / 2000
         await stage.post(COUNT)
         await stage.post(COUNT)
-        await stage.settled(300, hurry=False)
+        await stage.settled(hurry=False)
         found = await stage.check(server)
 
     assert {"sent": 2 * COUNT} == await stage.states()
@@ -67,13 +66,17 @@ async def test_f11_cut_again_and_again_it_goes_on_and_no_connections_pile_up(
         server.delays.clear()
         await stage.settled()
         found = await stage.check(server)
-        connections = await stage.database.fetchval(_CONNECTIONS, before)
+        # What was cut off is noticed by the server a moment later; what piles up stays.
+        await stage.until(lambda: _are_few(stage, before), "few connections stand")
         still_runs = program.process.returncode is None
 
     assert still_runs
     assert {"sent": CUTS * COUNT} == await stage.states()
     assert found.duplicates <= sum(row["uncertain_count"] for row in found.rows)
-    assert connections <= POOL
+
+
+async def _are_few(stage: Stage, before: list[int]) -> bool:
+    return await stage.database.fetchval(_CONNECTIONS, before) <= POOL
 
 
 async def test_f11_a_connection_that_went_dead_without_a_word_holds_nobody_up(
@@ -83,12 +86,11 @@ async def test_f11_a_connection_that_went_dead_without_a_word_holds_nobody_up(
         await stage.post(COUNT)
         await stage.in_state("sent", COUNT)
         network.lose()
-        lost_at = time.time()
         await stage.post(COUNT)
         await stage.in_state("sent", 2 * COUNT, SILENCE_SECONDS + RECOVERY_SECONDS)
         code = await program.stop()
         found = await stage.check(server)
 
-    # Nothing left before the worker had given up what stood: the loss was felt.
-    assert server.mails[COUNT].at - lost_at > SILENCE_SECONDS / 2
+    # The loss was felt: the worker spoke, and nobody heard it.
+    assert network.unheard > 0
     assert (0, 2 * COUNT, 0) == (code, len(found.copies), found.duplicates)
