@@ -8,7 +8,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from service.database import Database
 from service.demo.catcher import MailCatcher
+from tests import database as test_database
 from tests.end_to_end.programs import STOP_SECONDS, running, until, until_ready
 from tests.end_to_end.stage import Demo, announced
 from tests.ports import free_port
@@ -32,10 +34,12 @@ async def catcher() -> AsyncIterator[MailCatcher]:
     await box.stop()
 
 
-@pytest.fixture
-def environment(database_url: str, port: int, catcher: MailCatcher) -> dict[str, str]:
-    """Return the settings of a process at this worker's own database."""
-    return {
+@pytest_asyncio.fixture(loop_scope="session")
+async def environment(
+    database: Database, database_url: str, port: int, catcher: MailCatcher
+) -> AsyncIterator[dict[str, str]]:
+    """Yield the settings of a process at this worker's own database."""
+    yield {
         "TERMINBUCH_DATABASE_URL": database_url,
         "TERMINBUCH_TOKEN_KEY": "t1:" + "5a" * 32,
         "TERMINBUCH_PORT": str(port),
@@ -47,6 +51,8 @@ def environment(database_url: str, port: int, catcher: MailCatcher) -> dict[str,
         "TERMINBUCH_PACE_PER_DOMAIN": "10000",
         "TERMINBUCH_SMTP_CONNECTIONS": "4",
     }
+    # Before all of it is deleted: what a process that was killed had said is still carried out.
+    await test_database.hear_last_words(database)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -21,6 +21,8 @@ async def _stage() -> AsyncIterator[Stage]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def stage(_stage: Stage) -> AsyncIterator[Stage]:
-    """Lend the stage without letters."""
+    """Lend the stage without letters, once nobody of a former test can write any more."""
+    if not _stage.workers:
+        await _stage.hear_last_words()
     await _stage.clean()
     yield _stage

@@ -95,6 +95,7 @@ class Stage:
     meeting_id: UUID
     due: dict[UUID, datetime] = field(default_factory=dict)
     rounds: int = 0
+    workers: int = 0
 
     async def post(
         self, count: int, kind: str = "invitation", *, due_in: float = 0.0, priority: int = 4
@@ -229,12 +230,15 @@ class Stage:
 
         await self.until(is_trusted, "the database is there")
         async with running(self.environment(port, crash) | more, "serve", "--role", "worker") as it:
+            self.workers += 1
             try:
                 yield it
             except BaseException:
                 # What the worker had to say is half of the explanation.
                 print("\n".join(it.lines[-50:]))
                 raise
+            finally:
+                self.workers -= 1
 
     def environment(self, port: int, crash: str = "") -> dict[str, str]:
         """Return the settings of a worker."""

@@ -26,6 +26,7 @@ from service.furnishing import InstanceData
 from service.settings import Settings
 from service.tokens import Purpose
 from tests import builders
+from tests import database as test_database
 from tests.builders import Row
 from tests.end_to_end import programs
 from tests.end_to_end.programs import Program
@@ -137,6 +138,8 @@ async def open_scene(database: Database, dsn: str, keys: tokens.Keys) -> AsyncIt
 async def scene(database: Database, database_url: str, settings: Settings) -> AsyncIterator[Scene]:
     async with open_scene(database, database_url, settings.token_keys) as opened:
         yield opened
+    # Before all of it is deleted: what pages that were killed had said is still carried out.
+    await test_database.hear_last_words(database)
 
 
 async def _sign_in(database: Database) -> str:
@@ -247,10 +250,10 @@ async def held(scene: Scene, table: str) -> AsyncIterator[None]:
         await connection.close()
 
 
-async def until(scene: Scene, *, waiting: bool) -> None:
-    """Wait until a statement of the pages waits for a lock, or none does."""
+async def until_one_waits(scene: Scene) -> None:
+    """Wait until a statement of the pages waits for a lock."""
     async with asyncio.timeout(100):
-        while bool(await scene.database.fetchval(_WAITS)) is not waiting:
+        while not await scene.database.fetchval(_WAITS):
             await asyncio.sleep(0.02)
 
 
@@ -271,12 +274,12 @@ async def _kill_once(scene: Scene, press: Press, table: str) -> object:
     async with scene.pages() as program:
         async with held(scene, table):
             sending = asyncio.create_task(scene.send(press))
-            waiting = asyncio.create_task(until(scene, waiting=True))
+            waiting = asyncio.create_task(until_one_waits(scene))
             await asyncio.wait({sending, waiting}, return_when=asyncio.FIRST_COMPLETED)
             await program.kill()
             waiting.cancel()
         # The connection's own process on the server finds nobody to answer to.
-        await until(scene, waiting=False)
+        await test_database.hear_last_words(scene.database)
         return (await asyncio.gather(sending, waiting, return_exceptions=True))[0]
 
 
@@ -306,7 +309,8 @@ async def over_a_way(scene: Scene) -> AsyncIterator[tuple[httpx.AsyncClient, Pro
     """Lend a client whose way to the pages can be cut."""
     async with proxy.running(scene.port) as network:
         base = f"http://127.0.0.1:{network.port}"
-        async with httpx.AsyncClient(base_url=base, cookies=scene.client.cookies) as client:
+        cookies = scene.client.cookies
+        async with httpx.AsyncClient(base_url=base, cookies=cookies, timeout=100) as client:
             yield client, network
 
 
