@@ -103,7 +103,9 @@ async def test_28_while_the_database_is_away_readiness_says_so_and_nothing_is_lo
             await asyncio.to_thread(stage.postgres, "stop", "-m", "immediate")
             mails = len(server.mails)
             server.delays.clear()
+            # So long it may do what it must not; however slow it is, it says so in the end.
             await asyncio.sleep(3)
+            await stage.until(lambda: ready(port, 503), "it is not ready")
             away = await status(port, "ready"), await status(port, "live")
             late = len(server.mails) - mails
             await asyncio.to_thread(stage.server.start, fsync=True)

@@ -211,9 +211,12 @@ async def _use_up_segments(stage: Stage) -> None:
 
 async def _write_segments(stage: Stage, count: int) -> None:
     connection = await asyncpg.connect(stage.server.dsn(role="postgres"), command_timeout=60)
-    for _ in range(count):
-        await connection.execute("SELECT pg_logical_emit_message(true, 'x', 'y')")
-        await connection.execute("SELECT pg_switch_wal()")
+    try:
+        for _ in range(count):
+            await connection.execute("SELECT pg_logical_emit_message(true, 'x', 'y')")
+            await connection.execute("SELECT pg_switch_wal()")
+    finally:
+        connection.terminate()
 
 
 async def test_f7_pages_alone_hear_of_a_full_disk_by_what_they_write() -> None:

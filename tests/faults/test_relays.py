@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.end_to_end.programs import Program
+from tests.end_to_end.programs import Program, until
 from tests.faults import proxy
 from tests.faults.harness import Stage
 from tests.faults.history import History
@@ -112,7 +112,12 @@ async def test_16_a_refusal_for_policy_is_failed_with_an_alarm_and_blames_nobody
 
     row = await way.row()
     assert ("failed", "policy", 0) == (row["state"], row["reason"], await way.blamed())
-    assert any("mail.refused" in line and "policy" in line for line in way.worker.lines)
+    # What it writes passes through a pipe.
+    await until(lambda: _is_told(way), "the refusal is in the log")
+
+
+def _is_told(way: Way) -> bool:
+    return any("mail.refused" in line and "policy" in line for line in way.worker.lines)
 
 
 async def test_17_a_letter_that_is_too_large_fails_alone(way: Way) -> None:
@@ -121,6 +126,10 @@ async def test_17_a_letter_that_is_too_large_fails_alone(way: Way) -> None:
     reasons = await way.stage.database.fetch("SELECT reason FROM outbox WHERE state = 'failed'")
     assert {"sent": 3, "failed": 1} == await way.stage.states()
     assert (["too_large"], 0) == ([row["reason"] for row in reasons], await way.blamed())
+
+
+# An alarm about what a test before this one did may still have left.
+_ATTEMPTS = "SELECT o.attempts FROM outbox o JOIN letter l USING (id) WHERE l.kind <> 'alarm'"
 
 
 async def test_19_a_relay_that_is_away_burns_no_attempt_and_what_is_past_its_time_expires(
@@ -132,12 +141,12 @@ async def test_19_a_relay_that_is_away_burns_no_attempt_and_what_is_past_its_tim
     person = await way.stage.database.fetchval("SELECT id FROM person WHERE email = $1", FIRST)
     await way.stage.database.fetch(first, f"%{person}")
     await way.stage.in_state("expired")
-    tried = [dict(row) for row in await way.stage.database.fetch("SELECT attempts FROM outbox")]
+    tried = await way.stage.database.fetch(_ATTEMPTS)
     await way.network.open()
     await way.stage.settled()
     found = await way.stage.check(way.server)
 
-    assert {0} == {row["attempts"] for row in tried}
+    assert [0] * 5 == [row["attempts"] for row in tried]
     assert {"sent": 4, "expired": 1} == await way.stage.states()
     assert (4, 0) == (len(found.copies), found.duplicates)
 
