@@ -5,7 +5,7 @@ would leave, so it counts for letters that wait already. Renewing a person's lin
 that were mailed so far.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -110,7 +110,7 @@ def page_token(keys: Keys, handle: UUID, epoch: int) -> str:
 
 
 def unsubscribe_token(keys: Keys, topic: Topic, handle: UUID, epoch: int) -> str:
-    """Write the token that switches off one topic and opens nothing."""
+    """Write the token that switches one topic off, or on again, and opens nothing."""
     return tokens.derive(keys, _UNSUBSCRIBING[topic], handle, epoch)
 
 
@@ -211,21 +211,48 @@ async def renew_links(database: Database, actor: Actor, person_id: UUID) -> None
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What one press switched off: the link's topic, or all, and the switches that it turned."""
+
+    wishes: Wishes
+    topic: Topic
+    switches: tuple[str, ...]
+
+
 async def unsubscribe(
     database: Database, keys: Keys, token: str, now: datetime, *, from_all: bool = False
-) -> tuple[Wishes, Topic]:
+) -> Stopped:
     """Switch off what the link is for, at once; a second time changes nothing and succeeds.
 
     `from_all` takes everything off that can be. Raise `LinkUnknownError`, `LinkReplacedError`.
-    Returns the preferences as they were and the link's topic.
     """
     found, topic = await find_topic(database, keys, token)
     off = preferences.without_all if from_all else partial(preferences.without, topic=topic)
+    before, after = await _turn(database, found, off, now)
+    return Stopped(found, topic, preferences.taken(before, after))
+
+
+async def subscribe_again(
+    database: Database, keys: Keys, token: str, now: datetime, switches: Collection[str] = ()
+) -> None:
+    """Switch on again what a press on the link took off, at once; without names its topic.
+
+    What was left out meanwhile stays so. Raise `LinkUnknownError`, `LinkReplacedError`.
+    """
+    found, topic = await find_topic(database, keys, token)
+    names = set(switches) & set(preferences.SWITCHES) or {topic.value}
+    await _turn(database, found, partial(preferences.with_again, names=names), now)
+
+
+async def _turn(
+    database: Database, found: Wishes, decide: Callable[[Preferences], Preferences], now: datetime
+) -> tuple[Preferences, Preferences]:
+    """Let a press on somebody's link change what they get; return it as it was and as it is."""
     actor = Actor("person", found.person_id)
     async with database.unit_of_work() as unit:
         await _require_epoch(unit.connection, found.person_id, found.epoch)
-        await _change(unit.connection, actor, found.person_id, off, now)
-    return found, topic
+        return await _change(unit.connection, actor, found.person_id, decide, now)
 
 
 async def _require_epoch(connection: "Connection[Any]", person_id: UUID, epoch: int | None) -> None:
@@ -258,8 +285,8 @@ async def _change(  # noqa: PLR0917 - who chose what for whom
     decide: Callable[[Preferences], Preferences],
     now: datetime,
     locale: str | None = None,
-) -> None:
-    """Change what a person chose, whose row is locked."""
+) -> tuple[Preferences, Preferences]:
+    """Change what a person chose, whose row is locked; return it as it was and as it is."""
     row = await connection.fetchrow(_FIND_BY_ID, person_id)
     if row is None:
         raise NotFoundError
@@ -268,7 +295,7 @@ async def _change(  # noqa: PLR0917 - who chose what for whom
     if locale and await connection.fetchval(_SPEAK, person_id, locale):
         changed["locale"] = locale
     if not changed:
-        return
+        return before, after
     if after != before:
         await connection.execute(_SAVE, person_id, *_values(after), now)
     await auditing.record(connection, actor, "set_preferences", "person", person_id, **changed)
@@ -276,6 +303,7 @@ async def _change(  # noqa: PLR0917 - who chose what for whom
         for rule in after.own_times.rules if after.own_times else ():
             await rule_rows.keep_choice(connection, rule)
         await reminding.plan_of_person(connection, person_id, now)
+    return before, after
 
 
 def _values(wished: Preferences) -> tuple[Any, ...]:

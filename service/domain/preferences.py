@@ -4,7 +4,7 @@ Whoever is invited is told of date, place and cancellation whatever is switched 
 reminders, nudges, the weekly letter and papers are a matter of taste.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from enum import StrEnum
@@ -124,6 +124,20 @@ def without(wished: Preferences, topic: Topic) -> Preferences:
             return replace(wished, papers=False)
         case Topic.DIGEST:
             return without_all(wished) if wished.digest_only else replace(wished, digest=False)
+
+
+SWITCHES = ("reminders", "nudges", "papers", "digest", "digest_only")
+"""What is on or off; `without` and `without_all` turn only these."""
+
+
+def taken(before: Preferences, after: Preferences) -> tuple[str, ...]:
+    """Name the switches that a change turned off."""
+    return tuple(one for one in SWITCHES if getattr(before, one) and not getattr(after, one))
+
+
+def with_again(wished: Preferences, names: Collection[str]) -> Preferences:
+    """Turn these switches on, whatever else is called so, and nothing off."""
+    return replace(wished, **dict.fromkeys((one for one in SWITCHES if one in names), True))
 
 
 def without_all(wished: Preferences) -> Preferences:

@@ -44,6 +44,8 @@ FIELDS = (
 )
 _SAVED = (Field("gespeichert", kind="flag"),)
 _ONE_CLICK = ("List-Unsubscribe", "One-Click")
+_AGAIN = (Field("war", most=60),)
+_IS_AGAIN = (Field("wieder", "flag"),)
 _STOP = (Field("umfang"), Field("ft"), Field(_ONE_CLICK[0]))
 _LINK_ERRORS = (LinkUnknownError, LinkReplacedError)
 _TOKEN_FORM = {"policy": Policy.TOKEN, "form": True}
@@ -99,12 +101,14 @@ async def save_preferences(
 
 @get("/u/{token:str}", opt={"policy": Policy.TOKEN})
 async def ask_unsubscribe(
+    request: AnyRequest,
     token: FromPath[str],
     services: NamedDependency[Services],
     visitor: NamedDependency[Visitor],
 ) -> Page:
     """Ask before anything is switched off: programs that look at links must not unsubscribe."""
-    return await _ask(services, visitor, token)
+    is_again = bool(forms.read_query(request, _IS_AGAIN)["wieder"])
+    return await _ask(services, visitor, token, is_again=is_again)
 
 
 @post("/u/{token:str}", opt={"policy": Policy.TOKEN, "one_click": True})
@@ -127,7 +131,7 @@ async def unsubscribe(
         return await _ask(services, visitor, token, form)
     is_all = form.parsed.get("umfang") == "alles"
     try:
-        wishes, topic = await preferring.unsubscribe(
+        stopped = await preferring.unsubscribe(
             services.database, services.keys, token, visitor.now, from_all=is_all
         )
     except _LINK_ERRORS as error:
@@ -136,9 +140,32 @@ async def unsubscribe(
         services,
         visitor,
         "preferences/unsubscribed.html",
-        wishes=wishes,
-        topic="all" if is_all else topic.value,
+        wishes=stopped.wishes,
+        topic="all" if is_all else stopped.topic.value,
+        switches=",".join(stopped.switches),
+        token=token,
     )
+
+
+@post("/u/{token:str}/wieder", opt=_TOKEN_FORM)
+async def subscribe_again(
+    request: AnyRequest,
+    token: FromPath[str],
+    services: NamedDependency[Services],
+    visitor: NamedDependency[Visitor],
+) -> Page:
+    """Switch on again what was taken off; a form that was open too long asks once more."""
+    form = await forms.read(request, _AGAIN)
+    if not form.is_valid:
+        return await _ask(services, visitor, token, form)
+    switches = (form["war"] or "").split(",")
+    try:
+        await preferring.subscribe_again(
+            services.database, services.keys, token, visitor.now, switches
+        )
+    except _LINK_ERRORS as error:
+        return _refuse(services, visitor, error)
+    return respond.see_other(visitor, f"/u/{token}?wieder=1")
 
 
 @get("/buero/mitglied/{person_id:uuid}/benachrichtigungen", opt=_OFFICE)
@@ -195,8 +222,18 @@ async def _is_one_click(request: AnyRequest, form: Form) -> bool:
     return form[name] == word or (await request.body()).strip() == f"{name}={word}".encode()
 
 
-async def _ask(services: Services, visitor: Visitor, token: str, form: Form | None = None) -> Page:
-    """Show the question; whoever posted something else may take nothing for done."""
+async def _ask(
+    services: Services,
+    visitor: Visitor,
+    token: str,
+    form: Form | None = None,
+    *,
+    is_again: bool = False,
+) -> Page:
+    """Show the question; whoever posted something else may take nothing for done.
+
+    `is_again` tells that somebody came back to what was taken off.
+    """
     try:
         wishes, topic = await preferring.find_topic(services.database, services.keys, token)
     except _LINK_ERRORS as error:
@@ -211,7 +248,17 @@ async def _ask(services: Services, visitor: Visitor, token: str, form: Form | No
         topic=topic.value,
         token=token,
         is_off=not wishes.preferences.wants(topic),
+        again=_say_wanted(visitor, wishes) if is_again else "",
+        paused_until=pause_of(visitor, wishes.preferences),
     )
+
+
+def _say_wanted(visitor: Visitor, wishes: Wishes) -> str:
+    """Name what somebody gets now beside what always goes; "" for nothing."""
+    wished = wishes.preferences
+    if wished.digest_only:
+        return visitor.t("prefs.digest_only_short")
+    return ", ".join(visitor.t(f"prefs.{topic}_short") for topic in Topic if wished.wants(topic))
 
 
 def summary(visitor: Visitor, wishes: Wishes) -> list[tuple[str, str]]:
@@ -323,6 +370,7 @@ ROUTES = [
     save_preferences,
     ask_unsubscribe,
     unsubscribe,
+    subscribe_again,
     show_of_person,
     save_of_person,
     renew_links,

@@ -88,6 +88,7 @@ PUBLIC = (
     "/meine/kalender/{calendar}",
     "/meine/kalender/{calendar}?getan=saved",
     "/u/{stop}",
+    "/u/{stop}?wieder=1",
     "/demo/post",
     "/demo/post?suche=klima",
 )
@@ -192,8 +193,9 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     "/buero/sperrzeiten/neu": {"name": ""},
 }
 
-# Pages with a button that shows more, without saving: what it looks like when it is pressed.
+# Pages with a button that answers with a page of its own: what it looks like when it is pressed.
 PRESSED: Mapping[str, str] = {
+    "/u/{stop}": "form.tb-form .tb-buttons button",
     "/buero/erinnerungen/{rule}": "button[value=preview]",
     "/buero/termin/{confirmed}/erinnerungen/{rule}": "button[value=preview]",
     "/buero/termin/{confirmed}/absagen": "details[open] button[name=test]",

@@ -85,7 +85,7 @@ async def test_one_press_takes_one_topic_off_and_a_second_press_succeeds(
     everything = Preferences(digest=True)
     await preferring.save(database, COMMAND, person["id"], everything, NOW)
     for _ in range(2):
-        _, found = await preferring.unsubscribe(database, KEYS, end_of(person, topic), NOW)
+        found = (await preferring.unsubscribe(database, KEYS, end_of(person, topic), NOW)).topic
 
     assert topic == found
     assert replace(everything, **{topic.value: False}) == await wished(database, person)  # type: ignore[arg-type]

@@ -37,6 +37,8 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/b/{token:str}"): everybody(422, make=_page, data={"nudges": "1"}),
     ("GET", "/u/{token:str}"): everybody(200, make=_unsubscribe),
     ("POST", "/u/{token:str}"): everybody(200, make=_unsubscribe, data=_ONE_CLICK),
+    # Without the form's token nothing is stored and the question is shown again.
+    ("POST", "/u/{token:str}/wieder"): everybody(422, make=_unsubscribe),
     ("GET", _OF_PERSON): signed_in(
         reader=403, lead=403, other_lead=403, coordinator=200, make=_person
     ),

@@ -264,6 +264,7 @@ async def test_tokens_open_one_door_each_and_strangers_none(
 
     assert [404] * 7 == [(await anonymous.get(path)).status_code for path in wrong]
     assert 404 == (await anonymous.post("/u/unbekannt", data=ONE_CLICK)).status_code
+    assert 404 == (await anonymous.post(f"{crossed[0]}/wieder")).status_code
 
 
 async def test_a_renewed_link_says_where_the_new_one_is(
