@@ -1,6 +1,7 @@
 """SQL text of the question "does this letter still hold, and for whom?" for a whole batch."""
 
 from service.tables.invitation_statements import HOLDS
+from service.tables.notice_statements import BLANK_LINE, CHANGES, OFF
 from service.tables.reminder_statements import AUDIENCE, LEADS
 from service.tables.summary_statements import WORKS_WITH
 from service.tables.wishes import OFFICE_ZONE
@@ -138,10 +139,23 @@ WHERE i.id = $1 AND i.meeting_id = $2
 ORDER BY l.created_at DESC, l.letter_id
 """
 
-# $2 is the notice that says what the reader knows, where that is another one.
-NOTICE = """
-SELECT coalesce((SELECT k.before FROM notice k WHERE k.id = $2), n.before) AS before, n.message
-FROM notice n WHERE n.id = $1
+# $1 the notice of a change, $2 the one that says what its readers know, where that is another one:
+# what the office wrote since is new to them, but for what a cancellation or postponement overtook.
+NOTICE = f"""
+SELECT coalesce(k.before, n.before) AS before, CASE WHEN k.id IS NULL OR n.kind IN {OFF}
+    THEN n.message ELSE coalesce((
+        SELECT string_agg(e.message, {BLANK_LINE} ORDER BY e.to_revision, e.id)
+        FROM notice e
+        WHERE e.meeting_id = n.meeting_id AND e.message <> '' AND e.kind NOT IN {OFF} AND (
+            e.id = n.id OR e.state = 'sent' AND e.kind = ANY ('{{{",".join(CHANGES)}}}'::text[])
+                AND e.to_revision < n.to_revision
+                AND e.to_revision >= k.to_revision + (k.kind = 'invitation')::int
+                AND NOT EXISTS (SELECT FROM notice off WHERE off.meeting_id = n.meeting_id
+                    AND off.kind IN {OFF} AND off.state = 'sent'
+                    AND off.to_revision > e.to_revision AND off.to_revision < n.to_revision))), '')
+    END AS message
+FROM notice n LEFT JOIN notice k ON k.id = $2
+WHERE n.id = $1
 """
 
 OPEN_LINKS = """

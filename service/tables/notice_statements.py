@@ -43,10 +43,20 @@ INSERT INTO notice (meeting_id, kind, due_at, from_revision, to_revision, before
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 RETURNING id
 """
-MERGE = """
+# What the office wrote to a change that nobody read of yet still holds beside what it writes to the
+# next one, but never twice, and not where one of them puts the session off: that is its reason.
+OFF = "('cancellation', 'postponed')"
+BLANK_LINE = r"E'\n\n'"
+_APART = f"{BLANK_LINE} || {{}} || {BLANK_LINE}"
+_SAYS = f"strpos({_APART}, {_APART}) > 0"
+MERGE = f"""
 UPDATE notice SET kind = $2, due_at = $3, to_revision = $4, with_decliners = $5, asks_again = $6,
-    message = CASE WHEN $7 <> '' THEN $7 WHEN kind <> $2 AND kind IN ('cancellation', 'postponed')
-        THEN '' ELSE message END, person_ids = $8
+    message = CASE
+        WHEN kind IN {OFF} OR $2 IN {OFF} THEN
+            CASE WHEN $7::text = '' AND kind = $2 THEN message ELSE $7 END
+        WHEN $7 = '' OR {_SAYS.format("message", "$7")} THEN message
+        WHEN message = '' OR {_SAYS.format("$7", "message")} THEN $7
+        ELSE message || {BLANK_LINE} || $7 END, person_ids = $8
 WHERE id = $1 AND state = 'pending'
 RETURNING id
 """
