@@ -323,9 +323,11 @@ async def test_45_two_postmen_never_open_more_connections_than_the_relay_has_slo
     database: Database,
 ) -> None:
     await builders.post(database, *(a_letter(number) for number in range(100)))
-    busy = asyncio.Event()
+    busy, all_there = asyncio.Event(), asyncio.Event()
 
-    def script(line: str, _: Session) -> str | None:
+    def script(line: str, session: Session) -> str | None:
+        if session.number == 3:
+            all_there.set()
         if line == "." and len(server.mails) == 40:
             # From here on no letter ends until the first postman was told to stop.
             server.held["."] = asyncio.Event()
@@ -333,6 +335,8 @@ async def test_45_two_postmen_never_open_more_connections_than_the_relay_has_slo
         return BUSY if line.startswith("EHLO") and len(server.open) > 3 else None
 
     async with smtp_servers.running(script) as server:
+        # Without its third connection the first postman might have sent as many over two.
+        server.held["."] = all_there
         first, second = (
             Postman(database, server.relay(3), AClerk(), builders.SENDER) for _ in range(2)
         )
@@ -361,17 +365,21 @@ async def test_a_server_that_has_fewer_connections_than_it_was_said_gets_all_let
 ) -> None:
     await builders.post(database, *(a_letter(number) for number in range(40)))
     greeted: set[int] = set()
+    refused = asyncio.Event()
 
     def script(line: str, session: Session) -> str | None:
         if not line.startswith("EHLO"):
             return None
         greeted.intersection_update(server.open)
         if len(greeted) == 3:
+            refused.set()
             return BUSY
         greeted.add(session.number)
         return None
 
     async with smtp_servers.running(script) as server:
+        # Nobody is through before the fourth connection has come.
+        server.held["."] = refused
         postman = Postman(database, server.relay(8), AClerk(), builders.SENDER)
         for _ in range(6):
             await postman.deliver()

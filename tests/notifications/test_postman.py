@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -11,13 +12,14 @@ import asyncpg
 import pytest
 
 from notifications import leases, letters, recording
-from notifications.clerk import Stop
+from notifications.clerk import Go, Stop
 from notifications.letters import Prototype
 from notifications.postman import POLL_SECONDS, Options, Postman
 from service.database import Database
 from tests.notifications import builders, smtp_servers
 from tests.notifications.builders import LINK, AClerk, a_letter
 from tests.notifications.smtp_servers import CLOSE, HANG, Server, Session
+from tests.ports import deaf_port
 
 
 def a_postman(
@@ -80,12 +82,26 @@ async def test_the_proof_in_the_row_is_that_of_the_bytes_on_the_wire(database: D
     assert LINK not in str(dict(stored))
 
 
+class Punctual(AClerk):
+    """Answers for the first time when both clerks have been asked."""
+
+    meeting: asyncio.Barrier
+
+    async def look_up(self, ids: Sequence[UUID]) -> Mapping[UUID, Go | Stop]:
+        """Answer for all at once."""
+        if not self.asked:
+            await self.meeting.wait()
+        return await super().look_up(ids)
+
+
 async def test_two_postmen_never_send_one_letter_twice(database: Database) -> None:
     await builders.post(database, *(a_letter(number) for number in range(120)))
     async with smtp_servers.running() as server:
         # Two names of one relay, so that neither waits for the other's connections.
         relays = [server.relay(), replace(server.relay(), host="localhost")]
-        postmen = [Postman(database, relay, AClerk(), builders.SENDER) for relay in relays]
+        # Each claims some letters before the other has sent any.
+        Punctual.meeting = asyncio.Barrier(2)
+        postmen = [Postman(database, relay, Punctual(), builders.SENDER) for relay in relays]
         await asyncio.gather(*(asyncio.create_task(deliver(one)) for one in postmen))
 
     assert Counter(mail.recipient for mail in server.mails).most_common(1)[0][1] == 1
@@ -318,18 +334,18 @@ async def test_a_relay_that_fails_before_data_burns_no_attempt(
 
 async def test_a_relay_that_nobody_answers_for_rests_longer_each_time(database: Database) -> None:
     await builders.post(database, a_letter())
-    async with smtp_servers.running() as server:
-        relay = server.relay()
-    postman = Postman(database, relay, AClerk(), builders.SENDER)
     pauses = []
-    for _ in range(3):
-        before = await database.fetchval("SELECT now()")
-        await postman.deliver()
-        row = await database.fetchrow("SELECT paused_until, now() AS after FROM relay_state")
-        assert row is not None
-        pauses.append((row["paused_until"] - before, row["paused_until"] - row["after"]))
-        await make_due(database)
-    await postman.stop()
+    with deaf_port() as port:
+        relay = Server(port=port).relay()
+        postman = Postman(database, relay, AClerk(), builders.SENDER)
+        for _ in range(3):
+            before = await database.fetchval("SELECT now()")
+            await postman.deliver()
+            row = await database.fetchrow("SELECT paused_until, now() AS after FROM relay_state")
+            assert row is not None
+            pauses.append((row["paused_until"] - before, row["paused_until"] - row["after"]))
+            await make_due(database)
+        await postman.stop()
 
     # The pause began between the two looks at the clock; a quarter more or less is by chance.
     for seconds, (at_most, at_least) in zip((10, 20, 40), pauses, strict=True):

@@ -76,9 +76,11 @@ async def waiting(
     postman = a_postman(database, server, connections=2, options=Options(**options))
     running = asyncio.create_task(postman.run())
     await slow.held.wait()
-    yield postman
-    await postman.stop()
-    await running
+    try:
+        yield postman
+    finally:
+        await postman.stop()
+        await running
 
 
 async def until_sent(database: Database, postman: Postman, count: int) -> None:
