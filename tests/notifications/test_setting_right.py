@@ -12,7 +12,7 @@ from tests.notifications import builders, smtp_servers
 from tests.notifications.builders import a_letter
 from tests.notifications.returned import OPTIONS
 from tests.notifications.test_postman import a_postman, deliver
-from tests.ports import free_port
+from tests.ports import deaf_port
 
 RELAY = "mail:25"
 AHEAD = "interval '2 hours'"
@@ -160,16 +160,17 @@ async def test_letters_leave_after_a_machine_booted_hours_ahead(database: Databa
 async def test_a_mailbox_is_read_again_but_not_by_two(
     database: Database, minutes: int, *, reads: bool
 ) -> None:
-    nobody = Mailbox("127.0.0.1", free_port(), "plain", "it", "secret")
-    await database.fetch(
-        """INSERT INTO mailbox_cursor (mailbox, lease_until)
-        VALUES ($1, now() + make_interval(mins => $2))""",
-        *(nobody.name, minutes),
-    )
+    with deaf_port() as port:
+        nobody = Mailbox("127.0.0.1", port, "plain", "it", "secret")
+        await database.fetch(
+            """INSERT INTO mailbox_cursor (mailbox, lease_until)
+            VALUES ($1, now() + make_interval(mins => $2))""",
+            *(nobody.name, minutes),
+        )
 
-    try:
-        found: int | None = await mailbox.read_new(database, nobody, OPTIONS, builders.AT)
-    except MailboxError:
-        found = None
+        try:
+            found: int | None = await mailbox.read_new(database, nobody, OPTIONS, builders.AT)
+        except MailboxError:
+            found = None
 
     assert reads is (found is None)

@@ -24,6 +24,7 @@ from service.settings import Settings
 from tests.domain.test_mail_records import rsa_key
 from tests.notifications import smtp_servers, tls_servers
 from tests.notifications.tls_servers import SECRET, a_real_server, trusting
+from tests.ports import deaf_port
 from tests.service import name_server
 from tests.service.name_server import Zone, txt
 
@@ -349,7 +350,8 @@ async def test_a_size_may_be_open_or_not_told(extensions: tuple[str, ...], key: 
 async def test_a_server_without_tls_or_without_anybody_is_told(certificate: Path) -> None:
     async with smtp_servers.running() as server:
         bare = await look_at(replace(server.relay(), mode="starttls"))
-    gone = await look_at(server.relay())
+    with deaf_port() as port:
+        gone = await look_at(smtp_servers.Server(port=port).relay())
 
     assert (["tls_refused"], ["relay_away"]) == (list(bare), list(gone))
 

@@ -347,9 +347,9 @@ async def test_without_an_open_database_a_query_is_refused_and_connects_nowhere(
 
 
 async def test_the_last_opened_database_is_the_active_one(
-    database: Database, database_url: str
+    small: Database, database_url: str
 ) -> None:
     async with Database(database_url, pool_size=2) as second:
         assert databases.active() is second
 
-    assert databases.active() is database
+    assert databases.active() is small

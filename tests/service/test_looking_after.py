@@ -1,8 +1,10 @@
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
+import pytest_asyncio
 
 from service import looking_after
 from service.database import FULL_SECONDS, Database
@@ -65,6 +67,14 @@ def test_pending_migrations_are_a_failure() -> None:
 FULL = "DO $$ BEGIN RAISE disk_full; END $$"
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def database(database: Database) -> AsyncIterator[Database]:
+    """Yield the worker's database, which remembers nothing of a full disk before or after."""
+    database._full_tick = None
+    yield database
+    database._full_tick = None
+
+
 async def write_alone(database: Database) -> None:
     await database.fetch(FULL)
 
@@ -85,7 +95,6 @@ async def test_a_full_disk_turns_readiness_off(database: Database, write: Any) -
     assert [True, False] == [
         next(each.holds for each in found if each.name == "storage") for found in (before, after)
     ]
-    database._full_tick = None
 
 
 async def test_once_there_is_room_again_a_trial_finds_it(database: Database) -> None:
@@ -123,7 +132,6 @@ async def test_a_trial_forgets_no_write_that_found_no_room_meanwhile(database: D
     database.note_room(database.full_tick - 1)
 
     assert database.is_full
-    database._full_tick = None
 
 
 def a_minute_goes_by(database: Database) -> None:

@@ -12,9 +12,7 @@ pytestmark = pytest.mark.xdist_group("database")
 
 _LOCK = "LOCK TABLE worker IN ACCESS EXCLUSIVE MODE"
 _ACTIVE = "SELECT state FROM pg_stat_activity WHERE pid = $1"
-_SLEEPS = """
-SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()
-"""
+_SLEEPS = "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $1"
 _GONE = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)"
 
 
@@ -67,12 +65,13 @@ async def test_who_works_or_waits_outside_a_transaction_or_is_another_program_st
     idle = await asyncpg.connect(database.dsn, server_settings=SESSION_LIMITS)
     stranger = await asyncpg.connect(database.dsn)
     await stranger.execute("BEGIN")
-    working = asyncio.create_task(database.fetchval("SELECT 'done' FROM pg_sleep(1)"))
-    await _until(database, _SLEEPS)
+    busy = await asyncpg.connect(database.dsn, server_settings=SESSION_LIMITS)
+    working = asyncio.create_task(busy.fetchval("SELECT 'done' FROM pg_sleep(1)"))
+    await _until(database, _SLEEPS, busy.get_server_pid())
 
     ended = await database.end_lost_sessions(timedelta(0))
 
     assert (0, "done") == (ended, await working)
     assert [1, 1] == [await each.fetchval("SELECT 1") for each in (idle, stranger)]
-    for each in (idle, stranger):
+    for each in (idle, stranger, busy):
         await each.close()
