@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 CHROMIUM = shutil.which("chromium")
 # Of what holds a page is told as briefly as can be: the whole of it takes longer than the look.
@@ -23,6 +23,8 @@ ARGUMENTS = [
 ]
 # Two cores are shared with a database, a server and other tests.
 STEP_MILLISECONDS = 100_000
+# What is expected of a page waits five seconds otherwise, whatever its context says.
+expect.set_options(timeout=STEP_MILLISECONDS)
 LAUNCH_MILLISECONDS = 300_000
 
 needs_chromium = [

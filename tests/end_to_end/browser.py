@@ -13,13 +13,10 @@ from playwright.async_api import (
     Page,
     Request,
     Response,
-    expect,
 )
 
 from tests.chromium import RULES, STEP_MILLISECONDS
 
-# What is expected of a page waits five seconds otherwise, whatever its context says.
-expect.set_options(timeout=STEP_MILLISECONDS)
 # Where scripts run, a refusal is an event; where they do not, the console still tells of it.
 _WATCH = """
 document.addEventListener("securitypolicyviolation", (event) => {
