@@ -84,12 +84,12 @@ class Reader:
         found: Sequence[int] = await self._line.run(self._folder.list_after, last_uid)
         return found[:limit]
 
-    async def fetch(self, uid: int, size: int) -> bytes | None:
-        """Return a mail as far as that size, None when it is gone; it stays unread.
+    async def fetch(self, uid: int, size: int, *, start: int = 0) -> bytes | None:
+        """Return so many bytes of a mail, None when there are none; it stays unread.
 
         Raise `MailRefusedError` where the server has an answer, but not the mail.
         """
-        found: bytes | None = await self._line.run(self._folder.fetch, uid, size)
+        found: bytes | None = await self._line.run(self._folder.fetch, uid, start, size)
         return found
 
     async def mark_read(self, uid: int) -> None:
@@ -175,9 +175,9 @@ class _Folder:
         found = [int(uid) for uid in self._box.uids(f"UID {last_uid + 1}:*", charset=None)]
         return sorted(uid for uid in found if uid > last_uid)
 
-    def fetch(self, uid: int, size: int) -> bytes | None:
-        """Return the mail's first bytes; raise `MailRefusedError`."""
-        kind, data = self._ask("FETCH", uid, f"(BODY.PEEK[]<0.{size}>)")
+    def fetch(self, uid: int, start: int, size: int) -> bytes | None:
+        """Return some of the mail's bytes; raise `MailRefusedError`."""
+        kind, data = self._ask("FETCH", uid, f"(BODY.PEEK[]<{start}.{size}>)")
         if kind != "OK":
             # What came of it before the refusal would else be taken for the next mail.
             self._box.client.response("FETCH")

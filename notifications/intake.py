@@ -24,9 +24,6 @@ from notifications.options import strike_nothing
 from notifications.returning import ReturnOptions
 from notifications.storage import Connection, Database
 
-SIZE_LIMIT = 1_000_000
-"""Bytes of a mail that we take; reports are small, and return at most the letter."""
-
 RETURN_LIFE = timedelta(days=60)
 """So long after a letter its return address says which one it was."""
 

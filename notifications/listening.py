@@ -17,7 +17,7 @@ import structlog
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import Envelope, Session
 
-from notifications import intake
+from notifications import intake, skimming
 from notifications.intake import IntakeOptions
 from notifications.storage import Database
 
@@ -63,8 +63,11 @@ class Listener:
         database: Database,
         options: IntakeOptions,
         clock: Callable[[], datetime],
+        *,
+        largest: int = skimming.LARGEST,
     ) -> None:
         self._place = place
+        self._largest = largest
         self._database = database
         self._options = options
         self._clock = clock
@@ -134,7 +137,7 @@ class Listener:
     def _greet(self) -> asyncio.BaseProtocol:
         if len(self._open) >= CONNECTIONS:
             return _Busy()
-        return _Session(self, self._open, self._options.mail_domain)
+        return _Session(self, self._open, self._options.mail_domain, self._largest)
 
     # What the protocol calls; it knows these names.
 
@@ -221,13 +224,15 @@ def _with_return_path(envelope: Envelope) -> bytes:
 class _Session(LMTP):
     """One connection, counted as long as it is open."""
 
-    # Reports quote letters with lines of any length, and a refusal for that would be final.
-    line_length_limit = intake.SIZE_LIMIT
+    # So much of a line is taken in one piece; the loop has its turn in between.
+    line_length_limit = 64 * 1024
 
-    def __init__(self, listener: Listener, among: "set[_Session]", hostname: str) -> None:
+    def __init__(
+        self, listener: Listener, among: "set[_Session]", hostname: str, largest: int
+    ) -> None:
         super().__init__(
             listener,
-            data_size_limit=intake.SIZE_LIMIT,
+            data_size_limit=largest,
             enable_SMTPUTF8=True,
             hostname=hostname,
             ident="LMTP",
@@ -235,6 +240,7 @@ class _Session(LMTP):
             loop=asyncio.get_running_loop(),
         )
         self._among = among
+        self._largest = largest
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection."""
@@ -245,6 +251,46 @@ class _Session(LMTP):
         """Count it no more."""
         self._among.discard(self)
         super().connection_lost(error)
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - the protocol's name for it
+        """Take the mail in, of a large one what has words; the library would refuse that.
+
+        A refusal is final, and the answer of somebody who added a photo would be lost with it.
+        """
+        if await self.check_helo_needed() or await self.check_auth_needed("DATA"):
+            return
+        envelope: Any = self.envelope
+        if arg or not envelope.rcpt_tos:
+            await self.push("501 Syntax: DATA" if arg else "503 Error: need RCPT command")
+            return
+        await self.push("354 End data with <CR><LF>.<CR><LF>")
+        content = await self._read_mail()
+        answer = "552 5.3.4 too large"
+        if content is not None:
+            envelope.content = envelope.original_content = content
+            answer = await self._call_handler_hook("DATA")
+        self._set_post_data_state()  # type: ignore[no-untyped-call]
+        await self.push(answer)
+
+    async def _read_mail(self) -> bytes | None:
+        """Read to the single dot (RFC 5321 section 4.5.2); None where there was too much."""
+        skimmer, batch, size, begins_line = skimming.Skimmer(), bytearray(), 0, True
+        while True:
+            try:
+                piece = await self._reader.readuntil(b"\r\n")
+            except asyncio.LimitOverrunError as error:
+                # Reports quote letters with lines of any length.
+                piece = await self._reader.read(error.consumed)
+            is_end = begins_line and piece == b".\r\n"
+            size += len(piece)
+            if size <= self._largest and not is_end:
+                batch += piece[1:] if begins_line and piece.startswith(b".") else piece
+            if is_end or len(batch) > self.line_length_limit:
+                skimmer.add(bytes(batch))
+                batch.clear()
+            if is_end:
+                return skimmer.finish() if size <= self._largest else None
+            begins_line = piece.endswith(b"\r\n")
 
     def hang_up(self) -> None:
         """Close the connection."""

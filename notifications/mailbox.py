@@ -9,7 +9,7 @@ from datetime import datetime
 
 import structlog
 
-from notifications import imap, intake
+from notifications import imap, intake, skimming
 from notifications.bounces import Kind
 from notifications.imap import Mailbox, MailboxError, MailRefusedError, Reader
 from notifications.intake import IntakeOptions
@@ -17,6 +17,9 @@ from notifications.storage import Database
 
 MAILS_AT_ONCE = 200
 """Mails of one reading; the next one goes on."""
+
+PIECE_BYTES = 1_000_000
+"""Bytes of a mail that are fetched at once."""
 
 LEASE_SECONDS = 300
 _PERSONAL = frozenset({Kind.WORDS, Kind.UNKNOWN})
@@ -92,13 +95,14 @@ class _Reading:
         self._reader = reader
         self._at = at
         self._refused: dict[int, str] = {}
+        self._behind = 0
 
     async def read_after(self, last_uid: int) -> int:
         """Return how many mails were taken for the first time."""
-        taken_first, read_uid = 0, last_uid
+        taken_first, read_uid, self._behind = 0, last_uid, last_uid
         for uid in await self._reader.list_after(last_uid, MAILS_AT_ONCE):
             try:
-                raw = await self._reader.fetch(uid, intake.SIZE_LIMIT)
+                raw = await self._fetch(uid)
             except MailRefusedError as error:
                 self._refused[uid] = str(error)
                 continue
@@ -111,6 +115,20 @@ class _Reading:
         if self._refused:
             await self._end_with_refusals(read_uid)
         return taken_first
+
+    async def _fetch(self, uid: int) -> bytes | None:
+        """Return a mail, or of a large one what has words; None when it is gone."""
+        skimmer, start = skimming.Skimmer(), 0
+        while start < skimming.LARGEST:
+            piece = await self._reader.fetch(uid, PIECE_BYTES, start=start)
+            if piece is None and not start:
+                return None
+            skimmer.add(piece or b"")
+            start += PIECE_BYTES
+            if len(piece or b"") < PIECE_BYTES:
+                break
+            await self._go_on(self._behind)
+        return skimmer.finish()
 
     async def _take(self, uid: int, raw: bytes) -> bool:
         taken = await intake.take(self._database, self._options, raw, None, self._at)
@@ -146,5 +164,7 @@ class _Reading:
         self._refused.clear()
 
     async def _go_on(self, uid: int) -> None:
+        """Put the cursor behind this mail, and keep the mailbox ours."""
+        self._behind = uid
         validity = self._reader.uid_validity
         await self._database.fetch(_GO_ON, self._mailbox.name, validity, uid, LEASE_SECONDS)

@@ -1,6 +1,7 @@
 """Take the bulk out of a mail before it is parsed: pictures and files have no words to read."""
 
 import re
+from collections.abc import Iterator
 from itertools import islice
 
 TEXT_LIMIT = 64 * 1024
@@ -42,14 +43,26 @@ def thin(head: bytes, body: bytes) -> bytes:
     return _cut_lines(b"".join(kept))
 
 
+def boundaries(text: bytes) -> Iterator[bytes]:
+    """Yield what stands between parts, as heads name it."""
+    return (one[1] or one[2] for one in _BOUNDARY.finditer(text))
+
+
+def room_of(head: bytes) -> int:
+    """Return how many bytes of a part with this head are looked at."""
+    if _BULKY.search(head):
+        return 0
+    return HTML_LIMIT if _HTML.search(head) else TEXT_LIMIT
+
+
 def _cut_lines(body: bytes) -> bytes:
     return b"\n".join(body.split(b"\n", LINES_LIMIT)[:LINES_LIMIT])
 
 
 def _edges(head: bytes, body: bytes) -> list[int]:
     """Return where the parts begin and the last ones end."""
-    found = [*_BOUNDARY.finditer(head), *islice(_BOUNDARY.finditer(body), _BOUNDARIES_LIMIT)]
-    names = {one[1] or one[2] for one in found[:_BOUNDARIES_LIMIT]}
+    found = [*boundaries(head), *islice(boundaries(body), _BOUNDARIES_LIMIT)]
+    names = set(found[:_BOUNDARIES_LIMIT])
     if not names:
         return []
     lines = b"|".join(map(re.escape, sorted(names)))
@@ -61,6 +74,5 @@ def _thinned(piece: bytes) -> bytes:
     gap = _GAP.search(piece, 0, _HEAD_LIMIT)
     if gap is None:
         return piece[:TEXT_LIMIT]
-    if _BULKY.search(piece, 0, gap.start()):
-        return piece[: gap.end()]
-    return piece[: HTML_LIMIT if _HTML.search(piece, 0, gap.start()) else TEXT_LIMIT]
+    room = room_of(piece[: gap.start()])
+    return piece[:room] if room else piece[: gap.end()]

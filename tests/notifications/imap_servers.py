@@ -64,18 +64,19 @@ class ImapServer:
                 return b'* STATUS "INBOX" (UIDVALIDITY 1)\r\n', tag, _DONE
             case ["UID", "SEARCH", *_]:
                 return b"* SEARCH %b\r\n" % " ".join(map(str, self.mails)).encode(), tag, _DONE
-            case ["UID", "FETCH", uid, *_]:
-                return self._hand_out(tag, int(uid))
+            case ["UID", "FETCH", uid, part]:
+                start, size = map(int, part.partition("<")[2].rstrip(">)").split("."))
+                return self._hand_out(tag, int(uid), slice(start, start + size))
             case ["LOGOUT"]:
                 return b"* BYE\r\n", tag, _DONE
         return b"", tag, _DONE
 
-    def _hand_out(self, tag: bytes, uid: int) -> tuple[bytes, bytes, bytes]:
+    def _hand_out(self, tag: bytes, uid: int, asked: slice) -> tuple[bytes, bytes, bytes]:
         mail = self.mails.get(uid, b"")
         if isinstance(mail, str):
             # Some begin before they find that they cannot.
             return self._lines(uid, b"Subject: torn\r\n\r\n"), tag, mail.encode()
-        return self._lines(uid, mail) if mail else b"", tag, _DONE
+        return self._lines(uid, mail[asked]) if mail else b"", tag, _DONE
 
     def _lines(self, uid: int, mail: bytes) -> bytes:
         return b"* 1 FETCH (UID %d BODY[]<0> {%d}\r\n%b)\r\n" % (uid, len(mail), mail)

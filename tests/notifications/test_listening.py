@@ -12,11 +12,12 @@ from socket import AF_UNIX, SO_LINGER, SOL_SOCKET, socket
 
 import pytest
 
-from notifications import listening
+from notifications import listening, skimming
 from notifications.intake import Heard, IntakeOptions
 from notifications.listening import Listener, Place, PlaceTakenError
 from notifications.storage import Connection
 from service.database import Database
+from tests.notifications.large_mails import with_photos
 from tests.notifications.returned import (
     ERIKA,
     OPTIONS,
@@ -34,9 +35,14 @@ needs_smtp_source = pytest.mark.skipif(
 
 @asynccontextmanager
 async def listening_at(
-    database: Database, place: Place | None = None, options: IntakeOptions = OPTIONS
+    database: Database,
+    place: Place | None = None,
+    options: IntakeOptions = OPTIONS,
+    largest: int = skimming.LARGEST,
 ) -> AsyncIterator[Listener]:
-    listener = Listener(place or Place(), database, options, lambda: datetime.now(UTC))
+    listener = Listener(
+        place or Place(), database, options, lambda: datetime.now(UTC), largest=largest
+    )
     await listener.open()
     try:
         yield listener
@@ -141,13 +147,56 @@ async def test_unknown_and_forged_addresses_are_refused_at_once(database: Databa
     assert ["550 5.1.1", "550 5.1.1", "250 2.1.5"] == [reply[:9] for reply in replies]
 
 
-async def test_a_mail_that_is_too_large_is_refused(database: Database) -> None:
-    raw = b"From: a@x.example\r\n\r\n" + (b"x" * 70 + b"\r\n") * 15_000
-    async with listening_at(database) as listener, connected(listener) as client:
-        [reply] = await client.hand_over(raw, PLAIN)
+@pytest.mark.parametrize("size", [5_000_000, pytest.param(30_000_000, marks=pytest.mark.long)])
+async def test_of_a_mail_with_large_files_words_and_answer_are_read(
+    database: Database, size: int
+) -> None:
+    letter = await a_sent_letter(database)
+    heard: list[Heard] = []
 
-    assert reply.startswith("552")
-    assert [] == await events(database)
+    async def hear(_: Connection, one: Heard) -> None:
+        heard.append(one)
+
+    options = replace(OPTIONS, hear=hear)
+    async with listening_at(database, options=options) as listener, connected(listener) as client:
+        replies = await client.hand_over(
+            with_photos(size, "..Ich komme."), address(letter), sender=ERIKA.encode()
+        )
+        replies += await client.hand_over(b"Subject: Noch etwas\r\n\r\nJa", PLAIN)
+
+    assert ["250 2.0.0 kept"] * 2 == replies
+    [event, _] = await events(database)
+    assert ("answer", letter) == (event["kind"], event["letter_id"])
+    assert ["ACCEPTED"] == [one.answer.value for one in heard[0].answer.people]
+    assert b"\r\n..Ich komme.\r\n" in heard[0].raw
+    assert len(heard[0].raw) < 10_000
+
+
+async def test_a_mail_beyond_all_measure_is_refused_and_the_session_goes_on(
+    database: Database,
+) -> None:
+    raw = b"From: a@x.example\r\n\r\n" + (b"x" * 70 + b"\r\n") * 40
+    async with listening_at(database, largest=1000) as listener, connected(listener) as client:
+        [reply] = await client.hand_over(raw, PLAIN)
+        [after] = await client.hand_over(b"Subject: Klein\r\n\r\nJa", PLAIN)
+
+    assert ["552", "250"] == [reply[:3], after[:3]]
+    assert 1 == len(await events(database))
+
+
+async def test_a_server_that_hangs_up_in_the_middle_of_a_large_mail_leaves_nothing(
+    database: Database,
+) -> None:
+    async with listening_at(database) as listener:
+        async with connected(listener) as client:
+            await client.begin(PLAIN)
+            client.writer.write(with_photos(3_000_000, "Ja")[:-500])
+            await client.writer.drain()
+        async with connected(listener) as client:
+            [after] = await client.hand_over(with_photos(3_000_000, "Ja"), PLAIN)
+
+    assert "250 2.0.0 kept" == after
+    assert 1 == len(await events(database))
 
 
 async def test_while_the_database_is_away_the_server_is_asked_to_come_again(

@@ -17,6 +17,7 @@ from notifications.storage import Connection
 from service.database import Database
 from tests.notifications import dovecot
 from tests.notifications.dovecot import Dovecot
+from tests.notifications.large_mails import with_photos
 from tests.notifications.returned import OPTIONS, a_sent_letter, events, sample
 
 pytestmark = pytest.mark.skipif(not dovecot.HAS_IMAP, reason="dovecot-imapd is not installed")
@@ -73,6 +74,25 @@ async def test_the_server_notes_the_whole_address_of_what_it_took_by_lmtp(
     [mail] = (server.folder / "mail" / "cur").iterdir()
     assert (1, [letter]) == (taken, [event["letter_id"] for event in await events(database)])
     assert f"Delivered-To: {address}\n".encode() in mail.read_bytes()
+
+
+async def test_of_a_mail_with_large_files_words_and_answer_are_read(
+    database: Database, server: Dovecot
+) -> None:
+    heard: list[Heard] = []
+
+    async def hear(_: Connection, one: Heard) -> None:
+        heard.append(one)
+
+    server.put("photos", with_photos(5_000_000, "Ich komme."))
+    server.put("words", b"From: a@x.example\r\nSubject: Re\r\n\r\nIch auch.\r\n")
+    options = replace(OPTIONS, hear=hear)
+    taken = await mailbox.read_new(database, server.mailbox, options, NOW)
+
+    assert 2 == taken
+    assert ["ACCEPTED"] == [one.answer.value for one in heard[0].answer.people]
+    assert b"Ich komme." in heard[0].raw
+    assert ["answer", "words"] == [event["kind"] for event in await events(database)]
 
 
 async def test_a_mailbox_that_counts_anew_is_read_anew_and_nothing_counts_twice(
