@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import pytest
 
 from service import planning, publishing, scheduling, subscribing
 from service.auditing import COMMAND
@@ -21,6 +22,12 @@ from tests.web.conftest import Clock, open_program, patient_feeds
 
 PUBLIC = "/ics/alle/termine.ics"
 _NGINX = Path(__file__).parents[2] / "deploy" / "nginx.conf"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Return a day before the sessions of the builders."""
+    return Clock(builders.NOW)
 
 
 def unfolded(answer: httpx.Response) -> str:

@@ -24,6 +24,12 @@ PATHS = {
 }
 
 
+@pytest.fixture
+def clock() -> Clock:
+    """Return a morning: networks have another name every day."""
+    return Clock(builders.NOW)
+
+
 def _unknown(services: Services, path: str) -> str:
     return path.format(tokens.derive(services.keys, PATHS[path], uuid4(), 1))
 

@@ -72,6 +72,7 @@ async def _member(database: Database, group_id: UUID, name: str = "Mira Muster")
     return person_id
 
 
+@pytest.mark.usefixtures("_before_all_sessions")
 async def test_a_change_on_the_page_changes_the_calendar_under_the_same_address(
     services: Services, anonymous: httpx.AsyncClient
 ) -> None:
@@ -182,6 +183,7 @@ async def test_each_choice_decides_what_stands_in_the_calendar(
     assert expected.split("|") == titles
 
 
+@pytest.mark.usefixtures("_before_all_sessions")
 @pytest.mark.parametrize(
     ("channel", "expected"), [("request", []), ("publish", ["Klima (keine Antwort)"])]
 )
@@ -198,6 +200,7 @@ async def test_what_went_out_with_answer_buttons_is_left_out_where_it_would_stan
     assert expected == titles
 
 
+@pytest.mark.usefixtures("_before_all_sessions")
 @pytest.mark.parametrize(
     ("known", "day", "title"),
     [
@@ -390,6 +393,7 @@ async def test_the_office_chooses_for_a_person_who_asked(
     assert Profile(alarm_minutes=60, leaves_out_mailed=True, locale="en") == profile
 
 
+@pytest.mark.usefixtures("_before_all_sessions")
 async def test_the_office_calendar_leaves_out_what_is_not_wanted(
     sign_in: SignIn, services: Services
 ) -> None:
