@@ -6,6 +6,7 @@ The mutations are drawn from a seed, so that a finding comes back.
 import random
 import sys
 import sysconfig
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -79,11 +80,12 @@ class Watch:
     touched: list[str] = field(default_factory=list)
     slowest: float = 0.0
     slowest_input: bytes = b""
-    is_on: bool = False
+    thread: int | None = None
 
     def __call__(self, event: str, arguments: Sequence[Any]) -> None:
         """Take an event of the interpreter's audit (PEP 578)."""
-        if not self.is_on or not event.startswith(_WATCHED):
+        # What a thread that another test has left behind does is no reader's affair.
+        if self.thread != threading.get_ident() or not event.startswith(_WATCHED):
             return
         named = str(arguments[0]) if arguments else ""
         if not named.startswith(_PYTHON):
@@ -91,13 +93,13 @@ class Watch:
 
     def run(self, reader: Callable[[bytes], object], raw: bytes) -> object:
         """Let a reader read, and keep how long it took."""
-        self.is_on = True
+        self.thread = threading.get_ident()
         began = time.process_time()
         try:
             return reader(raw)
         finally:
             took = time.process_time() - began
-            self.is_on = False
+            self.thread = None
             if took > self.slowest:
                 self.slowest, self.slowest_input = took, raw
 
@@ -123,7 +125,7 @@ def watching() -> Iterator[Watch]:
         _hooked.append(_watch)
     _watch.touched, _watch.slowest = [], 0.0
     yield _watch
-    _watch.is_on = False
+    _watch.thread = None
 
 
 def mutants(samples: Sequence[bytes], count: int, seed: int) -> Iterator[bytes]:
