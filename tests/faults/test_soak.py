@@ -1,5 +1,3 @@
-import secrets
-
 import pytest
 
 from tests import database as test_database
@@ -11,6 +9,8 @@ pytestmark = pytest.mark.xdist_group("faults")
 
 # One fault of each kind that people at work over HTTP can feel.
 FAULTS = ("kill_pages", "restart_database", "cut_pages_off", "kill_worker")
+# The same storm each time; `make soak` draws others.
+SEED = 50
 
 
 @pytest.mark.long
@@ -38,13 +38,9 @@ async def test_people_at_work_lose_nothing_while_pages_database_and_worker_die()
 
 @pytest.mark.long
 async def test_50_a_short_storm_of_everything_leaves_a_true_history() -> None:
-    seed = secrets.randbelow(10**6)
-
-    assert 0 == await soak.run(45, seed), f"seed {seed}"
+    assert 0 == await soak.run(45, SEED)
 
 
 @pytest.mark.long
 async def test_f3_pages_and_workers_die_at_random_and_everything_promised_stands() -> None:
-    seed = secrets.randbelow(10**6)
-
-    assert 0 == await soak.run(60, seed, ("kill_worker", "kill_pages")), f"seed {seed}"
+    assert 0 == await soak.run(60, SEED, ("kill_worker", "kill_pages"))
