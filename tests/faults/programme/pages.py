@@ -45,6 +45,7 @@ async def _a_scene(dsn: str) -> AsyncIterator[Scene]:
             async with kills.open_scene(database, dsn, read_keys(KEYS)) as scene:
                 yield scene
         finally:
+            await test_database.hear_last_words(database)
             async with database.reading() as connection:
                 await connection.execute(cleaning)
 
