@@ -45,5 +45,11 @@ class Clerk(Protocol):
     async def look_up(self, ids: Sequence[UUID]) -> Mapping[UUID, Go | Stop]:
         """Answer for a whole claimed batch with one query; a missing id counts as stopped."""
 
+    async def look_up_formerly(self, ids: Sequence[UUID]) -> Sequence[Mapping[UUID, Go | Stop]]:
+        """Answer likewise with the secrets of former times, the newest first; empty without any.
+
+        It is asked about letters alone whose bytes were promised when another secret was in use.
+        """
+
     async def compose(self, prototype_key: Hashable) -> Draft:
         """Write the letter that all recipients with this key have in common."""

@@ -84,8 +84,8 @@ class Desk:
     def write(self, job: Job) -> bool:
         """Make the letter's bytes; False when it ended here.
 
-        Bytes that were marked before are made again from what was frozen with them, and refused
-        when they differ.
+        Bytes that were marked before are made again from what was frozen with them, if need be with
+        a secret of that time, and refused when they differ.
         """
         try:
             self._address(job)
@@ -94,6 +94,7 @@ class Desk:
             return False
         try:
             self._render(job)
+            self._render_as_promised(job)
         except Exception as error:  # noqa: BLE001  # one unwritable letter stops no other
             self._endings.poisoned(job.letter, error)
             return False
@@ -153,9 +154,11 @@ class Desk:
         if isinstance(verdict, Stop):
             self._endings.stopped(letter, verdict.state, verdict.reason)
             return None
+        formerly: Sequence[Go] = ()
         try:
             if letter.letter_sha256 is not None and letter.prototype_sha256 is not None:
                 prototype = await self._shelf.frozen(letter.prototype_sha256)
+                formerly = await self._look_up_formerly(letter)
             else:
                 prototype = await self._shelf.composed(verdict.prototype_key, letter)
         except PASSING as error:
@@ -165,7 +168,12 @@ class Desk:
         except Exception as error:  # noqa: BLE001  # one unwritable letter stops no other
             self._endings.poisoned(letter, error)
             return None
-        return Job(letter, verdict, prototype, tick)
+        return Job(letter, verdict, prototype, tick, formerly=formerly)
+
+    async def _look_up_formerly(self, letter: Claimed) -> list[Go]:
+        found = await self._clerk.look_up_formerly([letter.id])
+        verdicts = (each.get(letter.id) for each in found)
+        return [verdict for verdict in verdicts if isinstance(verdict, Go)]
 
     def _address(self, job: Job) -> None:
         letter, go = job.letter, job.go
@@ -187,6 +195,16 @@ class Desk:
             letters.check(job.prototype, job.raw, envelope)
         sender = self._envelope_sender(job.letter.id)
         job.envelope = SmtpEnvelope(sender, job.to_addr, job.letter.id, len(job.raw))
+
+    def _render_as_promised(self, job: Job) -> None:
+        """Write with secrets of former times until the bytes are those that were marked."""
+        former = iter(job.formerly)
+        while job.frozen and job.sha256 != job.letter.letter_sha256:
+            go = next(former, None)
+            if go is None:
+                return
+            job.go = go
+            self._render(job)
 
 
 def mark_of(job: Job) -> Mark:

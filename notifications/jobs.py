@@ -55,6 +55,7 @@ class Job:
     started_at: datetime | None = None
     data_started_at: datetime | None = None
     is_trial: bool = False
+    formerly: Sequence[Go] = ()
 
     @property
     def frozen(self) -> bool:

@@ -69,6 +69,12 @@ class Clerk:
             verdicts[letter_id] = verdict
         return verdicts
 
+    async def look_up_formerly(self, ids: Sequence[UUID]) -> Sequence[Mapping[UUID, Go | Stop]]:
+        """Answer with each key that made links before the present one."""
+        former = tokens.formerly(self._services.keys)
+        clerks = [Clerk(replace(self._services, keys=keys)) for keys in former]
+        return [await clerk.look_up(ids) for clerk in clerks]
+
     async def compose(self, prototype_key: Hashable) -> Draft:
         """Write what all recipients with this key have in common."""
         if not isinstance(prototype_key, Key):

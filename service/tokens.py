@@ -70,6 +70,13 @@ class Keys:
         return self.keys[0]
 
 
+def formerly(keys: Keys) -> list[Keys]:
+    """Return the keys as they were while each of the others made new links, in their order."""
+    return [
+        Keys([key, *(other for other in keys.keys if other is not key)]) for key in keys.keys[1:]
+    ]
+
+
 def _mac(key: Key, purpose: Purpose, handle: bytes, epoch: int) -> bytes:
     message = b"\x00".join(
         (key.key_id.encode(), purpose.value.encode(), handle, str(epoch).encode())

@@ -74,11 +74,16 @@ class AClerk:
     asked: list[int] = field(default_factory=list)
     composed: list[Hashable] = field(default_factory=list)
     address: str = "p{id}@example.org"
+    former: list[Mapping[str, str]] = field(default_factory=list)
 
     async def look_up(self, ids: Sequence[UUID]) -> Mapping[UUID, Go | Stop]:
         """Answer for all at once."""
         self.asked.append(len(ids))
         return {one: self.verdicts.get(one) or self.go(one) for one in ids}
+
+    async def look_up_formerly(self, ids: Sequence[UUID]) -> Sequence[Mapping[UUID, Go | Stop]]:
+        """Answer with each of the former values."""
+        return [{one: self.go(one, values=values) for one in ids} for values in self.former]
 
     async def compose(self, prototype_key: Hashable) -> Draft:
         """Return the one draft."""
