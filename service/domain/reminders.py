@@ -159,7 +159,7 @@ def due_at(rule: Rule, meeting: MeetingFacts, is_holiday: IsHoliday) -> datetime
         raise ValueError("a rule counts days at a local time, or minutes")
     day = days_before(anchor.date(), rule.days_before, is_holiday)
     due = instants.to_utc(datetime.combine(day, rule.at_local_time), meeting.zone)
-    return out_of_quiet_hours(due, meeting, is_holiday)
+    return out_of_quiet_hours(due, meeting, is_holiday, not_after(rule, meeting))
 
 
 def not_after(rule: Rule, meeting: MeetingFacts) -> datetime | None:
@@ -202,16 +202,20 @@ def days_before(day: date, days: int, is_holiday: IsHoliday) -> date:
     return working_days.at_or_before(day - timedelta(days=days), is_holiday)
 
 
-def out_of_quiet_hours(due: datetime, meeting: MeetingFacts, is_holiday: IsHoliday) -> datetime:
+def out_of_quiet_hours(
+    due: datetime, meeting: MeetingFacts, is_holiday: IsHoliday, latest: datetime | None = None
+) -> datetime:
     """Move an instant out of the night, Sundays and holidays.
 
-    Later while twelve hours are left before the start, else 18:00 of the working day before.
+    Later while twelve hours are left before the start and it is of use then, before `latest`; else
+    18:00 of the working day before.
     """
     if not is_quiet(due, meeting.zone, is_holiday):
         return due
     later = _next_loud(due, meeting.zone, is_holiday)
     start = meeting.starts_at
-    if start is None or later + ROOM_BEFORE_START <= start:
+    has_room = start is None or later + ROOM_BEFORE_START <= start
+    if has_room and (latest is None or due >= latest or later < latest):
         return later
     return _evening_before(due, meeting.zone, is_holiday)
 

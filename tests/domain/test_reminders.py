@@ -100,6 +100,15 @@ def test_a_night_time_is_moved_to_the_evening_before_when_the_start_is_near() ->
     assert due(days(1, at=time(22, 0)), facts) == wall(2027, 1, 20, 18)
 
 
+def test_a_night_time_is_moved_to_the_evening_before_when_the_deadline_is_over_in_the_morning() -> (
+    None
+):
+    facts = meeting(wall(2027, 1, 28, 10), wall(2027, 1, 21, 23, 59))
+    late = days(0, at=time(21, 0), anchor=Anchor.ANSWER_BY)
+
+    assert due(late, facts) == wall(2027, 1, 21, 18)
+
+
 def test_nothing_goes_out_on_a_saturday_evening_for_a_monday() -> None:
     sunday = instants.to_utc(wall(2027, 1, 24, 22), ZONE)
     facts = meeting(wall(2027, 1, 25, 8))
