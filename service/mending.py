@@ -9,31 +9,22 @@ from uuid import UUID
 from notifications import addresses, statuses
 from notifications.bounces import Kind
 from notifications.statuses import Meaning
-from service import auditing, posting
+from service import alarming, auditing, furnishing, posting, relaying
 from service.auditing import Actor
 from service.database import Database
 from service.posting import PostedLetter
+from service.services import Services
 from service.tables import return_statements as statements
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BadAddress:
-    """An address that letters do not reach, or not surely, with whom to call; "" where unknown.
+class Suspect:
+    """An address that letters do not reach, or not surely, and since when."""
 
-    `is_copy` marks the address of a secretariat; `waiting` letters are held for it.
-    """
-
-    person_id: UUID
-    name: str
     address: str
-    is_copy: bool
     state: str
     status: str | None
     at: datetime | None
-    phone: str
-    partner: str | None
-    partner_phone: str | None
-    waiting: int
 
     @property
     def problem(self) -> str:
@@ -46,6 +37,22 @@ class BadAddress:
     def is_blocked(self) -> bool:
         """Whether its owner wants no letters from us; nothing here opens it again."""
         return self.state == "blocked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadAddress(Suspect):
+    """One of a person, with whom to call; "" where unknown.
+
+    `is_copy` marks the address of a secretariat; `waiting` letters are held for it.
+    """
+
+    person_id: UUID
+    name: str
+    is_copy: bool
+    phone: str
+    partner: str | None
+    partner_phone: str | None
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,12 @@ async def list_addresses_of(database: Database, person_id: UUID) -> Sequence[Bad
     return [one for one in await list_addresses(database) if one.person_id == person_id]
 
 
+async def list_own(services: Services) -> Sequence[Suspect]:
+    """Return those of the office itself and of whoever is told of alarms."""
+    rows = await services.database.fetch(statements.OWN, await _own(services))
+    return [Suspect(**dict(row)) for row in rows]
+
+
 async def count_addresses(database: Database) -> int:
     """Count the addresses that get no letters any more."""
     count: int = await database.fetchval(statements.COUNT_ADDRESSES)
@@ -127,6 +140,21 @@ async def try_again(database: Database, actor: Actor, person_id: UUID, now: date
     return bool(rows)
 
 
+async def try_own_again(services: Services, actor: Actor, now: datetime) -> bool:
+    """Believe in the office's own addresses again; False when none was suspected."""
+    own = await _own(services)
+    async with services.database.unit_of_work() as unit:
+        cleared = [
+            await addresses.clear(unit.connection, row["address"], by=actor.id, at=now)
+            for row in await unit.connection.fetch(statements.OWN, own)
+        ]
+        if any(cleared):
+            await auditing.record(
+                unit.connection, actor, "own_address_tried_again", "instance", None
+            )
+    return any(cleared)
+
+
 async def can_mark(database: Database, letter: PostedLetter) -> bool:
     """Tell whether a letter's reader has an address in which everybody believes so far."""
     if letter.person_id is None or not letter.current_address:
@@ -161,6 +189,12 @@ async def settle(database: Database, actor: Actor, event_id: int, now: datetime)
                 unit.connection, actor, "return_settled", "mail_event", None, event=event_id
             )
     return kind is not None
+
+
+async def _own(services: Services) -> list[str]:
+    settings, instance = services.settings, (await furnishing.look(services.database)).instance
+    office = relaying.office_address(settings, instance)
+    return [one.lower() for one in (office, alarming.address(settings, instance))]
 
 
 def _returned(row: Any) -> Returned:

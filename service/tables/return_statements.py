@@ -19,11 +19,20 @@ ORDER BY s.state = 'soft', p.sort_key, p.id, s.address_normal
 LIMIT 500
 """
 
+# $1 addresses in small letters.
+OWN = """
+SELECT address_normal AS address, state, last_status AS status, last_bounce_at AS at
+FROM address_state
+WHERE address_normal = ANY ($1::text[]) AND state IN ('soft', 'undeliverable', 'blocked')
+ORDER BY address_normal
+"""
+
 COUNT_ADDRESSES = """
-SELECT count(DISTINCT s.address_normal) FROM address_state s
-JOIN person p ON s.address_normal IN (p.email_normal, lower(p.copy_email))
-    AND p.anonymised_at IS NULL AND p.ended_on IS NULL
-WHERE s.state IN ('undeliverable', 'blocked')
+SELECT count(*) FROM address_state s
+WHERE s.state IN ('undeliverable', 'blocked') AND (
+    EXISTS (SELECT FROM person p WHERE s.address_normal IN (p.email_normal, lower(p.copy_email))
+        AND p.anonymised_at IS NULL AND p.ended_on IS NULL)
+    OR EXISTS (SELECT FROM instance WHERE lower(email) = s.address_normal))
 """
 
 OF_PERSON = """

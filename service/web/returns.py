@@ -44,6 +44,7 @@ async def list_addresses(
         "returns/addresses.html",
         status=200,
         addresses=await mending.list_addresses(services.database),
+        own=await mending.list_own(services),
         gone=await mending.list_gone(services.database),
         done=_done(request),
     )
@@ -75,6 +76,15 @@ async def try_again(
 ) -> Page:
     """Believe in a person's addresses again."""
     is_done = await mending.try_again(services.database, visitor.actor, person_id, visitor.now)
+    return respond.see_other(visitor, f"/buero/adressen?getan={'tried' if is_done else 'too_late'}")
+
+
+@post("/buero/adressen/eigene/erneut-versuchen", opt=_OPT)
+async def try_own_again(
+    services: NamedDependency[Services], visitor: NamedDependency[Visitor]
+) -> Page:
+    """Believe in the office's own addresses again."""
+    is_done = await mending.try_own_again(services, visitor.actor, visitor.now)
     return respond.see_other(visitor, f"/buero/adressen?getan={'tried' if is_done else 'too_late'}")
 
 
@@ -116,4 +126,4 @@ def _done(request: AnyRequest) -> str | None:
     return done if done in _DONE else None
 
 
-ROUTES = [list_addresses, list_words, try_again, mark_address, settle]
+ROUTES = [list_addresses, list_words, try_again, try_own_again, mark_address, settle]

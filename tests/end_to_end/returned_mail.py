@@ -11,6 +11,7 @@ SELECT email_normal, (ARRAY['undeliverable', 'soft', 'blocked'])[n],
 FROM (SELECT email_normal, row_number() OVER (ORDER BY sort_key) AS n FROM person
     WHERE email_normal IS NOT NULL AND ended_on IS NULL) AS p
 WHERE n <= 3
+UNION ALL SELECT lower(email), 'undeliverable', '5.1.1', now() FROM instance
 ON CONFLICT DO NOTHING
 """
 _EVENT = """

@@ -7,7 +7,8 @@ import pytest
 from service.database import Database
 from tests.notifications import builders, smtp_servers
 from tests.notifications.builders import LINK, AClerk, a_letter
-from tests.notifications.test_postman import CLOSE, a_postman, deliver, make_due, states
+from tests.notifications.smtp_servers import CLOSE
+from tests.notifications.test_postman import a_postman, deliver, make_due, states
 
 OLD = {"name": "Erika Müller", "link_answer": LINK}
 NEW = {"name": "Erika Müller", "link_answer": LINK + "z"}

@@ -31,6 +31,9 @@ ROWS: dict[tuple[str, str], Row] = {
     ("POST", "/buero/adressen/{person_id:uuid}/erneut-versuchen"): signed_in(
         reader=403, lead=403, other_lead=403, coordinator=303, make=_person, posts=True
     ),
+    ("POST", "/buero/adressen/eigene/erneut-versuchen"): signed_in(
+        reader=403, lead=403, other_lead=403, coordinator=303, posts=True
+    ),
     ("POST", "/buero/versand/{letter_id:uuid}/adresse-gestoert"): signed_in(
         reader=403, lead=403, other_lead=403, coordinator=303, make=_letter, posts=True
     ),
