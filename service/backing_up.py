@@ -57,12 +57,17 @@ SELECT now(), ARRAY(SELECT id FROM notices), ARRAY(SELECT id FROM slots);
 UPDATE public.staff_session SET revoked_at = now() WHERE revoked_at IS NULL;
 UPDATE public.one_time_token SET used_at = now() WHERE used_at IS NULL;
 """
-# Calendar programs have seen what came after the backup: nothing of ours may look older to them.
+# Calendar programs have seen what came after the backup: nothing of ours may look older to them. A
+# program that counts the versions (RFC 5546 section 2.1.5) would pass over a move or a cancellation
+# whose number it has seen already, and a process that went on beside the restore would keep a feed.
+# How often either changed since is nowhere; that was less than once a minute, or once a second. By
+# the time of the restore the next one from the same file is above all that came after this one.
 _RENEW = """
 UPDATE public.meeting SET
+    sequence = greatest(sequence + 1, extract(epoch FROM now() - timestamptz '2020-01-01') / 60),
     changed_at = greatest(date_trunc('second', now()), changed_at + interval '1 second'),
     stamped_at = greatest(date_trunc('second', now()), stamped_at + interval '1 second');
-UPDATE public.feed SET revision = revision + 1,
+UPDATE public.feed SET revision = greatest(revision + 1, extract(epoch FROM now())),
     changed_at = greatest(date_trunc('second', now()), changed_at + interval '1 second');
 """
 
