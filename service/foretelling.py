@@ -274,8 +274,11 @@ class _Walk:
         await self._stage.set_clock(at)
         for work in _WORKS:
             await work(self._stage, at)
+        await self._stage.set_clock(at)
         room = MOST + 1 - len(self._told)
-        rows = await self._stage.fetch(statements.DUE, at, _UNPLANNED, self._seen, room)
+        rows = await self._stage.fetch(
+            statements.DUE, at, _UNPLANNED, self._seen, room, pretending.EARLIER
+        )
         asked = [row["id"] for row in rows if row["left_out"] is None]
         verdicts: dict[UUID, Go | Stop] = dict(await self._clerk.look_up(asked))
         verdicts |= {row["id"]: Stop(row["left_out"]) for row in rows if row["left_out"]}

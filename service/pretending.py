@@ -6,7 +6,7 @@ units are savepoints of the one rehearsal, and the statements get the pretended 
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,10 @@ _LIMITS = "SET LOCAL lock_timeout = '300ms'; SET LOCAL statement_timeout = '20s'
 _SET = "SELECT set_config('terminbuch.pretended', $1, true)"
 _INSTANT = "current_setting('terminbuch.pretended')::timestamptz"
 _POSTS = "INSERT INTO letter "
+_STEP = timedelta(microseconds=1)
+EARLIER = timedelta(milliseconds=50)
+"""How long before an instant lie the units of work that are played for it, one after the other."""
+
 # A column's default knows nothing of what is pretended.
 _STAMP = f"UPDATE letter SET created_at = {_INSTANT} WHERE created_at = now()"
 
@@ -71,6 +75,7 @@ class Stage(Database):
         super().__init__(database.dsn)
         self._connection = connection
         self._at = at
+        self._units = 0
 
     def now(self) -> datetime:
         """Return the pretended instant; use cases take it for their clock."""
@@ -79,6 +84,7 @@ class Stage(Database):
     async def set_clock(self, at: datetime) -> None:
         """Let it be this instant, for the code and for its statements."""
         self._at = at
+        self._units = 0
         await self._connection.set_clock(at)
 
     @asynccontextmanager
@@ -88,10 +94,16 @@ class Stage(Database):
         isolation: Isolation | None = None,  # noqa: ARG002 - that of the rehearsal holds
         statement_seconds: float | None = None,  # noqa: ARG002 - as above
     ) -> AsyncIterator[UnitOfWork]:
-        """Open a savepoint inside the rehearsal; an exception takes back what it wrote."""
+        """Open a savepoint inside the rehearsal; an exception takes back what it wrote.
+
+        Its statements see an instant of their own, a little before the present one: some tell what
+        their own transaction wrote from what others wrote before, and by nothing but that.
+        """
         unit = ENGINE.current_unit()
         if unit is None:
             raise NoDatabaseError
+        self._units += 1
+        await self._connection.set_clock(self._at - EARLIER + self._units * _STEP)
         async with unit.connection.transaction():
             yield unit
 

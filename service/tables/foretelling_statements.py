@@ -23,7 +23,8 @@ SELECT id FROM outbox
 WHERE state IN ('queued', 'sending', 'uncertain') OR state = 'held' AND reason = '{QUIET_HOURS}'
 """
 
-# $1 is the instant, $2 the kinds that nobody plans, $3 what was looked at before, $4 how many.
+# $1 is the instant, $2 the kinds that nobody plans, $3 what was looked at before, $4 how many,
+# $5 how long before the instant those are written that leave at it.
 # Whoever is left out when letters are written has a row, too, with the reason.
 DUE = f"""
 SELECT l.id, l.dedupe_key, l.kind, {LOCALE} AS locale, p.id AS person_id, l.cause,
@@ -42,8 +43,8 @@ LEFT JOIN organisation org ON org.id = i.organisation_id
 LEFT JOIN reminder_rule r ON r.id = (l.cause ->> 'rule')::uuid
 LEFT JOIN notice n ON n.id = (l.cause ->> 'notice')::uuid
 WHERE (o.state = 'queued' AND o.next_attempt_at <= $1 AND o.expires_at > $1
-        OR o.state = 'cancelled' AND o.attempts = 0 AND l.created_at = $1
-            AND o.finished_at = l.created_at)
+        OR o.state = 'cancelled' AND o.attempts = 0 AND o.finished_at = l.created_at
+            AND l.created_at > $1 - $5::interval AND l.created_at <= $1)
     AND l.kind <> ALL ($2::text[]) AND l.id <> ALL ($3::uuid[])
 ORDER BY o.priority, l.kind, m.starts_at, m.id, p.sort_key, l.id
 LIMIT $4
