@@ -211,6 +211,8 @@ class Clerk:
             notice_id=row["notice_id"],
             known_id=row["known_id"],
             is_first=row["first_letter_on"] is None,
+            # It says where the first letter has the address from; the others are alike.
+            has_partner=bool(partner) or row["first_letter_on"] is not None,
             is_copy=row["is_copy"],
             way=requesting.way_of(row, self._services.settings, self._services.clock()),
             because=row["cause"].get("because", ""),

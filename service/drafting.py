@@ -68,6 +68,7 @@ class Key:
     notice_id: UUID | None = None
     known_id: UUID | None = None
     is_first: bool = False
+    has_partner: bool = True
     stance: str = ""
     holds: bool = False
     has_deputy: bool = False
@@ -226,6 +227,7 @@ class Drafter:
             now_facts=facts.read(row),
             instance=key.instance,
             is_first=key.is_first,
+            has_partner=key.has_partner,
             stance=key.stance,
             holds=key.holds,
             has_deputy=key.has_deputy,

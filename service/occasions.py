@@ -34,10 +34,10 @@ class Occasion:
 
     `stance` is what they said (an answer, "" for none); `holds` whether it still counts.
     `before` are the facts that a change notice starts from. `is_first` marks letters to people
-    who never had one, `is_copy` those to their secretariats. Kinds are those of the letters. In a
-    letter about several sessions `slot` ends the names of the gaps that belong to this one.
-    `leads` is for those who lead a group of the session. `is_late` tells that the deadline was over
-    when the letter was written.
+    who never had one, whom their partner named (`has_partner`) or the office found, `is_copy` those
+    to their secretariats. Kinds are those of the letters. In a letter about several sessions `slot`
+    ends the names of the gaps that belong to this one. `leads` is for those who lead a group of the
+    session. `is_late` tells that the deadline was over when the letter was written.
     """
 
     kind: str
@@ -47,6 +47,7 @@ class Occasion:
     now_facts: MeetingFacts
     instance: InstanceData
     is_first: bool = False
+    has_partner: bool = True
     stance: str = ""
     holds: bool = False
     has_deputy: bool = False

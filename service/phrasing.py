@@ -369,9 +369,10 @@ def first_time(occasion: Occasion) -> list[Block]:
     """Say in a person's first letter where we have the data from (Art. 14 GDPR)."""
     if not occasion.is_first:
         return []
+    source = occasion.t(f"letter.art14.by_{'partner' if occasion.has_partner else 'office'}")
     return [
         Block("heading", occasion.t("letter.art14.title")),
-        said(occasion, "letter.art14.text"),
+        paragraph(occasion.t("letter.art14.text", office=occasion.office, source=source)),
         Block("links", rows=[(occasion.t("letter.art14.more"), occasion.address("/datenschutz"))]),
     ]
 

@@ -171,6 +171,7 @@ OCCASIONS: dict[str, dict[str, Any]] = {
     "nudge": {"kind": "nudge"},
     "nudge_again": {"kind": "nudge", "stance": "in_person"},
     "nudge_late": {"kind": "nudge", "is_late": True},
+    "invitation_of_a_guest": {"kind": "invitation", "is_first": True, "has_partner": False},
     "invitation_late": {"kind": "invitation", "is_late": True},
     "reminder": {"kind": "reminder", "stance": "in_person", "holds": True},
     "reminder_undecided": {"kind": "reminder", "stance": "undecided", "holds": True},

@@ -322,6 +322,16 @@ async def test_the_first_letter_says_where_the_address_is_from_and_later_ones_do
     assert "Woher wir Ihre Angaben haben" not in part(later, "text/plain")
 
 
+async def test_whoever_belongs_to_no_partner_is_not_told_that_one_named_them(
+    services: Services,
+) -> None:
+    message, _ = await one(services, "invitation")
+
+    text = " ".join(part(message, "text/plain").split())
+    assert "Ihren Namen und Ihre Adresse haben wir selbst eingetragen" in text
+    assert "Ihre Organisation" not in text
+
+
 async def test_a_partner_that_is_not_known_leaves_no_gap(services: Services) -> None:
     message, _ = await one(services, "invitation")
 
