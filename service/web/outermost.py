@@ -39,8 +39,11 @@ _ODD_PATH = re.compile("[\x00-\x1f\x7f-\x9f\ufffd\ud800-\udfff]|//")
 _log = structlog.get_logger(__name__)
 
 
-class _ClientGoneError(Exception):
-    """Nobody is left to read the answer."""
+class _ClientGoneError(BaseException):
+    """Nobody is left to read the answer.
+
+    The framework would make a defect of ours of any other exception, and answer it.
+    """
 
 
 class Outermost:

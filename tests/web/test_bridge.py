@@ -4,12 +4,14 @@ import asyncio
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import pytest
 import pytest_asyncio
 
 from service import serving, tokens
@@ -21,7 +23,7 @@ from service.tokens import Purpose
 from service.web.bridge import Bridge, bridge_to
 from tests import shown
 from tests.ports import free_port
-from tests.web.conftest import create_app
+from tests.web.conftest import Clock, create_app
 
 FEED = "/ics/alle/termine.ics"
 FORM = "content-type: application/x-www-form-urlencoded"
@@ -77,6 +79,12 @@ def read_answer(raw: bytes) -> Answer:
     return Answer(int(first.split()[1]), headers, body)
 
 
+@pytest.fixture
+def clock() -> Clock:
+    """Return a day before the sessions that are shown."""
+    return Clock(datetime(2027, 1, 20, 9, 0, tzinfo=UTC))
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def site(services: Services, ready: None) -> AsyncIterator[Site]:
     await shown.make_feeds(services.database)
@@ -91,10 +99,12 @@ async def served(bridge: Bridge, cache: FeedCache) -> AsyncIterator[Site]:
     port = free_port()
     stopping = asyncio.Event()
     serving_it = asyncio.create_task(serving.serve_until(stopping, bridge, "127.0.0.1", port))
-    await _wait_for(port)
-    yield Site(port, cache)
-    stopping.set()
-    await serving_it
+    try:
+        await _wait_for(port)
+        yield Site(port, cache)
+    finally:
+        stopping.set()
+        await serving_it
 
 
 async def _wait_for(port: int) -> None:
@@ -231,7 +241,7 @@ async def test_a_form_without_a_length_is_refused(site: Site) -> None:
 
 
 async def test_a_form_that_breaks_off_is_not_stored(
-    services: Services, database: Database, site: Site
+    services: Services, database: Database, site: Site, capture_lines: Callable[[], str]
 ) -> None:
     before = await answers(database)
     path = await a_link(services)
@@ -248,7 +258,9 @@ async def test_a_form_that_breaks_off_is_not_stored(
     await writer.drain()
     writer.close()
     await writer.wait_closed()
-    await asyncio.sleep(0.3)
+    async with asyncio.timeout(100):
+        while '"outcome": "gone"' not in capture_lines():
+            await asyncio.sleep(0.02)
 
     assert await answers(database) == before
     whole = head.replace(str(len(body) + 40), str(len(body))).replace("\r\n\r\n", "")
