@@ -83,7 +83,7 @@ def running(routes: Mapping[str, str]) -> Iterator[tuple[Path, int]]:
     (folder / "etc" / "master.cf").write_text(_MASTER.format(port=port))
     try:
         _control(folder, "start")
-        _wait_for(port, folder)
+        wait_for(port, folder)
         yield folder, port
     finally:
         _control(folder, "stop")
@@ -100,7 +100,8 @@ def _control(folder: Path, act: str) -> None:
     assert act == "stop" or said.returncode == 0, said.stderr.decode()
 
 
-def _wait_for(port: int, folder: Path) -> None:
+def wait_for(port: int, folder: Path) -> None:
+    """Return once somebody listens at a port."""
     for _ in range(1000):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

@@ -47,6 +47,9 @@ def _postfix() -> Iterator[tuple[Path, int]]:
         with postfix.running(
             {"alliance.example.org": "lmtp:unix:{folder}/lmtp.sock"} | routes
         ) as it:
+            for port in ports.values():
+                # A letter that finds nobody four seconds long is given up.
+                postfix.wait_for(port, it[0])
             yield it
     finally:
         for sink in sinks:
