@@ -167,14 +167,20 @@ def _same_time(row: Row) -> str | None:
 
 def _judge_change(row: Row, now: datetime) -> str | None:
     if row["meeting_state"] in {State.CONFIRMED, State.TENTATIVE}:
-        return _started(row, now)
+        return _is_no_news(row, now)
     return f"meeting_{row['meeting_state']}"
 
 
 def _judge_uncancellation(row: Row, now: datetime) -> str | None:
     """Let it leave wherever the meeting came back to: a date, a likely one, or none yet."""
     state = row["meeting_state"]
-    return f"meeting_{state}" if state in _OFF else _started(row, now)
+    return f"meeting_{state}" if state in _OFF else _is_no_news(row, now)
+
+
+def _is_no_news(row: Row, now: datetime) -> str | None:
+    """Say that it has begun, but while another day of several is to come."""
+    until = row["news_until"]
+    return "started" if until is not None and until <= now else None
 
 
 def _judge_cancellation(row: Row, _: datetime) -> str | None:

@@ -1,7 +1,7 @@
 """SQL text of the question "does this letter still hold, and for whom?" for a whole batch."""
 
 from service.tables.invitation_statements import HOLDS
-from service.tables.notice_statements import BLANK_LINE, CHANGES, OFF
+from service.tables.notice_statements import BLANK_LINE, CHANGES, NEWS_UNTIL, OFF
 from service.tables.reminder_statements import AUDIENCE, LEADS
 from service.tables.summary_statements import WORKS_WITH
 from service.tables.wishes import OFFICE_ZONE
@@ -71,7 +71,8 @@ SELECT l.id, l.kind = 'copy' AS is_copy,
     coalesce(s.time_rev, l.time_rev) AS time_rev,
     coalesce(s.subject_id, l.subject_id) AS subject_id, l.recipient_id,
     m.state AS meeting_state, m.revision AS meeting_revision, m.time_rev AS meeting_time_rev,
-    m.starts_at, m.answer_by, i.handle, {_ANSWER_EPOCH} AS epoch, i.state AS invitation_state,
+    m.starts_at, {NEWS_UNTIL} AS news_until, m.answer_by,
+    i.handle, {_ANSWER_EPOCH} AS epoch, i.state AS invitation_state,
     i.answer, i.answer_rev, i.deputy_name, i.channel, l.created_at,
     ear.way AS ear_way, ear.heard_at AS ear_heard_at,
     CASE WHEN i.id IS NOT NULL THEN {AUDIENCE} END AS bucket,

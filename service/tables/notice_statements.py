@@ -173,9 +173,15 @@ _KEYS = {
 }
 _KEY_OF_OTHERS = "n.kind || ':' || n.id || ':' || n.to_revision || ':' || p.id"
 _PRIORITIES = dict.fromkeys(NoticeKind, 2) | {NoticeKind.INVITATION: 4, NoticeKind.NUDGE: 5}
+# Until when it is of use to hear that a meeting (m) changes: on the second day of several there is
+# still another one to come.
+NEWS_UNTIL = """CASE WHEN m.ends_local::date > m.starts_local::date THEN m.ends_at
+    ELSE m.starts_at END"""
 # What has no date yet stays news for two weeks; a cancellation is of use an hour into the meeting.
 _EXPIRES = dict.fromkeys(NoticeKind, "coalesce(m.starts_at, $2 + interval '14 days')") | {
-    NoticeKind.CANCELLATION: "coalesce(m.starts_at + interval '1 hour', $2 + interval '14 days')",
+    NoticeKind.CHANGE: f"coalesce({NEWS_UNTIL}, $2 + interval '14 days')",
+    NoticeKind.UNCANCELLATION: f"coalesce({NEWS_UNTIL}, $2 + interval '14 days')",
+    NoticeKind.CANCELLATION: f"coalesce({NEWS_UNTIL} + interval '1 hour', $2 + interval '14 days')",
     NoticeKind.NUDGE: "CASE WHEN m.answer_by > $2 THEN m.answer_by ELSE m.starts_at END",
 }
 # Who was invited after what a notice tells as the former state knows what the invitation said.
