@@ -71,8 +71,9 @@ async def make_move(
         stood = row["cancelled_from"]
         wanted = meetings.uncancel_to(State(stood) if stood else None)
     saved = await _make(connection, row, wanted, saving, form, ending)
+    scope = ruling.Scope(meeting_id=meeting_id)
     switched = await ruling.tick_rules(
-        connection, saving.actor, meeting_id, saving.options.ticks, saving.now
+        connection, saving.actor, scope, saving.options.ticks, saving.now
     )
     return replace(saved, switched=switched)
 

@@ -120,7 +120,8 @@ async def save_draft(
         else:
             row = await lock(unit.connection, meeting_id, authority)
             revision = await _change(unit.connection, actor, row, form, now, seen_revision)
-        await ruling.tick_rules(unit.connection, actor, meeting_id, ticks, now)
+        scope = ruling.Scope(meeting_id=meeting_id)
+        await ruling.tick_rules(unit.connection, actor, scope, ticks, now)
         return revision
 
 

@@ -249,15 +249,15 @@ async def rehearse_inheriting(
 
 
 async def tick_rules(
-    connection: "Connection[Any]", actor: Actor, meeting_id: UUID, ticks: Ticks, now: datetime
+    connection: "Connection[Any]", actor: Actor, scope: Scope, ticks: Ticks, now: datetime
 ) -> int:
-    """Switch a session's rules as its form says, in the caller's transaction; return how many.
+    """Switch a scope's rules as its form says, in the caller's transaction; return how many.
 
-    The caller holds the session's lock and has checked the right to change it.
+    The caller has checked the right to change them, and holds a session's lock.
     """
     if ticks.shown_on == ticks.ticked:
         return 0
-    desk = await _sit_down(connection, actor, Scope(meeting_id=meeting_id), EVERYTHING, now)
+    desk = await _sit_down(connection, actor, scope, EVERYTHING, now)
     wishes = {each.id: ticks.wish_for(each) for each in desk.known}
     changed = [each for each in desk.known if wishes[each.id] is not None]
     for kind in {each.rule.kind for each in changed}:

@@ -141,3 +141,17 @@ WHERE m.state = 'confirmed' AND m.ends_at > $2 AND EXISTS (
         AND i.state IN ('planned', 'invited'))
 ORDER BY m.id FOR SHARE OF m
 """
+
+# What is planned for the coming sessions of a group ($1) at $2, in order of time.
+COMING_OF_GROUP = """
+SELECT m.id, m.title FROM meeting m
+WHERE m.state = 'confirmed' AND m.ends_at > $2 AND EXISTS (
+    SELECT FROM meeting_group mg WHERE mg.meeting_id = m.id AND mg.group_id = $1)
+ORDER BY m.starts_at, m.id
+"""
+# Which rules the last press switched off that ended a group's reminders.
+LAST_SILENCED = """
+SELECT details -> 'rules' FROM audit
+WHERE action = 'silenced_rules' AND object_kind = 'group' AND object_id = $1
+ORDER BY id DESC LIMIT 1
+"""

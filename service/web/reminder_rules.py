@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
-from service import foretelling, ruling
+from service import foretelling, ruling, silencing
 from service.domain.errors import NotFoundError, StaleFormError
 from service.domain.reminders import Kind, Rule
 from service.foretelling import Window
@@ -31,7 +31,9 @@ _NEARER = (
     "/buero/termin/{meeting_id:uuid}/erinnerungen",
 )
 _SWITCH = (Field("on", "flag"), Field("revision", "number"))
-_DONE = frozenset({"saved", "added", "switched_on", "switched_off", "inherited"})
+_DONE = frozenset(
+    {"saved", "added", "switched_on", "switched_off", "inherited", "silenced", "woken"}
+)
 _NEW: dict[str, str | list[str]] = {"unit": "working_days", "anchor": "start", "at_time": "09:00"}
 
 AnyRequest = Request[Any, Any, Any]
@@ -61,6 +63,8 @@ async def show_rules(
         **_frame(request, visitor, book),
         slots=_slots(book, visitor),
         done=done if done in _DONE else None,
+        is_silent=book.scope.group_id is not None and silencing.is_silent(book),
+        can_silence=book.scope.group_id is not None and silencing.can_silence(book),
         is_tested=query["testmail"],
     )
 

@@ -160,6 +160,7 @@ OFFICE = (
     "/buero/gruppe/{group}/erinnerungen/neu",
     "/buero/gruppe/{group}/erinnerungen/{rule}",
     "/buero/gruppe/{group}/erinnerungen/verwerfen",
+    "/buero/gruppe/{group}/erinnerungen/keine",
     "/buero/termin/{confirmed}/erinnerungen",
     "/buero/termin/{confirmed}/erinnerungen?testmail=1",
     "/buero/termin/{confirmed}/erinnerungen/neu",

@@ -203,7 +203,7 @@ async def test_a_rehearsed_way_back_keeps_the_own_rules(database: Database) -> N
 
 async def tick(database: Database, meeting: Row, ticks: Ticks) -> int:
     async with database.unit_of_work() as unit:
-        return await ruling.tick_rules(unit.connection, COMMAND, meeting["id"], ticks, NOW)
+        return await ruling.tick_rules(unit.connection, COMMAND, of_session(meeting), ticks, NOW)
 
 
 async def test_unticking_makes_the_sessions_own_copy_with_that_rule_off(

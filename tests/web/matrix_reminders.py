@@ -71,6 +71,20 @@ def _rows() -> dict[tuple[str, str], Row]:
                 data=data,
                 posts=is_post,
             )
+    for method, tail, ok in (
+        ("GET", "keine", 200),
+        ("POST", "keine", 303),
+        ("POST", "wieder", 303),
+    ):
+        is_post = method == "POST"
+        rows[method, f"{GROUP}/{tail}"] = signed_in(
+            reader=403 if is_post else 404,
+            lead=ok,
+            other_lead=404,
+            coordinator=ok,
+            make=_in_group,
+            posts=is_post,
+        )
     return rows
 
 
