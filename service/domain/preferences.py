@@ -137,7 +137,14 @@ def taken(before: Preferences, after: Preferences) -> tuple[str, ...]:
 
 def with_again(wished: Preferences, names: Collection[str]) -> Preferences:
     """Turn these switches on, whatever else is called so, and nothing off."""
-    return replace(wished, **dict.fromkeys((one for one in SWITCHES if one in names), True))
+    return replace(
+        wished,
+        reminders=wished.reminders or "reminders" in names,
+        nudges=wished.nudges or "nudges" in names,
+        papers=wished.papers or "papers" in names,
+        digest=wished.digest or "digest" in names,
+        digest_only=wished.digest_only or "digest_only" in names,
+    )
 
 
 def without_all(wished: Preferences) -> Preferences:
