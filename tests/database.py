@@ -96,7 +96,24 @@ async def cloned(folder: Path, name: str) -> AsyncIterator[str]:
         try:
             yield in_database(dsn, name)
         finally:
-            await _execute(dsn, f'DROP DATABASE "{name}" WITH (FORCE)')
+            connection = await asyncpg.connect(dsn)
+            await drop(connection, name)
+            await connection.close()
+
+
+async def drop(connection: asyncpg.Connection, name: str) -> None:
+    """Drop a database and end who is in it, but let autovacuum go by itself.
+
+    Its workers belong to nobody, so that only a superuser may end them.
+    """
+    async with asyncio.timeout(300):
+        while True:
+            try:
+                await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            except asyncpg.InsufficientPrivilegeError:
+                await asyncio.sleep(0.05)
+            else:
+                return
 
 
 @asynccontextmanager

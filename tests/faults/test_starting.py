@@ -224,5 +224,5 @@ async def an_empty_database(place: Place) -> AsyncIterator[tuple[str, asyncpg.Co
         yield "replicas", connection
     finally:
         await connection.close()
-        await owner.execute("DROP DATABASE replicas WITH (FORCE)")
+        await test_database.drop(owner, "replicas")
         await owner.close()

@@ -47,7 +47,7 @@ async def empty(database_url: str) -> AsyncIterator[Database]:
     address = database_url.split("?")
     async with Database(f"{address[0].rsplit('/', 1)[0]}/{name}?{address[1]}", pool_size=4) as it:
         yield it
-    await owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await test_database.drop(owner, name)
     await owner.close()
 
 

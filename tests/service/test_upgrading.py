@@ -35,6 +35,7 @@ from service.services import Services
 from service.settings import Settings
 from service.tokens import Purpose
 from tests import builders
+from tests import database as test_database
 from tests.builders import Row
 from tests.web.mailbox import deliver
 
@@ -59,7 +60,7 @@ async def address(database_url: str) -> AsyncIterator[str]:
     owner = await asyncpg.connect(database_url)
     await owner.execute(f"CREATE DATABASE {name}")
     yield f"{server}/{name}?{options}"
-    await owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await test_database.drop(owner, name)
     await owner.close()
 
 
