@@ -8,8 +8,9 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 
@@ -30,6 +31,7 @@ from tests.ports import free_port
 
 RUNS, REPLICAS, CLIENTS, PEOPLE, LETTERS = 10, 3, 8, 400, 300
 DRAIN_SECONDS = 15.0
+LOOK_SECONDS = 0.02
 # A proxy gives up after that: by then every replica was asked more than once.
 TRIES = 6
 PAUSE_SECONDS = 0.05
@@ -130,16 +132,23 @@ class Replicas:
         port = self.ports[place]
         await self.stage.until(lambda: ready(port, httpx.codes.OK), f"replica {place} is ready")
 
-    async def restart(self, place: int) -> tuple[int, float]:
-        """Ask one to stop, start it anew, and return its exit code and how long it took to end."""
-        asked = time.monotonic()
-        code = await self.programs[place].stop()
-        seconds = time.monotonic() - asked
+    async def restart(self, place: int) -> tuple[int, float, float]:
+        """Ask one to stop, start it anew, and return its exit code and how long it took to end.
+
+        The last figure is how much of that it waited for a processor that others had.
+        """
+        asked, before = time.monotonic(), _waited(self.programs[place])
+        stopping = asyncio.create_task(self.programs[place].stop())
+        waited = before
+        while not stopping.done():
+            waited = max(waited, _waited(self.programs[place]))
+            await asyncio.wait({stopping}, timeout=LOOK_SECONDS)
+        code, seconds = stopping.result(), time.monotonic() - asked
         await self.stacks[place].aclose()
         self.stacks[place] = AsyncExitStack()
         self.programs[place] = await self.stacks[place].enter_async_context(self.launch(place))
         await self._until_ready(place)
-        return code, seconds
+        return code, seconds, waited - before
 
     async def end(self) -> None:
         """End all of them."""
@@ -187,10 +196,12 @@ async def _roll(run: Run, replicas: Replicas, dice: random.Random) -> None:
                 return traffic.asked >= before + BETWEEN_REQUESTS
 
             await stage.until(has_flowed, "requests are answered")
-            code, seconds = await replicas.restart(place)
-            run.recoveries.append(seconds)
+            code, seconds, waited = await replicas.restart(place)
+            run.recoveries.append(seconds - waited)
+            took = f"{seconds:.1f} s to end, {waited:.1f} s of it without a processor"
             run.expect(holds=code == 0, otherwise=f"a replica ended with {code}")
-            run.expect(holds=seconds < DRAIN_SECONDS, otherwise=f"it took {seconds:.1f} s to end")
+            run.expect(holds=seconds - waited < DRAIN_SECONDS, otherwise=f"it took {took}")
+            run.notes.append(took)
     finally:
         traffic.is_over = True
         await flowing
@@ -210,3 +221,11 @@ async def _traffic(replicas: Replicas, dice: random.Random) -> Traffic:
     paths = [path_of(row["handle"], row["epoch"]) for row in rows]
     forms = await open_all(f"http://localhost:{replicas.ports[0]}", paths)
     return Traffic(replicas.ports, dice, forms, [subscribing.public_path(), "/"])
+
+
+def _waited(program: Program) -> float:
+    """Return for how long the process was ready to go on and had no processor; 0 when unknown."""
+    with suppress(OSError, ValueError, IndexError):
+        waited = Path(f"/proc/{program.process.pid}/schedstat").read_text().split()[1]
+        return int(waited) / 1e9
+    return 0.0
