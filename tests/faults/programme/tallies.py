@@ -14,6 +14,7 @@ from tests.faults.history import History
 
 STUCK = "I8"
 RUN_SECONDS = 900.0
+WAY = 6
 
 
 @dataclass
@@ -114,9 +115,10 @@ class Tally:
 
 
 def _describe(error: BaseException) -> str:
-    places = traceback.extract_tb(error.__traceback__)
-    where = f"{places[-1].name}: {places[-1].line}" if places else "?"
-    return f"{type(error).__name__} in {where} {error}"[:3000]
+    """Say what was raised, and by which way it came: the last step alone is often the engine's."""
+    places = traceback.extract_tb(error.__traceback__)[-WAY:]
+    way = " > ".join(f"{place.name}: {place.line}" for place in places)
+    return f"{type(error).__name__}: {error}; {way}"[:3000]
 
 
 def _figures(runs: Sequence[Run]) -> str:
