@@ -2,6 +2,7 @@
 
 import random
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from service import foretelling
 from service.database import Database
@@ -103,19 +104,18 @@ def a_rule(chance: random.Random) -> Rule:
 
 
 async def somebody(database: Database, chance: random.Random) -> Row:
-    more = {"copy_email": "sekretariat@example.org"} if chance.random() < 0.3 else {}
-    person = await builders.a_person(database, **more)
-    wishes = chance.choice(
-        (
-            {"reminders": False},
-            {"nudges": False},
-            {"digest": True},
-            {"digest_only": True},
-            {"paused_until": date(2027, 1, chance.randint(4, 9))},
-            {},
-            {},
-        )
+    address = "sekretariat@example.org" if chance.random() < 0.3 else None
+    person = await builders.a_person(database, copy_email=address)
+    offered: tuple[dict[str, Any], ...] = (
+        {"reminders": False},
+        {"nudges": False},
+        {"digest": True},
+        {"digest_only": True},
+        {"paused_until": date(2027, 1, chance.randint(4, 9))},
+        {},
+        {},
     )
+    wishes = chance.choice(offered)
     if wishes:
         await insert(database, "preference", person_id=person["id"], **wishes)
     return person
