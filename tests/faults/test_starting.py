@@ -129,9 +129,7 @@ async def test_who_waits_for_a_database_can_be_stopped(place: Place, role: str) 
 
 @pytest.mark.long
 async def test_a_waiting_room_whose_port_is_taken_ends_at_once(place: Place) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", place.port))
-        other.listen()
+    with socket.create_server(("127.0.0.1", place.port)):
         async with running(place.settings(), "serve", "--role", "web") as program:
             code = await asyncio.wait_for(program.process.wait(), READY_SECONDS)
 
