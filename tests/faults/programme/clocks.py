@@ -64,6 +64,10 @@ _SENT = f"""
 SELECT count(*) FROM ({_LETTERS}) AS l JOIN outbox o USING (id)
 WHERE l.slot_id = ANY ($1) AND o.state = 'sent'
 """
+_NOTHING_IS_OVERDUE = """
+UPDATE reminder_slot SET state = 'missed', reason = 'too_late'
+WHERE meeting_id = $1 AND due_at <= $2 AND state = 'planned'
+"""
 _ON_THE_WAY = """
 SELECT count(*) FROM outbox
 WHERE state = 'sending' OR state = 'queued' AND next_attempt_at <= now()
@@ -216,7 +220,6 @@ async def _live_through(run: Run, day: str) -> None:
                 world.set(due - BEFORE)
                 await world.until(due)
                 await stage.until(ticks_go_on(stage), f"ticks after {due}", PATIENCE_SECONDS)
-                # What was overdue in the evening leaves meanwhile, too, and says nothing of these.
                 ids = [row["id"] for row in slots if row["due_at"] <= due]
                 await stage.until(_are_sent(stage, ids), f"sent at {due}", PATIENCE_SECONDS)
             world.set(midnight + timedelta(hours=20))
@@ -277,4 +280,6 @@ async def _a_session(
             rule = Rule(kind=Kind.REMINDER, audience=(Audience.ACCEPTED,), minutes_before=60)
             await reminding.add_rule(unit.connection, rule, meeting_id=meeting["id"])
         await reminding.plan_slots(unit.connection, meeting["id"], now)
+        # An overdue reminder leaves the next morning, and nobody gets a second one that day.
+        await unit.connection.execute(_NOTHING_IS_OVERDUE, meeting["id"], now)
     return meeting["id"]
