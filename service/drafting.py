@@ -240,6 +240,7 @@ class Drafter:
             is_brief=key.is_brief,
             leads=key.leads,
             is_late=key.is_late,
+            of_groups=key.group_names,
         )
 
     def entry_of(self, occasion: Occasion) -> Entry | None:

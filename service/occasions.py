@@ -37,7 +37,8 @@ class Occasion:
     who never had one, whom their partner named (`has_partner`) or the office found, `is_copy` those
     to their secretariats. Kinds are those of the letters. In a letter about several sessions `slot`
     ends the names of the gaps that belong to this one. `leads` is for those who lead a group of the
-    session. `is_late` tells that the deadline was over when the letter was written.
+    session, `of_groups` are those to name, none meaning all. `is_late` tells that the deadline was
+    over when the letter was written.
     """
 
     kind: str
@@ -61,6 +62,7 @@ class Occasion:
     is_brief: bool = False
     leads: bool = False
     is_late: bool = False
+    of_groups: tuple[str, ...] = ()
 
     def t(self, key: str, /, **values: Any) -> str:
         """Return a text in the letter's language."""
@@ -102,8 +104,9 @@ class Occasion:
 
     @property
     def group_names(self) -> str:
-        """The meeting's groups, or whose instance it is where it has none."""
-        return ", ".join(group.name for group in self.meeting.groups) or self.instance.name
+        """The meeting's groups that concern these people, or whose instance it is without any."""
+        names = self.of_groups or [group.name for group in self.meeting.groups]
+        return ", ".join(names) or self.instance.name
 
     @property
     def short_when(self) -> str:

@@ -61,11 +61,20 @@ _MAIL_EPOCH = f"coalesce(({_KEPT.format(name=_OF_MAIL)})::int, p.mail_epoch)"
 _ANSWER_EPOCH = f"coalesce(({_KEPT.format(name=_OF_PART)})::int, i.epoch)"
 _ROOTS = _KEPT.format(name="'roots'")
 
+_WHOLE_KIND = "coalesce(l.cause ->> 'copies', l.kind)"
+# Letters of joining and leaving name the groups of a session (m) that somebody is in, or was; all
+# where nothing is known of that, as of whoever left on the day of joining.
+_IS_THEIRS = f"""CASE WHEN {_WHOLE_KIND} IN ('welcome', 'farewell') THEN coalesce((
+    SELECT bool_or(t.group_id = mg.group_id)
+    FROM membership t JOIN meeting_group o ON o.group_id = t.group_id AND o.meeting_id = m.id
+    WHERE t.person_id = p.id AND (t.to_on IS NULL) = ({_WHOLE_KIND} = 'welcome')), true)
+    ELSE true END"""
+
 # One row a letter, or one a part of a letter about several sessions (`part` counts them from 1).
 LOOK_UP = f"""
 SELECT l.id, l.kind = 'copy' AS is_copy,
     coalesce(s.kind, l.cause ->> 'copies', l.cause ->> 'updates', l.kind) AS kind,
-    coalesce(l.cause ->> 'copies', l.kind) AS whole_kind, s.position AS part, s.dropped_because,
+    {_WHOLE_KIND} AS whole_kind, s.position AS part, s.dropped_because,
     CASE WHEN original.state = 'cancelled' THEN original.reason END AS taken_back_because,
     {LOCALE} AS locale, coalesce(s.cause, l.cause) AS cause,
     coalesce(s.time_rev, l.time_rev) AS time_rev,
@@ -100,7 +109,8 @@ SELECT l.id, l.kind = 'copy' AS is_copy,
     (SELECT max(holiday_country) FROM instance) AS holiday_country,
     (SELECT max(holiday_subdivision) FROM instance) AS holiday_subdivision,
     ARRAY(SELECT g.name FROM meeting_group mg JOIN working_group g ON g.id = mg.group_id
-        WHERE mg.meeting_id = m.id ORDER BY mg.position, g.position) AS group_names
+        WHERE mg.meeting_id = m.id AND {_IS_THEIRS}
+        ORDER BY mg.position, g.position) AS group_names
 FROM unnest($1::uuid[]) AS asked (id)
 -- Shut in, so that each is looked up by its id: as a plain condition, all letters are read where
 -- the planner misjudges what that costs.

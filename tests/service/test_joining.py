@@ -154,6 +154,32 @@ async def test_whoever_leaves_gets_one_farewell_and_is_invited_no_more(
     assert ["uninvited"] == [row["state"] for row in states]
 
 
+async def test_of_a_session_of_several_groups_letters_name_those_of_their_reader(
+    services: Services, database: Database
+) -> None:
+    climate = await a_group_with_sessions(database, count=2)
+    other = await builders.a_group(database)
+    await database.fetch(
+        "INSERT INTO meeting_group (meeting_id, group_id) SELECT id, $1 FROM meeting", other["id"]
+    )
+    person = await join(database, a_form(climate))
+    await noticing.queue_due(database, LATER)
+    welcome = await text_of_kind(services, "welcome")
+    later = LATER + timedelta(days=1)
+    await enrolling.save_member(database, OFFICE, person, a_form(), later)
+    await noticing.queue_due(database, later + timedelta(minutes=11))
+    farewell = await text_of_kind(services, "farewell")
+
+    assert [False, False] == [other["name"] in text for text in (welcome, farewell)]
+    assert [True, True] == [climate["name"] in text for text in (welcome, farewell)]
+
+
+async def text_of_kind(services: Services, kind: str) -> str:
+    letter = await services.database.fetchval("SELECT id FROM letter WHERE kind = $1", kind)
+    message, _ = await opened(services, letter)
+    return text_of(message)
+
+
 async def farewell(database: Database, group: Row) -> UUID:
     """Let somebody join a group and leave it, each with its letter, and return the person."""
     person = await join(database, a_form(group))
