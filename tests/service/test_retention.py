@@ -174,7 +174,7 @@ def test_no_row_of_the_page_is_without_its_deed() -> None:
 def test_other_places_that_name_a_period_name_that_of_the_page() -> None:
     for locale, months in (("de", "8 Monate"), ("en", "8 months")):
         t = texts(locale).t
-        letter = t("letter.art14.text", office="x")
+        letter = t("letter.art14.text", office="x", source="y")
 
         assert round(retention.ANSWERS.period.days * 12 / 365) == int(months.split()[0])
         assert months in letter
