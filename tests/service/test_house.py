@@ -1,6 +1,7 @@
 """The rules of the house that neither linter, types nor the import contract can keep."""
 
 import ast
+import gc
 import os
 import re
 import subprocess
@@ -22,6 +23,15 @@ LONGEST_MODULE = 400
 LONGEST_FUNCTION = 60
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@pytest.fixture(scope="module", autouse=True)
+def trees() -> Iterator[None]:
+    """Keep collections away from the trees: each full one would walk all of them."""
+    gc.disable()
+    yield
+    tree.cache_clear()
+    gc.enable()
 
 
 def modules(*folders: str) -> list[Path]:
