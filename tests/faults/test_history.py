@@ -24,6 +24,7 @@ END:VEVENT\r
 def a_row(letter_id: UUID = ONE, **more: Any) -> dict[str, Any]:
     return {
         "id": letter_id,
+        "kind": "reminder",
         "state": "sent",
         "reason": None,
         "uncertain_count": 0,
@@ -59,6 +60,8 @@ def test_a_letter_that_was_sent_once_in_time_breaks_nothing() -> None:
     "row",
     [
         a_row(),
+        a_row(kind="receipt"),
+        a_row(reason="assumed_sent", uncertain_count=1),
         a_row(state="failed", tries=["failed:0"]),
         a_row(state="dead", uncertain_count=1),
         a_row(state="queued", tries=None),
@@ -76,6 +79,7 @@ def test_a_letter_that_reached_nobody_is_lost(row: dict[str, Any]) -> None:
         a_row(state="cancelled"),
         a_row(state="expired"),
         a_row(state="held"),
+        a_row(kind="receipt", reason="assumed_sent", uncertain_count=1),
         a_row(state="queued", is_waiting=True),
     ],
 )
