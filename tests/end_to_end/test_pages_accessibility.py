@@ -93,11 +93,11 @@ async def faults(page: Page, width: int) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("number", range(0, len(EVERY_PAGE), 7), ids=lambda n: EVERY_PAGE[n])
-async def test_every_seventh_page_breaks_no_rule_in_one_look(
+@pytest.mark.parametrize("number", range(0, len(EVERY_PAGE), 11), ids=lambda n: EVERY_PAGE[n])
+async def test_every_eleventh_page_breaks_no_rule_in_one_look(
     readers: tuple[Visit, Visit], seeded: Seeded, number: int
 ) -> None:
-    path, look = EVERY_PAGE[number], LOOKS[number // 7 * 3 % len(LOOKS)]
+    path, look = EVERY_PAGE[number], LOOKS[number // 11 * 3 % len(LOOKS)]
     found = await look_at(readers, seeded, path, look)
 
     assert [] == found
@@ -141,7 +141,13 @@ async def test_the_state_of_each_letter_is_seen_without_scrolling_on_a_tablet(
     assert max(ends) <= table["x"] + table["width"]
 
 
-@pytest.mark.parametrize("number", range(len(REFUSED)), ids=lambda n: [*REFUSED][n])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(n, marks=pytest.mark.long if n % 2 else (), id=path)
+        for n, path in enumerate(REFUSED)
+    ],
+)
 async def test_a_form_says_what_is_missing_and_leads_there(
     readers: tuple[Visit, Visit], seeded: Seeded, number: int
 ) -> None:
