@@ -158,10 +158,7 @@ async def test_of_a_session_of_several_groups_letters_name_those_of_their_reader
     services: Services, database: Database
 ) -> None:
     climate = await a_group_with_sessions(database, count=2)
-    other = await builders.a_group(database)
-    await database.fetch(
-        "INSERT INTO meeting_group (meeting_id, group_id) SELECT id, $1 FROM meeting", other["id"]
-    )
+    other = await a_second_group(database)
     person = await join(database, a_form(climate))
     await noticing.queue_due(database, LATER)
     welcome = await text_of_kind(services, "welcome")
@@ -172,6 +169,15 @@ async def test_of_a_session_of_several_groups_letters_name_those_of_their_reader
 
     assert [False, False] == [other["name"] in text for text in (welcome, farewell)]
     assert [True, True] == [climate["name"] in text for text in (welcome, farewell)]
+
+
+async def a_second_group(database: Database) -> Row:
+    """Insert a group that all sessions are of, too."""
+    other = await builders.a_group(database)
+    await database.fetch(
+        "INSERT INTO meeting_group (meeting_id, group_id) SELECT id, $1 FROM meeting", other["id"]
+    )
+    return other
 
 
 async def text_of_kind(services: Services, kind: str) -> str:
@@ -224,10 +230,7 @@ async def test_whom_the_office_took_off_a_list_stays_off_it_when_another_group_i
     services: Services, database: Database
 ) -> None:
     climate = await a_group_with_sessions(database, count=1)
-    other = await builders.a_group(database)
-    await database.fetch(
-        "INSERT INTO meeting_group (meeting_id, group_id) SELECT id, $1 FROM meeting", other["id"]
-    )
+    other = await a_second_group(database)
     person = await join(database, a_form(climate))
     await noticing.queue_due(database, LATER)
     invitation = await database.fetchval("SELECT id FROM invitation WHERE person_id = $1", person)
